@@ -1,0 +1,20 @@
+# kms_layer(NAME USES lower layers… LIBS packages…): src/NAME/*.c as the static library kms_NAME.
+# What a layer may include follows from what it uses, because src/ is the one include root and
+# tests/unit/layers checks the #include lines.
+function(kms_layer NAME)
+	cmake_parse_arguments(L "" "" "USES;LIBS" ${ARGN})
+	file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${NAME}/*.c)
+	if(NOT sources)
+		return()
+	endif()
+	add_library(kms_${NAME} STATIC ${sources})
+	target_include_directories(kms_${NAME} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+	foreach(use ${L_USES})
+		if(TARGET kms_${use})
+			target_link_libraries(kms_${NAME} PUBLIC kms_${use})
+		endif()
+	endforeach()
+	foreach(lib ${L_LIBS})
+		target_link_libraries(kms_${NAME} PUBLIC PkgConfig::${lib})
+	endforeach()
+endfunction()

@@ -1,0 +1,10 @@
+# Debian 12 packages; scripts/bootstrap installs them.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(openssl REQUIRED IMPORTED_TARGET libcrypto>=3.0)
+pkg_check_modules(p11kit REQUIRED IMPORTED_TARGET p11-kit-1>=0.24)
+pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson>=2.14)
+pkg_check_modules(inih REQUIRED IMPORTED_TARGET inih)
+pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3>=3.40)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(pq REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)

@@ -1,0 +1,28 @@
+# What the presets in CMakePresets.json switch.
+option(CARDKMS_WERROR "Warnings are errors" ON)
+option(CARDKMS_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(CARDKMS_FUZZ "libFuzzer targets (needs clang)" OFF)
+option(CARDKMS_COVERAGE "gcov instrumentation" OFF)
+
+add_compile_definitions(_GNU_SOURCE)
+add_compile_options(-Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes
+	-Wmissing-prototypes -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough
+	-fstack-protector-strong -ffile-prefix-map=${CMAKE_SOURCE_DIR}/src/=)
+add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
+if(CARDKMS_WERROR)
+	add_compile_options(-Werror)
+endif()
+if(CARDKMS_SANITIZE)
+	add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all
+		-fno-omit-frame-pointer)
+	add_link_options(-fsanitize=address,undefined)
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+	add_compile_definitions(_FORTIFY_SOURCE=2)
+endif()
+if(CARDKMS_FUZZ)
+	add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(CARDKMS_COVERAGE)
+	add_compile_options(--coverage -fprofile-update=atomic)
+	add_link_options(--coverage)
+endif()
