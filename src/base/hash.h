@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SHA-256 (FIPS 180-4, by OpenSSL) of bytes that are no secret. */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+
+enum { HASH_SIZE = 32 };
+
+struct hash_part {
+	const void *data;
+	size_t len;
+};
+
+KMS_CHECKED enum kms_status hash_sha256(
+	const void *data, size_t len, unsigned char ret_hash[HASH_SIZE], struct kms_err *err);
+
+/* Of the parts one after the other, without copying them together. */
+KMS_CHECKED enum kms_status hash_sha256_parts(const struct hash_part *parts, size_t count,
+	unsigned char ret_hash[HASH_SIZE], struct kms_err *err);
+
+#endif
