@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The lock of a site: one changing operation at a time, from authorisation to outcome, which a
+ * database transaction can't cover because the HSM acts in between.
+ *
+ * It is a flock on a file, so the kernel releases it when the holder dies; the file stays. A child
+ * forked while it is held shares it until the child ends or executes another program.
+ */
+#ifndef STORE_LOCK_H
+#define STORE_LOCK_H
+
+#include "base/err.h"
+
+struct store_lock;
+
+/*
+ * Waits up to wait_seconds, then KMS_ERR_BUSY with the process id of the holder. `path` is the lock
+ * file (DIR/cardkms.lock), made with mode 0600 if absent.
+ */
+KMS_CHECKED enum kms_status store_lock_take(
+	const char *path, int wait_seconds, struct store_lock **ret_lock, struct kms_err *err);
+
+/* NULL-safe. */
+void store_lock_release(struct store_lock *lock);
+
+#define STORE_LOCK_AUTO __attribute__((cleanup(store_lock_release_pointer)))
+static inline void store_lock_release_pointer(struct store_lock **lock)
+{
+	store_lock_release(*lock);
+}
+
+#endif
