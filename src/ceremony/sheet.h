@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The component sheet (docs/formats/sheet.md): what two custodians put into a tamper-evident bag.
+ *
+ * Its text holds the component, so it exists only as a struct secret and is never built by a
+ * printf-family function.
+ */
+#ifndef CEREMONY_SHEET_H
+#define CEREMONY_SHEET_H
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "base/utf8.h"
+#include "ceremony/id.h"
+#include "ceremony/pairs.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	CER_FINGERPRINT_BYTES = 32, /* SHA-256 */
+	CER_CHECK_VALUE_MAX = 16,   /* hex digits of a check value */
+	CER_SERIAL_MAX = 999999,
+	CER_SHEET_MAX = 8192, /* bytes of text */
+};
+
+struct cer_identity {
+	unsigned char fingerprint[CER_FINGERPRINT_BYTES];
+};
+
+struct cer_sheet {
+	uint32_t serial; /* 0 to CER_SERIAL_MAX */
+	char ceremony[CER_ID_SIZE];
+	char purpose[NAME_MAX_BYTES + 1]; /* "transport key" or "site key" */
+	char label[NAME_MAX_BYTES + 1];
+	char algorithm[16]; /* "aes256" */
+	unsigned component; /* 1 to components */
+	unsigned components;
+	struct cer_pair custodians;
+	struct secret bytes;			   /* the component: 16, 24 or 32 bytes */
+	char check_value[CER_CHECK_VALUE_MAX + 1]; /* of the component, upper-case hex */
+	char check_method[16];			   /* "aes-gp" */
+	struct cer_identity here;
+	struct cer_identity partner;
+	bool has_partner; /* a site key has none */
+};
+
+#define CER_SHEET_AUTO __attribute__((cleanup(cer_sheet_free)))
+void cer_sheet_free(struct cer_sheet *sheet);
+
+KMS_CHECKED enum kms_status cer_sheet_render(
+	const struct cer_sheet *sheet, struct secret *ret_text, struct kms_err *err);
+
+/*
+ * Reads what cer_sheet_render wrote (blanks may differ; the record at the foot may be filled in).
+ * The words of the fingerprints must agree with their hex. Errors as for cer_component_parse.
+ */
+KMS_CHECKED enum kms_status cer_sheet_parse(
+	const char *text, size_t len, struct cer_sheet *ret_sheet, struct kms_err *err);
+
+#endif
