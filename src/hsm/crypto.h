@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What keys on a token do: wrap, unwrap, derive, MAC, cipher, sign.
+ *
+ * References are not const because a token key is found anew after a lost connection. The calls
+ * look nothing up and read nothing back: one PKCS#11 call each where the token allows it.
+ */
+#ifndef HSM_CRYPTO_H
+#define HSM_CRYPTO_H
+
+#include "hsm/object.h"
+
+/*
+ * target's value under kek. A kek with WRAP works inside the token. A kek with ENCRYPT only
+ * (HSM_TRANSPORT_ENCRYPT) needs allow_host: the value passes through secret memory.
+ * out: HSM_WRAPPED_MAX bytes (or 8 more than an HSM_RAW target). ret_where may be NULL.
+ */
+KMS_CHECKED enum kms_status hsm_wrap(struct hsm *hsm, struct hsm_key *kek, struct hsm_key *target,
+	enum hsm_wrap how, bool allow_host, unsigned char *out, size_t out_size, size_t *ret_len,
+	enum hsm_where *ret_where, struct kms_err *err);
+
+/*
+ * Creates spec's key from wrapped bytes; kek has UNWRAP, or DECRYPT only (needs allow_host).
+ * KMS_ERR_MISMATCH if the token finds the block not intact (AES key wrap).
+ */
+KMS_CHECKED enum kms_status hsm_unwrap(struct hsm *hsm, struct hsm_key *kek, enum hsm_wrap how,
+	bool allow_host, const unsigned char *wrapped, size_t wrapped_len,
+	const struct hsm_new *spec, struct hsm_made *ret_made, struct kms_err *err);
+
+/* What a derivation shall yield: a session key of a HSM_TEMP_… role. */
+struct hsm_temp {
+	enum hsm_alg alg; /* TDEA results get their parity set; HSM_RAW keeps the bytes */
+	size_t len;	  /* for HSM_RAW; 0 otherwise */
+	enum hsm_role role;
+};
+
+/*
+ * First bytes of ECB_K(data) as a session key; data: whole blocks, at least the key's length.
+ * CKM_DES3_ECB_ENCRYPT_DATA or CKM_AES_ECB_ENCRYPT_DATA by the base key's algorithm.
+ */
+KMS_CHECKED enum kms_status hsm_derive_ecb(struct hsm *hsm, struct hsm_key *base,
+	const unsigned char *data, size_t len, const struct hsm_temp *temp, struct hsm_key *ret_key,
+	struct kms_err *err);
+KMS_CHECKED enum kms_status hsm_derive_cbc(struct hsm *hsm, struct hsm_key *base,
+	const unsigned char *iv, const unsigned char *data, size_t len, const struct hsm_temp *temp,
+	struct hsm_key *ret_key, struct kms_err *err);
+
+/*
+ * ECB_K(data) into host memory, through a readable derived object. For public results only (check
+ * values, CMAC subkeys); a result that is a key belongs in hsm_derive_cmac_secret.
+ */
+KMS_CHECKED enum kms_status hsm_ecb_read(struct hsm *hsm, struct hsm_key *base,
+	const unsigned char *data, size_t len, unsigned char *out, struct kms_err *err);
+
+/*
+ * A message to be CMACed (SP 800-38B). padded: the bytes are whole blocks that the caller has
+ * padded already, the last one is combined with K2 (AN10922 pads short inputs to two blocks).
+ */
+struct hsm_message {
+	const unsigned char *data;
+	size_t len;
+	bool padded;
+};
+
+enum { HSM_MESSAGES_MAX = 4 };
+
+/*
+ * Key bytes = CMAC_K(M1) ‖ CMAC_K(M2) ‖ …, first bytes taken; K is AES or TDEA with DERIVE. By
+ * CKM_SP800_108_COUNTER_KDF where the probe proved it and the messages are a counter's, else
+ * composed from ECB_ENCRYPT_DATA derivations: then E_K(0) and inner chain values reach the host,
+ * never the result. At most HSM_MESSAGES_MAX messages.
+ */
+KMS_CHECKED enum kms_status hsm_derive_cmac(struct hsm *hsm, struct hsm_key *base,
+	const struct hsm_message *messages, size_t count, const struct hsm_temp *temp,
+	struct hsm_key *ret_key, struct kms_err *err);
+
+/* The same bytes (count blocks) into secret memory: host-assisted, for AN10922 with AES-192. */
+KMS_CHECKED enum kms_status hsm_derive_cmac_secret(struct hsm *hsm, struct hsm_key *base,
+	const struct hsm_message *messages, size_t count, bool allow_host, struct secret *ret_bytes,
+	struct kms_err *err);
+
+/* A session key from bytes of the host (host-assisted results, test keys). */
+KMS_CHECKED enum kms_status hsm_temp_import(struct hsm *hsm, const struct hsm_temp *temp,
+	const struct secret *value, struct hsm_key *ret_key, struct kms_err *err);
+
+/* CMAC of data by a key with SIGN (HSM_TEMP_MAC); mac: 16 bytes for AES, 8 for TDEA. */
+KMS_CHECKED enum kms_status hsm_cmac(struct hsm *hsm, struct hsm_key *key,
+	const unsigned char *data, size_t len, unsigned char *mac, size_t *ret_len,
+	struct kms_err *err);
+
+/*
+ * ECB (iv NULL) or CBC without padding by a key with ENCRYPT / DECRYPT. Plaintext is the caller's
+ * to keep in secret memory. out: len bytes.
+ */
+KMS_CHECKED enum kms_status hsm_encrypt(struct hsm *hsm, struct hsm_key *key,
+	const unsigned char *iv, const unsigned char *data, size_t len, unsigned char *out,
+	struct kms_err *err);
+KMS_CHECKED enum kms_status hsm_decrypt(struct hsm *hsm, struct hsm_key *key,
+	const unsigned char *iv, const unsigned char *data, size_t len, unsigned char *out,
+	struct kms_err *err);
+
+/* CKM_ECDSA over a SHA-256 computed by the caller; sig = r ‖ s. */
+KMS_CHECKED enum kms_status hsm_sign(struct hsm *hsm, struct hsm_key *key,
+	const unsigned char digest[32], unsigned char ret_sig[64], struct kms_err *err);
+
+#endif
