@@ -7,6 +7,7 @@
 
 #include <ini.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { CONF_FILE_MAX = 256 * 1024 };
@@ -18,6 +19,7 @@ struct reader {
 	int line;
 	int section_line;     /* of the last [section], 0 before the first */
 	size_t section_start; /* entries read before it */
+	bool continued;	      /* the line starts with a blank: it goes on with the value above */
 	struct conf *conf;
 	struct kms_err *err;
 	enum kms_status st;
@@ -50,12 +52,7 @@ static char *read_line(char *out, int num, void *stream)
 			r->source, r->line, num - 2);
 		return NULL;
 	}
-	/* inih would read an indented line as a continuation of the value above: too easy to miss. */
-	if ((*r->at == ' ' || *r->at == '\t') && strspn(r->at, " \t\r\n") < len) {
-		r->st = kms_fail(r->err, KMS_ERR_INVALID, "%s, line %d: starts with a blank",
-			r->source, r->line);
-		return NULL;
-	}
+	r->continued = *r->at == ' ' || *r->at == '\t';
 	if (*r->at == '[') {
 		if (section_is_empty(r))
 			return NULL;
@@ -68,6 +65,21 @@ static char *read_line(char *out, int num, void *stream)
 	return out;
 }
 
+/* libinih gives a continuation line as one more value of the name above it. */
+static int on_continuation(struct reader *r, const char *more)
+{
+	struct conf_entry *last = &r->conf->entries[r->conf->count - 1];
+	char *whole;
+
+	if (asprintf(&whole, "%s %s", last->value, more) < 0) {
+		r->st = kms_nomem(r->err);
+		return 0;
+	}
+	free(last->value);
+	last->value = whole;
+	return 1;
+}
+
 static int on_entry(void *user, const char *section, const char *name, const char *value)
 {
 	struct reader *r = user;
@@ -76,6 +88,8 @@ static int on_entry(void *user, const char *section, const char *name, const cha
 
 	if (r->st)
 		return 0;
+	if (r->continued && r->conf->count > r->section_start)
+		return on_continuation(r, value);
 	last = conf->count ? &conf->entries[conf->count - 1] : NULL;
 	for (size_t i = 0; i < conf->count; i++) {
 		struct conf_entry *e = &conf->entries[i];

@@ -2,8 +2,10 @@
 /*
  * INI files, strictly: every problem is an error that names the file and the line.
  *
- * libinih reads; this adds line numbers, refuses lines too long for it, values before a section,
- * repeated names within a section and repeated sections, and text that is not UTF-8.
+ * libinih reads; this adds line numbers and refuses lines too long for it (198 characters), values
+ * before a section, sections without a value, repeated names and sections, and text that is not
+ * UTF-8. A line that starts with a blank goes on with the value above it, joined by one blank; it
+ * can hold no comment.
  */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one path of every operation that changes something.
+ *
+ *   check      what can be seen from the input alone (files parse, words make sense)
+ *   authorise  site lock, officers' passphrases, HSM login, reconcile what an earlier run left
+ *   validate   everything else, without a side effect; a dry run ends here
+ *   intend     one transaction: the intent in journal and audit log, PENDING rows with CKA_IDs
+ *   act        on the HSM
+ *   verify     by reading back
+ *   commit     one transaction: rows ACTIVE, the outcome in journal and audit log
+ *   checkpoint signed by the HSM, when logged in
+ *
+ * An operation supplies the steps as a const struct op_kind; op_run owns the order, so that no
+ * step can be forgotten. If act, verify or commit fails, or the process dies, op_reconcile undoes
+ * what has a PENDING row (or, for destruction, completes it). If the audit log cannot be written,
+ * nothing is done.
+ */
+#ifndef OPS_OP_H
+#define OPS_OP_H
+
+#include "base/js.h"
+#include "ops/site.h"
+
+#include <stdint.h>
+
+enum { OP_ID_TEXT = 33, OP_OFFICERS = 2 };
+
+enum op_need {
+	OP_NEED_LOGIN = 1,    /* the operator PIN */
+	OP_NEED_IDENTITY = 2, /* the site must have been set up */
+};
+
+struct op;
+
+struct op_kind {
+	const char *name; /* "hsm.update", as in the audit log */
+	unsigned needs;	  /* enum op_need, or-ed */
+	unsigned dual;	  /* enum op_dual, or-ed: which of the policy's rules concern it */
+	enum kms_status (*check)(struct op *op, struct kms_err *err);
+	enum kms_status (*validate)(struct op *op, struct kms_err *err);
+	enum kms_status (*intend)(struct op *op, struct kms_err *err); /* in a transaction */
+	enum kms_status (*act)(struct op *op, struct kms_err *err);
+	enum kms_status (*verify)(struct op *op, struct kms_err *err);
+	enum kms_status (*commit)(struct op *op, struct kms_err *err); /* in a transaction */
+	/* After the commit: writes files that can be written again. Its failure is reported, but the
+	 * operation stands. */
+	enum kms_status (*deliver)(struct op *op, struct kms_err *err);
+};
+
+struct op {
+	struct op_site *site;
+	const struct op_kind *kind;
+	void *args;		     /* the operation's own */
+	char id[OP_ID_TEXT];	     /* of the journal row */
+	char *subject;		     /* what it is about, for journal and audit; owned */
+	json_t *detail;		     /* goes into the audit entries: never a secret */
+	json_t *report;		     /* what the caller gets: never a secret */
+	char *officers[OP_OFFICERS]; /* who proved their passphrase; NULL if nobody had to */
+	json_t *overrides;	     /* rules set aside, texts */
+	int64_t now;		     /* of the intent */
+	bool host_assisted;	     /* some key passed through host memory */
+};
+
+/* Runs an operation down the path. *ret_report (may be NULL) is owned by the caller. */
+KMS_CHECKED enum kms_status op_run(struct op_site *site, const struct op_kind *kind, void *args,
+	json_t **ret_report, struct kms_err *err);
+
+/* ---- for the steps ---- */
+
+KMS_CHECKED enum kms_status op_subject(struct op *op, struct kms_err *err, const char *fmt, ...)
+	KMS_PRINTF(3, 4);
+
+/* Adds a member to op->detail; `value` is taken. */
+KMS_CHECKED enum kms_status op_detail(
+	struct op *op, const char *name, json_t *value, struct kms_err *err);
+KMS_CHECKED enum kms_status op_report(
+	struct op *op, const char *name, json_t *value, struct kms_err *err);
+
+/*
+ * A rule is broken. With an override reason and two officers it is recorded and KMS_OK returned;
+ * else KMS_ERR_DENIED with the rule as message.
+ */
+KMS_CHECKED enum kms_status op_override(struct op *op, struct kms_err *err, const char *fmt, ...)
+	KMS_PRINTF(3, 4);
+
+/* A key is about to pass through host memory: refused if policy says so, else noted. */
+KMS_CHECKED enum kms_status op_host_assisted(struct op *op, const char *what, struct kms_err *err);
+
+void op_say(struct op_site *site, const char *fmt, ...) KMS_PRINTF(2, 3);
+
+/* ---- reconcile.c ---- */
+
+struct op_reconciled {
+	size_t operations; /* found unfinished */
+	size_t undone;	   /* key rows rolled back */
+	size_t completed;  /* destructions rolled forward */
+};
+
+/*
+ * Settles every operation that has an intent and no outcome. Needs the site lock (taken by op_run
+ * and op_doctor) and a login if any of them may have touched the HSM.
+ */
+KMS_CHECKED enum kms_status op_reconcile(struct op_site *site, json_t *report_lines,
+	struct op_reconciled *ret_found, struct kms_err *err);
+
+/* ---- officers (officer.c) ---- */
+
+/* Authenticates the officers named "A,B": two different, active, with the right passphrases. */
+KMS_CHECKED enum kms_status op_officers_prove(struct op *op, struct kms_err *err);
+
+/* ---- audit log (log.c) ---- */
+
+/* Appends one entry to the log; inside the caller's transaction. `details` is borrowed. */
+KMS_CHECKED enum kms_status op_log(struct op_site *site, const struct op *op, const char *kind,
+	const char *phase, const char *subject, const char *outcome, const json_t *details,
+	struct kms_err *err);
+
+/* As op_log, in a transaction of its own, for what failed: wrong passphrases and refusals. */
+void op_log_failure(struct op_site *site, const struct op *op, const struct kms_err *why);
+
+/* Signs a checkpoint over the whole log; needs a login. *ret_note (may be NULL) is to be freed. */
+KMS_CHECKED enum kms_status op_log_checkpoint(
+	struct op_site *site, char **ret_note, struct kms_err *err);
+
+/* Whether the clock may be believed: not before the last entry of the log. */
+KMS_CHECKED enum kms_status op_log_clock(
+	struct op_site *site, int64_t *ret_now, struct kms_err *err);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operations, one function each. Each returns a report (owned by the caller) of public data:
+ * what the CLI prints and the service will answer. Strings passed in are borrowed for the call.
+ */
+#ifndef OPS_OPS_H
+#define OPS_OPS_H
+
+#include "ops/site.h"
+
+#include "ceremony/machine.h"
+#include "keys/key.h"
+
+#define OP_CALL KMS_CHECKED enum kms_status
+
+/* ---- identity.c, partner.c ---- */
+OP_CALL op_site_status(struct op_site *site, json_t **ret_report, struct kms_err *err);
+OP_CALL op_identity_show(struct op_site *site, json_t **ret_report, struct kms_err *err);
+OP_CALL op_identity_export(
+	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
+OP_CALL op_partner_add(struct op_site *site, const char *path, const char *fingerprint,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_partner_rotate(struct op_site *site, const char *path, const char *fingerprint,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_partner_revoke(struct op_site *site, const char *name, const char *reason,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_partner_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
+/* ---- officer.c ---- */
+OP_CALL op_officer_add(struct op_site *site, const char *name, const char *role,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_officer_disable(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
+OP_CALL op_officer_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
+/* ---- hsm_setup.c, hsm_status.c ---- */
+OP_CALL op_hsm_setup(struct op_site *site, const char *plan_path, bool erase, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_hsm_update(
+	struct op_site *site, const char *plan_path, json_t **ret_report, struct kms_err *err);
+OP_CALL op_hsm_status(struct op_site *site, json_t **ret_report, struct kms_err *err);
+OP_CALL op_hsm_capabilities(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/* KMS_ERR_MISMATCH, with the report set, if store and token disagree. */
+OP_CALL op_hsm_check(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
+/* ---- key.c ---- */
+OP_CALL op_key_list(struct op_site *site, const char *keyset, const char *state,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_key_show(
+	struct op_site *site, const char *label, json_t **ret_report, struct kms_err *err);
+OP_CALL op_key_change(struct op_site *site, const char *label, enum key_state state,
+	const char *reason, json_t **ret_report, struct kms_err *err);
+OP_CALL op_key_destroy(struct op_site *site, const char *label, const char *reason,
+	json_t **ret_report, struct kms_err *err);
+
+/* ---- transport.c ---- */
+
+struct op_transport {
+	const char *label;
+	const char *algorithm;
+	const char *partner;
+	const char *pairs_path;
+	const char *wrapping; /* NULL: aes-kw for AES keys, raw-ecb for TDEA keys */
+	size_t components;
+	const char *check_value; /* import: the combined one, in hex */
+	const char *ceremony;	 /* import: of the sheets, or NULL */
+
+	/*
+	 * Runs the room: drives the machine to its end. For create, `sheet` renders the sheet of one
+	 * component at any time after its component has been drawn.
+	 */
+	enum kms_status (*room)(void *ctx, struct cer *cer, struct kms_err *err);
+	/* Makes ready what the room needs (sheet files) before the first component is drawn. */
+	enum kms_status (*prepare)(void *ctx, struct kms_err *err);
+	void *room_ctx;
+};
+
+OP_CALL op_transport_create(struct op_site *site, const struct op_transport *transport,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_transport_import(struct op_site *site, const struct op_transport *transport,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_ceremony_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+OP_CALL op_ceremony_show(
+	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err);
+
+/* ---- request.c, export.c, import.c, receipt.c ---- */
+OP_CALL op_exchange_request(struct op_site *site, const char *from, char *const *keysets,
+	size_t keyset_count, const char *path, json_t **ret_report, struct kms_err *err);
+
+struct op_export {
+	const char *request_path;
+	const char *transport_key;
+	const char *path;
+	const char *listing_path; /* raw wrappings: also a listing to type by hand, or NULL */
+	const char *carrier;	  /* who carries it, or NULL */
+};
+OP_CALL op_exchange_export(struct op_site *site, const struct op_export *args, json_t **ret_report,
+	struct kms_err *err);
+
+struct op_import {
+	const char *package_path;
+	const char *transport_key;
+	const char *receipt_path;
+	const char *carrier;
+	char *const *renames; /* "OLD=NEW" */
+	size_t rename_count;
+};
+OP_CALL op_exchange_import(struct op_site *site, const struct op_import *args, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_exchange_receipt(
+	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
+/* Explains any exchange file; a site (may be NULL) lets it check the signature. */
+OP_CALL op_exchange_show(
+	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
+OP_CALL op_exchange_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+OP_CALL op_exchange_reissue(struct op_site *site, const char *id, const char *path,
+	json_t **ret_report, struct kms_err *err);
+
+/* ---- audit.c ---- */
+OP_CALL op_audit_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+OP_CALL op_audit_verify(struct op_site *site, json_t **ret_report, struct kms_err *err);
+OP_CALL op_audit_verify_file(
+	const char *path, const char *identity_path, json_t **ret_report, struct kms_err *err);
+OP_CALL op_audit_checkpoint(struct op_site *site, json_t **ret_report, struct kms_err *err);
+OP_CALL op_audit_export(
+	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
+OP_CALL op_audit_prove(struct op_site *site, int64_t entry, const char *path, json_t **ret_report,
+	struct kms_err *err);
+
+/* ---- doctor.c ---- */
+/* KMS_ERR_MISMATCH, with the report set, if something is left that needs a person. */
+OP_CALL op_doctor(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
+#endif

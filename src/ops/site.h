@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A site: the folder of one organisation (site.ini, cardkms.db, cardkms.lock) and its HSM.
+ *
+ * site.ini is public configuration: who the site is, where its token is, what its policy allows.
+ * Everything else is in the store. The HSM is opened when an operation needs it, and must then be
+ * the token that the site was set up with.
+ */
+#ifndef OPS_SITE_H
+#define OPS_SITE_H
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "hsm/hsm.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How operations reach people. The CLI implements it; later the terminal UI and the service do. */
+struct op_front {
+	void *ctx;
+
+	/* Asks for a secret by its --pin-fd name ("pin", "officer.NAME"), or at a prompt. */
+	enum kms_status (*secret)(void *ctx, const char *name, const char *prompt,
+		struct secret *ret_value, struct kms_err *err);
+	/* As secret(), for a value to be chosen: a prompt asks twice. */
+	enum kms_status (*new_secret)(void *ctx, const char *name, const char *prompt,
+		struct secret *ret_value, struct kms_err *err);
+	/* Whether to go on: KMS_ERR_CANCELLED for no. */
+	enum kms_status (*confirm)(void *ctx, const char *question, struct kms_err *err);
+	/* For what cannot be undone: `expected` must be typed (or given as `name` by --pin-fd). */
+	enum kms_status (*type_to_confirm)(void *ctx, const char *question, const char *name,
+		const char *expected, struct kms_err *err);
+	/* Tells what is going on; may be called at any time. */
+	void (*say)(void *ctx, const char *text);
+};
+
+/* [policy] of site.ini: docs/formats/site.md. */
+struct op_policy {
+	unsigned two_officers; /* enum op_dual, or-ed */
+	bool host_assisted; /* may a key pass through locked host memory where the token lacks it */
+	enum { TDEA2_ALLOW, TDEA2_ASK, TDEA2_FORBID } tdea2;
+};
+
+/* What needs two different officers. */
+enum op_dual {
+	DUAL_IMPORT = 1,
+	DUAL_EXPORT = 2,
+	DUAL_DESTROY = 4,
+	DUAL_OVERRIDE = 8,
+	DUAL_GENERATE = 16,
+	DUAL_ENROL = 32,
+};
+
+struct op_site {
+	char *dir;
+	char *name;
+	char *role; /* "manufacturer" or "issuer" */
+	char *hsm_uri;
+	char *init_args; /* or NULL */
+	struct op_policy policy;
+
+	struct store *store;
+	struct hsm *hsm; /* NULL until op_site_hsm */
+	bool logged_in;
+
+	/* Of this call. */
+	struct op_front front;
+	const char *officers; /* "A,B" as given, or NULL */
+	const char *override_reason;
+	bool dry_run;
+	int64_t (*now)(void); /* clock_now; tests put another */
+};
+
+struct op_site_options {
+	const char *name;
+	const char *role;
+	const char *hsm_uri;
+	const char *init_args; /* or NULL */
+};
+
+/* Makes the folder (which may exist, if it holds no site), site.ini and the store. */
+KMS_CHECKED enum kms_status op_site_init(const char *dir, const struct op_site_options *options,
+	const struct op_front *front, bool dry_run, json_t **ret_report, struct kms_err *err);
+
+/* Opens site.ini and the store; the HSM is left alone. front may be NULL: nobody to ask. */
+KMS_CHECKED enum kms_status op_site_open(const char *dir, const struct op_front *front,
+	struct op_site **ret_site, struct kms_err *err);
+void op_site_close(struct op_site *site); /* NULL-safe */
+
+/*
+ * Loads the module and finds the site's token. If the site has been set up, the token's serial must
+ * be the recorded one. Idempotent.
+ */
+KMS_CHECKED enum kms_status op_site_hsm(struct op_site *site, struct kms_err *err);
+
+/* op_site_hsm and a login as operator (PIN from the front). Idempotent. */
+KMS_CHECKED enum kms_status op_site_login(struct op_site *site, struct kms_err *err);
+
+/* Parses the text of site.ini into site (name, role, hsm, policy): apart for the fuzzer. */
+KMS_CHECKED enum kms_status op_site_parse(const char *source, const char *text, size_t len,
+	struct op_site *site, struct kms_err *err);
+
+#endif
