@@ -22,16 +22,18 @@
 #include "audit/tree.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Valid after failures too: how far it was good, and where it is bad. */
 struct audit_verdict {
 	uint64_t from;		 /* seq of the first entry */
-	uint64_t size;		 /* seq of the last entry seen */
+	uint64_t size;		 /* seq of the last entry that was good, plus 1 */
 	uint64_t checkpoints;	 /* that verified */
-	uint64_t signed_size;	 /* entries up to here are as they were signed */
+	uint64_t signed_size;	 /* entries before this one are as they were signed */
 	uint64_t unsigned_count; /* size - signed_size */
-	uint64_t bad_first;	 /* 0: none; else the bad entry is in bad_first … bad_last */
+	bool bad;		 /* something was wrong, */
+	uint64_t bad_first;	 /* with an entry in bad_first … bad_last */
 	uint64_t bad_last;
 	struct audit_checkpoint latest; /* the last checkpoint that verified, if checkpoints > 0 */
 };

@@ -28,7 +28,7 @@ enum audit_phase {
 
 /* The texts belong to the caller; after audit_entry_parse to `owner`. */
 struct audit_entry {
-	uint64_t seq;	   /* from 1 */
+	uint64_t seq;	   /* 0 is the first */
 	int64_t time;	   /* never before that of the entry with seq - 1 */
 	const char *actor; /* who: names joined by ", " (officers, operator), "cardkms" itself */
 	const char *op;	   /* "exchange.export": lower-case letters, digits, '.', '-' */

@@ -21,10 +21,10 @@ struct audit_export_header {
 	char origin[AUDIT_ORIGIN_MAX + 1];
 	unsigned char audit_key[P256_POINT_SIZE]; /* as the file says: for people, never trusted */
 	uint64_t from;				  /* seq of the first entry */
-	uint64_t size;				  /* seq of the last; from - 1 if there is none */
+	uint64_t size; /* entries from … size - 1 follow; from if there is none */
 };
 
-/* `start`: the frontier of size from - 1; NULL if from is 1. */
+/* `start`: the frontier of size from; NULL if from is 0. */
 KMS_CHECKED enum kms_status audit_export_begin(struct buf *text,
 	const struct audit_export_header *header, const struct audit_frontier *start,
 	struct kms_err *err);

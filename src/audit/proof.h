@@ -5,7 +5,7 @@
  *
  *   c2sp.org/tlog-proof@v1
  *   extra eyJhY3Rvc…          the entry, base64
- *   index 16                  seq - 1
+ *   index 16                  seq
  *   gSKyXoYZ…=                one line for each hash of the path
  *
  *   …                         the checkpoint

@@ -4,8 +4,8 @@
  *
  * Invariants of the folder:
  * - Pure: no files, no database, no token. Nodes, text and signatures come and go by callbacks.
- * - Entry number `seq` starts at 1; its leaf has index seq - 1; a tree of size n holds entries 1
- *   to n. A leaf is the entry's line, byte for byte, without its newline.
+ * - Entry number `seq` starts at 0 and is its leaf's index; a tree of size n holds entries 0 to
+ *   n - 1. A leaf is the entry's line, byte for byte, without its newline.
  * - Node (level, index) is the root of the complete subtree over the leaves index * 2^level up to
  *   (index + 1) * 2^level - 1. It is written once and never changes; level 0 are the leaf hashes.
  * - What a checkpoint signs is the root. Anything not yet under a checkpoint is only as good as
