@@ -29,6 +29,8 @@
 #include "base/secret.h"
 #include "ceremony/pairs.h"
 #include "ceremony/sheet.h"
+#include "keys/kcv.h"
+#include "keys/key.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,15 +65,15 @@ struct cer_step {
 	const char *title;	     /* one line; valid until the next answer, like all below */
 	const char *text;	     /* what to say to people: lines, each ended by a newline */
 	const struct secret *sheet;  /* CER_STEP_SHOW only */
-	const char *check_value;     /* CER_STEP_SHOW only: of the component */
+	const char *check_value;     /* CER_STEP_SHOW and CER_STEP_RETYPE: of the component */
 };
 
 /* Borrowed; cer_new copies what it keeps. */
 struct cer_setup {
 	enum cer_kind kind;
-	const char *algorithm; /* "aes256" */
-	const char *method;    /* of the check values: "aes-gp" */
-	const char *purpose;   /* "transport key" or "site key" */
+	enum key_alg alg;
+	enum key_kcv_method method; /* of the check values; 0 means the algorithm's default */
+	const char *purpose;	    /* "transport key" or "site key" */
 	const char *label;
 	const char *ceremony;	       /* id: create must have one; import: expected one or NULL */
 	const struct cer_pairs *pairs; /* says how many components */
@@ -79,10 +81,10 @@ struct cer_setup {
 	struct cer_identity here;
 	const char *partner; /* its name, or NULL if there is none (site key) */
 	struct cer_identity partner_identity;
-	uint32_t first_serial; /* create: sheet of component 1; the others follow */
-	const char *expected;  /* combined check value: import must have it, create may */
-	unsigned tries;	       /* wrong answers a pair may give before it all stops; 1 to 9 */
-	bool unattended;       /* no people to call: only SHOW, ASK_ and COMBINE steps come */
+	uint32_t first_serial;		/* create: sheet of component 1; the others follow */
+	const struct key_kcv *expected; /* combined; import must have it, create may: else NULL */
+	unsigned tries;	 /* wrong answers a pair may give before it all stops; 1 to 9 */
+	bool unattended; /* no people to call: only SHOW, ASK_ and COMBINE steps come */
 	int64_t now;
 };
 
@@ -123,9 +125,9 @@ KMS_CHECKED enum kms_status cer_answer_text(
 	struct cer *c, const char *text, int64_t now, struct kms_err *err);
 KMS_CHECKED enum kms_status cer_answer_secret(
 	struct cer *c, const struct secret *text, int64_t now, struct kms_err *err);
-/* The check value of the combined key, as the HSM or key_combine gave it. */
+/* The check value of the combined key, computed from the key itself, by setup.method. */
 KMS_CHECKED enum kms_status cer_answer_combined(
-	struct cer *c, const char *check_value, int64_t now, struct kms_err *err);
+	struct cer *c, const struct key_kcv *kcv, int64_t now, struct kms_err *err);
 /* Someone in the room says no to what CER_STEP_ROOM shows. Always fails: KMS_ERR_CANCELLED. */
 KMS_CHECKED enum kms_status cer_answer_refuse(struct cer *c, int64_t now, struct kms_err *err);
 
@@ -135,8 +137,8 @@ void cer_abort(struct cer *c, const char *why, int64_t now);
 /* Component 1 to n, borrowed, while the step is CER_STEP_COMBINE; NULL at any other time. */
 const struct secret *cer_component(const struct cer *c, unsigned component);
 
-/* Check values as they become known: of component 1 to n, or 0 for the combined key; "" before. */
-const char *cer_check_value(const struct cer *c, unsigned component);
+/* Check values as they are accepted: of component 1 to n, or 0 for the combined key; NULL before. */
+const struct key_kcv *cer_check_value(const struct cer *c, unsigned component);
 
 /* The ceremony's id: of this one (create), or as the sheets say (import; "" if they say nothing). */
 const char *cer_ceremony_id(const struct cer *c);

@@ -13,13 +13,15 @@
 #include "base/utf8.h"
 #include "ceremony/id.h"
 #include "ceremony/pairs.h"
+#include "keys/kcv.h"
+#include "keys/key.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
 	CER_FINGERPRINT_BYTES = 32, /* SHA-256 */
-	CER_CHECK_VALUE_MAX = 16,   /* hex digits of a check value */
 	CER_SERIAL_MAX = 999999,
 	CER_SHEET_MAX = 8192, /* bytes of text */
 };
@@ -32,14 +34,12 @@ struct cer_sheet {
 	uint32_t serial; /* 0 to CER_SERIAL_MAX */
 	char ceremony[CER_ID_SIZE];
 	char purpose[NAME_MAX_BYTES + 1]; /* "transport key" or "site key" */
-	char label[NAME_MAX_BYTES + 1];
-	char algorithm[16]; /* "aes256" */
+	char label[KEY_LABEL_MAX + 1];
+	enum key_alg alg;
 	unsigned component; /* 1 to components */
 	unsigned components;
 	struct cer_pair custodians;
-	struct secret bytes;			   /* the component: 16, 24 or 32 bytes */
-	char check_value[CER_CHECK_VALUE_MAX + 1]; /* of the component, upper-case hex */
-	char check_method[16];			   /* "aes-gp" */
+	struct secret bytes; /* the component: 16, 24 or 32 bytes */
 	struct cer_identity here;
 	struct cer_identity partner;
 	bool has_partner; /* a site key has none */
