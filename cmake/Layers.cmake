@@ -3,6 +3,8 @@
 # tests/unit/layers checks the #include lines.
 function(kms_layer NAME)
 	cmake_parse_arguments(L "" "" "USES;LIBS" ${ARGN})
+	set_property(GLOBAL APPEND PROPERTY KMS_LAYERS ${NAME})
+	set_property(GLOBAL PROPERTY KMS_LAYER_${NAME}_USES "${L_USES}")
 	file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${NAME}/*.c)
 	if(NOT sources)
 		return()

@@ -13,8 +13,9 @@ if(CARDKMS_WERROR)
 	add_compile_options(-Werror)
 endif()
 if(CARDKMS_SANITIZE)
+	# -O1: half the time of -O0 in the tests, and stacks that can still be read.
 	add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all
-		-fno-omit-frame-pointer)
+		-fno-omit-frame-pointer -O1)
 	add_link_options(-fsanitize=address,undefined)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
 	add_compile_definitions(_FORTIFY_SOURCE=2)
