@@ -3,7 +3,7 @@
  * Diversification: a card's key from a master key and the card's key diversification data (KDD).
  *
  * A method (struct key_div) and a KDD give a recipe, which is plain data: what to encrypt or to MAC
- * under the master. key_div_clear runs a recipe on clear bytes, key_div_hsm (keys/divhsm.h) on
+ * under the master. key_div_clear runs a recipe on clear bytes, key_div_hsm (keys/token.h) on
  * handles. A struct key_div owns nothing: copy it by value.
  *
  * Text form, which plans, store and packages carry: the name of a built-in method ("kdf3"), or

@@ -4,7 +4,7 @@
  *
  * Invariants of this folder:
  * - Nothing here logs, prints, stores or asks: bytes and names in, bytes and verdicts out. Only
- *   key_div_hsm (keys/divhsm.h) touches a token.
+ *   keys/token.h touches a token.
  * - Key bytes are in struct secret, or in stack blocks that are wiped before return. No message
  *   holds any.
  * - TDEA keys are compared without their parity bits (the lowest bit of each byte); parity is set
@@ -44,7 +44,7 @@ enum {
 	KEY_COMPONENTS_MIN = 2,
 	KEY_COMPONENTS_MAX = 9,
 	KEY_VERSION_MIN = 0x01,
-	KEY_VERSION_MAX = 0x7F, /* GPCS 2.3.1, 11.8.2.2 */
+	KEY_VERSION_MAX = 0x7F, /* GPCS 2.3.1, 11.8.2.1 */
 };
 
 enum key_role {
@@ -124,7 +124,8 @@ bool key_kcv_method_fits(enum key_kcv_method method, enum key_alg alg);
 /* enc, mac, kek: the roles of which a key set has one each. */
 bool key_role_is_master(enum key_role role);
 
-/* The GlobalPlatform key identifier: enc 1, mac 2, kek 3 (GPCS 2.3.1, 11.1.9); 0 for others. */
+/* The number that diversification uses, the GlobalPlatform key identifier: enc 1, mac 2, kek 3; 0
+ * for others. */
 unsigned key_role_number(enum key_role role);
 
 /* Whether a key may go from one state to the other (key.c has the table with its source). */
