@@ -39,7 +39,8 @@ struct cer_sheet {
 	unsigned component; /* 1 to components */
 	unsigned components;
 	struct cer_pair custodians;
-	struct secret bytes; /* the component: 16, 24 or 32 bytes */
+	struct secret bytes; /* the component, of full length */
+	struct key_kcv kcv;  /* of the component */
 	struct cer_identity here;
 	struct cer_identity partner;
 	bool has_partner; /* a site key has none */

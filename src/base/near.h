@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* "Did you mean": the nearest of some known names to a word that is not among them. */
+#ifndef BASE_NEAR_H
+#define BASE_NEAR_H
+
+/*
+ * The name (of a NULL-terminated list) with the fewest letters to change, add, drop or swap; NULL
+ * if even that is too far off to be meant. Letter case does not count.
+ */
+const char *near_name(const char *word, const char *const *names);
+
+#endif
