@@ -42,7 +42,11 @@ struct audit_entry {
 
 #define AUDIT_ENTRY_AUTO __attribute__((cleanup(audit_entry_free)))
 
-/* Refuses (KMS_ERR_INVALID) whatever audit_entry_parse would refuse. No newline at the end. */
+/*
+ * No newline at the end. Refuses (KMS_ERR_INVALID) whatever audit_entry_parse would refuse, but for
+ * subject and outcome, which may hold anything (a file's name, another program's message): what is
+ * not printable UTF-8 there becomes '?', and what is longer than AUDIT_TEXT_MAX is cut.
+ */
 KMS_CHECKED enum kms_status audit_entry_encode(
 	const struct audit_entry *entry, struct buf *ret_line, struct kms_err *err);
 

@@ -19,8 +19,7 @@
 struct audit_export_header {
 	char name[101]; /* the site's name: name_check */
 	char origin[AUDIT_ORIGIN_MAX + 1];
-	unsigned char audit_key[P256_POINT_SIZE]; /* as the file says: for people, never trusted */
-	uint64_t from;				  /* seq of the first entry */
+	uint64_t from; /* seq of the first entry */
 	uint64_t size; /* entries from … size - 1 follow; from if there is none */
 };
 
@@ -46,6 +45,7 @@ struct audit_reader {
  * `witness` may be NULL (see audit_check_witness).
  */
 struct audit_trust {
+	const char *name; /* the export must say the same; NULL: any */
 	const char *origin;
 	const unsigned char *audit_key; /* P256_POINT_SIZE bytes */
 	const struct audit_checkpoint *witness;
