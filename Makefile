@@ -48,7 +48,7 @@ install: build ## into $(DESTDIR)$(PREFIX)
 	DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
 
 clean: ## remove every build folder
-	rm -rf build build-debug build-sanitize build-fuzz build-coverage demo-out
+	rm -rf build build-debug build-sanitize build-fuzz build-coverage build-werror build-clang demo-out
 
 format: ## clang-format over the sources
 	@scripts/bootstrap format
