@@ -7,7 +7,7 @@
  * handles. A struct key_div owns nothing: copy it by value.
  *
  * Text form, which plans, store and packages carry: the name of a built-in method ("kdf3"), or
- * for a method that a site declared NAME(PRIMITIVE kdd=N [version=HH] DATA), for example
+ * for a method that a site declared NAME(PRIMITIVE [kdd=N] [version=HH] DATA), for example
  * `acme(tdes-ecb kdd=10 $0 $1 $2 $3 $8 $9 F0 $k $0 $1 $2 $3 $8 $9 0F $k)`.
  *
  * DATA is a list of
@@ -36,7 +36,7 @@ enum {
 	KEY_DIV_ITEMS_MAX = 64,
 	KEY_DIV_KDD_MAX = 32,
 	KEY_DIV_DATA_MAX = 64, /* bytes of DATA, written out */
-	KEY_DIV_TEXT_SIZE = 400,
+	KEY_DIV_TEXT_SIZE = 512,
 	KEY_DIV_BLOCKS_MAX = 3,
 };
 
@@ -82,7 +82,11 @@ KMS_CHECKED enum kms_status key_div_parse(
 	const char *text, struct key_div *ret_div, struct kms_err *err);
 void key_div_print(const struct key_div *div, char ret_text[KEY_DIV_TEXT_SIZE]);
 
-/* A declared method from its parts (as in a key plan). version is -1 for none. */
+/*
+ * A declared method from its parts (as in a key plan). kdd_len is the one length of KDD that it takes,
+ * or -1 for the default: 10, for an10922 any that it can. version is -1 for none. Refused: data
+ * that does not depend on the KDD, as all cards would get the same key.
+ */
 KMS_CHECKED enum kms_status key_div_declare(const char *name, const char *primitive, int kdd_len,
 	int version, const char *data, struct key_div *ret_div, struct kms_err *err);
 

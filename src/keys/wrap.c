@@ -154,11 +154,11 @@ enum kms_status key_wrap(enum key_wrapping wrapping, enum key_alg kek_alg, const
 /* The bytes after the key in a raw block are zero; anything else is another key's block. */
 static bool padding_ok(const struct secret *plain, size_t out_len)
 {
-	unsigned char or = 0;
+	unsigned char rest = 0;
 
 	for (size_t i = out_len; i < plain->len; i++)
-		or |= plain->data[i];
-	return or == 0;
+		rest |= plain->data[i];
+	return rest == 0;
 }
 
 enum kms_status key_unwrap(enum key_wrapping wrapping, enum key_alg kek_alg,
