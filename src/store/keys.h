@@ -97,8 +97,8 @@ KMS_CHECKED enum kms_status store_key_by_label(
 KMS_CHECKED enum kms_status store_keys(struct store *s, const struct store_key_filter *filter,
 	struct store_key_list *ret_list, struct kms_err *err);
 /*
- * Writes every column but cka_id, label, op_id and created of the row key->cka_id. KMS_ERR_STATE
- * unless the row is in state `from`.
+ * Writes every column of the row key->cka_id as given. KMS_ERR_STATE unless the row is in state
+ * `from`.
  */
 KMS_CHECKED enum kms_status store_key_update(
 	struct store *s, const struct store_key *key, const char *from, struct kms_err *err);

@@ -66,7 +66,7 @@ KMS_CHECKED enum kms_status store_partner_rotate(struct store *s,
 /* The active row becomes revoked. */
 KMS_CHECKED enum kms_status store_partner_revoke(
 	struct store *s, const char *name, int64_t when, struct kms_err *err);
-/* The active row; the message tells a revoked partner from an unknown one. */
+/* The active row. A name that had one only once is KMS_ERR_STATE: revoked. */
 KMS_CHECKED enum kms_status store_partner_get(
 	struct store *s, const char *name, struct store_partner *ret_partner, struct kms_err *err);
 /* In any state. */

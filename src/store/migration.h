@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Migrations: each a file migration_NNNN.c holding one SQL text. They are C files and not .sql ones
+ * so that the binary carries them without a build step that could go stale or missing.
+ *
+ * A migration that has been released is never edited: stores record its SHA-256 and refuse another
+ * text of the same number. A change is a new file, with its line in migrations.c.
+ */
+#ifndef STORE_MIGRATION_H
+#define STORE_MIGRATION_H
+
+#include <stddef.h>
+
+struct store_migration {
+	const char *name;
+	const char *sql;
+};
+
+/* Number n is at index n - 1. */
+extern const struct store_migration store_migrations[];
+extern const size_t store_migration_count;
+
+/* Makes the table in which migrations are recorded; the only schema text outside of them. */
+extern const char store_migration_table[];
+
+extern const char store_migration_0001[];
+
+#endif

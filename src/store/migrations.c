@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/migration.h"
+
+const char store_migration_table[] = "CREATE TABLE schema_migration ("
+				     "number BIGINT NOT NULL PRIMARY KEY, "
+				     "name TEXT NOT NULL, "
+				     "size BIGINT NOT NULL, "
+				     "sha256 TEXT NOT NULL, "
+				     "applied BIGINT NOT NULL)";
+
+const struct store_migration store_migrations[] = {
+	{"registry", store_migration_0001},
+};
+
+const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/sql.h"
+
+/*
+ * Column lists are in the order of the fields in the row types of people.c, keys.c, journal.c,
+ * ceremony.c, docs.c and auditlog.c.
+ */
+#define OFFICER "name, folded, role, passphrase_hash, state, added, changed, failures"
+#define PARTNER                                                                               \
+	"name, version, role, document, fingerprint, identity_key, audit_key, state, added, " \
+	"changed"
+#define KEYSET                                                                                    \
+	"name, customer, algorithm, diversification, definition, kvn, exportable, cryptoperiod, " \
+	"origin, order_ref, state, op_id, created"
+#define KEY                                                                                     \
+	"cka_id, label, keyset, role, algorithm, kvn, state, check_value, check_method, "       \
+	"location, origin, partner, wrapping, direction, proof, public_key, exportable, "       \
+	"ceremony_id, hsm_serial, op_id, created, activated, deactivate_after, state_changed, " \
+	"state_reason"
+#define OPERATION "id, kind, subject, actor, started, state, detail, finished, outcome"
+#define CEREMONY                                                                              \
+	"id, kind, key_label, algorithm, components, partner, op_id, state, started, ended, " \
+	"minutes"
+#define CUSTODIAN \
+	"ceremony_id, component, position, person, folded, sheet_serial, check_value, sheet_state"
+#define DOC                                                                                  \
+	"id, kind, direction, partner, state, nonce, sha256, text, related, transport_key, " \
+	"op_id, created, changed"
+#define ENTRY	   "seq, time, actor, operation, text, leaf"
+#define CHECKPOINT "size, root, note, time"
+
+#define VALUES_4  "VALUES ($1, $2, $3, $4)"
+#define VALUES_6  "VALUES ($1, $2, $3, $4, $5, $6)"
+#define VALUES_8  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+#define VALUES_9  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+#define VALUES_10 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+#define VALUES_11 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+#define VALUES_13 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+#define VALUES_25                                                                              \
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, " \
+	"$18, $19, $20, $21, $22, $23, $24, $25)"
+
+#define LIVE "state NOT IN ('void', 'destroyed')"
+
+const struct store_statement store_statements[STORE_SQL_COUNT] = {
+	[SQL_MIGRATION_LIST] = {"SELECT number, sha256 FROM schema_migration ORDER BY number",
+		false},
+	[SQL_MIGRATION_ADD] = {"INSERT INTO schema_migration (number, name, size, sha256, applied) "
+			       "VALUES ($1, $2, $3, $4, $5)",
+		true},
+
+	[SQL_META_SET] = {"INSERT INTO site_meta (name, value) VALUES ($1, $2) "
+			  "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+		true},
+	[SQL_META_GET] = {"SELECT name, value FROM site_meta WHERE name = $1", false},
+	[SQL_META_LIST] = {"SELECT name, value FROM site_meta ORDER BY name", false},
+	[SQL_CAPS_SET] = {"INSERT INTO token_caps (serial, firmware, caps, probed) " VALUES_4
+			  " ON CONFLICT (serial, firmware) DO UPDATE "
+			  "SET caps = excluded.caps, probed = excluded.probed",
+		true},
+	[SQL_CAPS_GET] = {"SELECT serial, firmware, caps, probed FROM token_caps "
+			  "WHERE serial = $1 AND firmware = $2",
+		false},
+	[SQL_COUNTER_TAKE] =
+		{"INSERT INTO counter (name, value) VALUES ($1, $2) ON CONFLICT (name) "
+		 "DO UPDATE SET value = counter.value + excluded.value RETURNING value",
+			true},
+	[SQL_COUNTER_GET] = {"SELECT value FROM counter WHERE name = $1", false},
+
+	[SQL_OFFICER_ADD] = {"INSERT INTO officer (" OFFICER ") " VALUES_8, true},
+	[SQL_OFFICER_GET] = {"SELECT " OFFICER " FROM officer WHERE folded = $1", false},
+	[SQL_OFFICER_LIST] = {"SELECT " OFFICER " FROM officer ORDER BY folded", false},
+	[SQL_OFFICER_UPDATE] = {"UPDATE officer SET role = $2, passphrase_hash = $3, state = $4, "
+				"changed = $5, failures = $6 WHERE folded = $1",
+		true},
+
+	[SQL_PARTNER_ADD] = {"INSERT INTO partner (" PARTNER ") " VALUES_10, true},
+	[SQL_PARTNER_LAST_VERSION] =
+		{"SELECT COALESCE(MAX(version), 0) FROM partner WHERE name = $1", false},
+	[SQL_PARTNER_END] = {"UPDATE partner SET state = $2, changed = $3 "
+			     "WHERE name = $1 AND state = 'active'",
+		true},
+	[SQL_PARTNER_GET] = {"SELECT " PARTNER " FROM partner WHERE name = $1 AND state = 'active'",
+		false},
+	[SQL_PARTNER_NEWEST] = {"SELECT " PARTNER " FROM partner WHERE name = $1 "
+				"ORDER BY version DESC LIMIT 1",
+		false},
+	[SQL_PARTNER_BY_FINGERPRINT] = {"SELECT " PARTNER " FROM partner WHERE fingerprint = $1",
+		false},
+	[SQL_PARTNER_LIST] = {"SELECT " PARTNER " FROM partner ORDER BY name, version", false},
+
+	[SQL_KEYSET_ADD] =
+		{"INSERT INTO keyset (" KEYSET ") " VALUES_13 " ON CONFLICT (name) DO UPDATE SET "
+		 "customer = excluded.customer, algorithm = excluded.algorithm, "
+		 "diversification = excluded.diversification, definition = excluded.definition, "
+		 "kvn = excluded.kvn, exportable = excluded.exportable, "
+		 "cryptoperiod = excluded.cryptoperiod, origin = excluded.origin, "
+		 "order_ref = excluded.order_ref, state = excluded.state, "
+		 "op_id = excluded.op_id, created = excluded.created "
+		 "WHERE keyset.state = 'void'",
+			true},
+	[SQL_KEYSET_GET] = {"SELECT " KEYSET " FROM keyset WHERE name = $1 AND state <> 'void'",
+		false},
+	[SQL_KEYSET_LIST] = {"SELECT " KEYSET " FROM keyset ORDER BY name", false},
+	[SQL_KEYSET_SET_STATE] = {"UPDATE keyset SET state = $3 WHERE name = $1 AND state = $2",
+		true},
+
+	[SQL_KEY_ADD] = {"INSERT INTO key_object (" KEY ") " VALUES_25, true},
+	[SQL_KEY_GET] = {"SELECT " KEY " FROM key_object WHERE cka_id = $1", false},
+	[SQL_KEY_BY_LABEL] = {"SELECT " KEY " FROM key_object WHERE label = $1 AND " LIVE, false},
+	[SQL_KEY_LIST] = {"SELECT " KEY " FROM key_object "
+			  "WHERE (CAST($1 AS TEXT) IS NULL OR keyset = $1) "
+			  "AND (CAST($2 AS TEXT) IS NULL OR state = $2) "
+			  "AND (CAST($3 AS TEXT) IS NULL OR role = $3) "
+			  "AND (CAST($4 AS TEXT) IS NULL OR op_id = $4) "
+			  "AND (CAST($5 AS BIGINT) = 0 OR " LIVE ") "
+			  "ORDER BY label, created, cka_id",
+		false},
+	[SQL_KEY_UPDATE] =
+		{"UPDATE key_object SET label = $2, keyset = $3, role = $4, algorithm = $5, "
+		 "kvn = $6, state = $7, check_value = $8, check_method = $9, location = $10, "
+		 "origin = $11, partner = $12, wrapping = $13, direction = $14, proof = $15, "
+		 "public_key = $16, exportable = $17, ceremony_id = $18, hsm_serial = $19, "
+		 "op_id = $20, created = $21, activated = $22, deactivate_after = $23, "
+		 "state_changed = $24, state_reason = $25 WHERE cka_id = $1 AND state = $26",
+			true},
+	[SQL_KEY_SET_STATE] = {"UPDATE key_object SET state = $3, state_reason = $4, "
+			       "state_changed = $5 WHERE cka_id = $1 AND state = $2",
+		true},
+
+	[SQL_OP_ADD] = {"INSERT INTO operation (" OPERATION ") " VALUES_9, true},
+	[SQL_OP_GET] = {"SELECT " OPERATION " FROM operation WHERE id = $1", false},
+	[SQL_OP_LIST] = {"SELECT " OPERATION " FROM operation "
+			 "WHERE CAST($1 AS TEXT) IS NULL OR state = $1 ORDER BY started, id",
+		false},
+	[SQL_OP_SET_DETAIL] =
+		{"UPDATE operation SET detail = $2 WHERE id = $1 AND state = 'intent'", true},
+	[SQL_OP_FINISH] = {"UPDATE operation SET state = $2, outcome = $3, finished = $4 "
+			   "WHERE id = $1 AND state = 'intent'",
+		true},
+
+	[SQL_CEREMONY_ADD] = {"INSERT INTO ceremony (" CEREMONY ") " VALUES_11, true},
+	[SQL_CEREMONY_GET] = {"SELECT " CEREMONY " FROM ceremony WHERE id = $1", false},
+	[SQL_CEREMONY_LIST] = {"SELECT " CEREMONY " FROM ceremony "
+			       "WHERE CAST($1 AS TEXT) IS NULL OR state = $1 ORDER BY started, id",
+		false},
+	[SQL_CEREMONY_FINISH] = {"UPDATE ceremony SET state = $2, minutes = $3, ended = $4 "
+				 "WHERE id = $1 AND state = 'started'",
+		true},
+	[SQL_CUSTODIAN_ADD] = {"INSERT INTO custodian (" CUSTODIAN ") " VALUES_8, true},
+	[SQL_CUSTODIAN_SET] = {"UPDATE custodian SET sheet_serial = $3, check_value = $4, "
+			       "sheet_state = $5 WHERE ceremony_id = $1 AND component = $2",
+		true},
+	[SQL_CUSTODIAN_LIST] = {"SELECT " CUSTODIAN " FROM custodian WHERE ceremony_id = $1 "
+				"ORDER BY component, position",
+		false},
+
+	[SQL_DOC_ADD] = {"INSERT INTO exchange_doc (" DOC ") " VALUES_13, true},
+	[SQL_DOC_GET] = {"SELECT " DOC " FROM exchange_doc WHERE id = $1", false},
+	[SQL_DOC_BY_NONCE] = {"SELECT " DOC " FROM exchange_doc "
+			      "WHERE kind = $1 AND direction = $2 AND nonce = $3",
+		false},
+	[SQL_DOC_BY_SHA256] = {"SELECT " DOC " FROM exchange_doc "
+			       "WHERE kind = $1 AND direction = $2 AND sha256 = $3 "
+			       "ORDER BY created, id LIMIT 1",
+		false},
+	[SQL_DOC_LIST] = {"SELECT " DOC " FROM exchange_doc "
+			  "WHERE CAST($1 AS TEXT) IS NULL OR kind = $1 ORDER BY created, id",
+		false},
+	[SQL_DOC_SET_STATE] = {"UPDATE exchange_doc SET state = $3, changed = $4 "
+			       "WHERE id = $1 AND state = $2",
+		true},
+
+	[SQL_AUDIT_SIZE] = {"SELECT COALESCE(MAX(seq) + 1, 0) FROM audit_entry", false},
+	[SQL_AUDIT_ADD] = {"INSERT INTO audit_entry (" ENTRY ") " VALUES_6, true},
+	[SQL_AUDIT_GET] = {"SELECT " ENTRY " FROM audit_entry WHERE seq = $1", false},
+	[SQL_AUDIT_RANGE] = {"SELECT " ENTRY " FROM audit_entry WHERE seq >= $1 AND seq < $2 "
+			     "ORDER BY seq LIMIT $3",
+		false},
+	[SQL_NODE_ADD] = {"INSERT INTO audit_node (level, idx, hash) VALUES ($1, $2, $3)", true},
+	[SQL_NODE_GET] = {"SELECT level, idx, hash FROM audit_node WHERE level = $1 AND idx = $2",
+		false},
+	[SQL_CHECKPOINT_ADD] = {"INSERT INTO audit_checkpoint (" CHECKPOINT ") " VALUES_4, true},
+	[SQL_CHECKPOINT_LAST] = {"SELECT " CHECKPOINT
+				 " FROM audit_checkpoint ORDER BY size DESC LIMIT 1",
+		false},
+	[SQL_CHECKPOINT_LIST] = {"SELECT " CHECKPOINT " FROM audit_checkpoint ORDER BY size",
+		false},
+};
