@@ -21,7 +21,7 @@ demo: build ## two sites exchange master keys, narrated
 
 test: ## every test, with sanitizers; the last line is the count
 	@scripts/bootstrap build test
-	@scripts/build sanitize
+	@scripts/build sanitize || { echo "0 passed, 1 failed"; exit 1; }
 	@scripts/run-tests build-sanitize
 
 debug: ## build-debug/cardkms, for gdb

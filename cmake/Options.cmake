@@ -7,7 +7,7 @@ option(CARDKMS_COVERAGE "gcov instrumentation" OFF)
 add_compile_definitions(_GNU_SOURCE)
 add_compile_options(-Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes
 	-Wmissing-prototypes -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough
-	-fstack-protector-strong -ffile-prefix-map=${CMAKE_SOURCE_DIR}/src/=)
+	-fstack-protector-strong -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/src/=)
 add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
 if(CARDKMS_WERROR)
 	add_compile_options(-Werror)
@@ -19,6 +19,8 @@ if(CARDKMS_SANITIZE)
 	add_link_options(-fsanitize=address,undefined)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
 	add_compile_definitions(_FORTIFY_SOURCE=2)
+	# No build folder's name in what is shipped.
+	add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 endif()
 if(CARDKMS_FUZZ)
 	add_compile_options(-fsanitize=fuzzer-no-link)
