@@ -308,8 +308,11 @@ enum kms_status audit_check_checkpoint(
 		return st;
 	st = audit_checkpoint_verify(note, len, check->origin, check->point, &seen, err);
 	if (st == KMS_ERR_INVALID || st == KMS_ERR_MISMATCH) {
-		kms_prefix(err, "nothing vouches for the entries " U64 " to " U64 ": ", first,
-			size ? size - 1 : 0);
+		if (size > first)
+			kms_prefix(err, "nothing vouches for the entries " U64 " to " U64 ": ",
+				first, size - 1);
+		else
+			kms_prefix(err, "after " U64 " entries: ", size);
 		if (err)
 			err->code = KMS_ERR_MISMATCH;
 		return bad(check, first, size > first ? size - 1 : first, KMS_ERR_MISMATCH);

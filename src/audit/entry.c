@@ -3,7 +3,7 @@
 
 #include "audit/tree.h"
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -16,59 +16,13 @@ const char *audit_phase_name(enum audit_phase phase)
 	return (unsigned)phase < PHASES ? phase_names[phase] : "unknown";
 }
 
-static bool is_control(const unsigned char *p)
-{
-	return *p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0);
-}
-
-/* Bytes of the printable character at p (which is terminated), or 0. */
-static size_t printable(const unsigned char *p)
-{
-	size_t len = *p < 0x80 ? 1 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : 4;
-
-	if (is_control(p) || strnlen((const char *)p, len) < len ||
-		!utf8_valid((const char *)p, len))
-		return 0;
-	return len;
-}
-
-static void clean(const char *text, char out[AUDIT_TEXT_MAX + 1])
-{
-	const unsigned char *p = (const unsigned char *)text;
-	size_t done = 0;
-
-	while (*p) {
-		size_t len = printable(p);
-
-		if (done + (len ? len : 1) > AUDIT_TEXT_MAX)
-			break;
-		if (len) {
-			memcpy(out + done, p, len);
-			done += len;
-			p += len;
-		} else {
-			out[done++] = '?';
-			p++;
-		}
-	}
-	out[done] = 0;
-}
-
 static enum kms_status text_check(
 	const char *text, const char *name, bool may_be_empty, struct kms_err *err)
 {
-	const unsigned char *p = (const unsigned char *)text;
-	size_t len;
-
-	if (strlen(text) > AUDIT_TEXT_MAX || (!*text && !may_be_empty))
-		return kms_fail(err, KMS_ERR_INVALID, "%s: '%s' is %s", what, name,
-			*text ? "too long" : "empty");
-	for (; *p; p += len) {
-		len = printable(p);
-		if (!len)
-			return kms_fail(err, KMS_ERR_INVALID,
-				"%s: '%s' holds what cannot be printed", what, name);
-	}
+	if ((!*text && !may_be_empty) || !text_printable(text, AUDIT_TEXT_MAX))
+		return kms_fail(err, KMS_ERR_INVALID,
+			"%s: '%s' is not %d to %d bytes of printable text", what, name,
+			may_be_empty ? 0 : 1, AUDIT_TEXT_MAX);
 	return KMS_OK;
 }
 
@@ -180,8 +134,8 @@ enum kms_status audit_entry_encode(
 		(unsigned)entry->phase >= PHASES)
 		return kms_fail(err, KMS_ERR_INVALID,
 			"%s: actor, op, op_id, phase or seq is missing or out of range", what);
-	clean(entry->subject ? entry->subject : "", subject);
-	clean(entry->outcome ? entry->outcome : "", outcome);
+	text_clean(entry->subject ? entry->subject : "", subject, sizeof(subject));
+	text_clean(entry->outcome ? entry->outcome : "", outcome, sizeof(outcome));
 	clock_format(entry->time, time);
 	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s}", "actor", entry->actor, "op",
 		entry->op, "op_id", entry->op_id, "outcome", outcome, "phase",

@@ -314,8 +314,17 @@ static enum kms_status read_all(struct reading *r, struct kms_err *err)
 
 	if (st)
 		return st;
-	if (r->ended_at != seen->size || r->header->size != seen->size)
-		return damaged(r, "or the header count other entries than there are", err);
+	if (r->ended_at != seen->size || r->header->size != seen->size) {
+		uint64_t first = seen->size < r->header->size ? seen->size : r->header->size;
+
+		st = damaged(r, "", err);
+		r->verdict->bad_first = first;
+		return kms_fail(err, st,
+			"entry %" PRIu64
+			" is missing or too much: the export holds the entries up to %" PRIu64
+			", its first lines count %" PRIu64 ", its last %" PRIu64,
+			first, seen->size, r->header->size, r->ended_at);
+	}
 	return audit_check_end(r->check, err);
 }
 
