@@ -4,6 +4,9 @@ option(CARDKMS_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(CARDKMS_FUZZ "libFuzzer targets (needs clang)" OFF)
 option(CARDKMS_COVERAGE "gcov instrumentation" OFF)
 
+# Assertions stay in what is shipped: no -DNDEBUG.
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
+
 add_compile_definitions(_GNU_SOURCE)
 add_compile_options(-Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes
 	-Wmissing-prototypes -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough
