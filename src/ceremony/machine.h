@@ -42,12 +42,13 @@ enum cer_state { CER_RUNNING, CER_DONE, CER_FAILED };
 
 enum cer_step_kind {
 	CER_STEP_INTRODUCE, /* say what will happen: cer_answer_ok */
-	CER_STEP_ROOM,	 /* confirm who is here and both fingerprints: cer_answer_ok or _refuse */
-	CER_STEP_CALL,	 /* call step.pair, all others leave or turn away: cer_answer_ok */
-	CER_STEP_SHOW,	 /* show step.sheet (or write it to a file): cer_answer_ok */
-	CER_STEP_RETYPE, /* the pair types the check value it wrote down: cer_answer_text */
-	CER_STEP_ASK_ID, /* the ceremony id on the sheet, "" if it has none: cer_answer_text */
-	CER_STEP_ASK_COMPONENT, /* cer_answer_secret with the digits as typed */
+	CER_STEP_ROOM,	    /* confirm people and both fingerprints: cer_answer_ok or _refuse */
+	CER_STEP_CALL,	    /* call step.pair, all others leave or turn away: cer_answer_ok */
+	CER_STEP_COMPARE,   /* import: are these the fingerprints on the sheet? _ok or _refuse */
+	CER_STEP_SHOW,	    /* show step.sheet (or write it to a file): cer_answer_ok */
+	CER_STEP_RETYPE,    /* the pair types the check value it wrote down: cer_answer_text */
+	CER_STEP_ASK_ID,    /* the ceremony id on the sheet, "" if none: cer_answer_text */
+	CER_STEP_ASK_COMPONENT, /* the digits as typed: cer_answer_secret */
 	CER_STEP_ASK_CHECK,	/* the component's check value from the sheet: cer_answer_text */
 	CER_STEP_CLEAR,		/* wipe screen and scrollback: cer_answer_ok */
 	CER_STEP_COMBINE,	/* combine cer_component 1 to n, then cer_answer_combined */
@@ -91,8 +92,9 @@ struct cer_setup {
 struct cer_event {
 	int64_t time;
 	unsigned component; /* 0: the whole ceremony */
-	const char *what;   /* stable word: "opened", "called", "shown", "confirmed", "entered",
-			       "accepted", "refused", "cleared", "combined", "done", "failed" */
+	const char *what;   /* stable word: "opened", "room", "called", "compared", "shown",
+			       "confirmed", "entered", "accepted", "refused", "cleared", "combined",
+			       "done", "failed" */
 	char text[400];	    /* for people; never a component's digits */
 };
 
@@ -128,7 +130,8 @@ KMS_CHECKED enum kms_status cer_answer_secret(
 /* The check value of the combined key, computed from the key itself, by setup.method. */
 KMS_CHECKED enum kms_status cer_answer_combined(
 	struct cer *c, const struct key_kcv *kcv, int64_t now, struct kms_err *err);
-/* Someone in the room says no to what CER_STEP_ROOM shows. Always fails: KMS_ERR_CANCELLED. */
+/* Somebody says no to what CER_STEP_ROOM or CER_STEP_COMPARE shows. Always KMS_ERR_CANCELLED: the
+ * ceremony has failed. */
 KMS_CHECKED enum kms_status cer_answer_refuse(struct cer *c, int64_t now, struct kms_err *err);
 
 /* Stops the ceremony from outside (Ctrl-C, an HSM error); wipes everything. `why` holds no secret. */

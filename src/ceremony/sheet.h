@@ -33,7 +33,7 @@ struct cer_identity {
 struct cer_sheet {
 	uint32_t serial; /* 0 to CER_SERIAL_MAX */
 	char ceremony[CER_ID_SIZE];
-	char purpose[NAME_MAX_BYTES + 1]; /* "transport key" or "site key" */
+	char purpose[16]; /* "transport key" or "site key" */
 	char label[KEY_LABEL_MAX + 1];
 	enum key_alg alg;
 	unsigned component; /* 1 to components */

@@ -49,13 +49,13 @@ const struct secret *pinfd_get(struct pinfd *secrets, const char *name);
 /* The same for a numbered name: pinfd_get_numbered(s, "component", 2) is "component.2". */
 const struct secret *pinfd_get_numbered(struct pinfd *secrets, const char *name, unsigned number);
 
-/* As pinfd_get, but a missing name is KMS_ERR_USAGE that says which line to add. */
+/* As pinfd_get, but a missing name is KMS_ERR_INVALID that says which line to add. */
 KMS_CHECKED enum kms_status pinfd_need(struct pinfd *secrets, const char *name,
 	const struct secret **ret_borrowed, struct kms_err *err);
 
 /*
  * Names that nothing asked for, for a warning: call with *pos = 0 at first, NULL ends. A name that
- * does not look like one comes as "line N".
+ * does not look like one comes as a fixed text instead.
  */
 const char *pinfd_unused(const struct pinfd *secrets, size_t *pos);
 
