@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/packagekeys.h"
+
+#include "exchange/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char set_what[] = "package's key set", key_what[] = "package's key";
+
+static enum kms_status read_div(const json_t *object, struct key_div *ret_div, struct kms_err *err)
+{
+	char again[KEY_DIV_TEXT_SIZE];
+	struct key_div div;
+	const char *text;
+	enum kms_status st;
+
+	if ((st = js_get_text(object, set_what, "diversification", &text, err)) ||
+		(st = key_div_parse(text, &div, err)))
+		return st;
+	key_div_print(&div, again);
+	if (strcmp(again, text) != 0)
+		return kms_fail(err, KMS_ERR_INVALID,
+			"%s: 'diversification' is not spelt as cardkms spells it", set_what);
+	*ret_div = div;
+	return KMS_OK;
+}
+
+static enum kms_status read_period(
+	const json_t *object, struct key_period *ret_period, struct kms_err *err)
+{
+	char again[KEY_PERIOD_TEXT_SIZE];
+	struct key_period period;
+	const char *text;
+	enum kms_status st;
+
+	if ((st = js_get_text(object, set_what, "cryptoperiod", &text, err)) ||
+		(st = key_period_parse(text, &period, err)))
+		return st;
+	key_period_print(&period, again);
+	if (strcmp(again, text) != 0)
+		return kms_fail(err, KMS_ERR_INVALID,
+			"%s: 'cryptoperiod' is not spelt as cardkms spells it", set_what);
+	*ret_period = period;
+	return KMS_OK;
+}
+
+static enum kms_status read_export(const json_t *object, bool *ret_exportable, struct kms_err *err)
+{
+	const char *text;
+	enum kms_status st = js_get_text(object, set_what, "export", &text, err);
+
+	if (st)
+		return st;
+	if (strcmp(text, "partner") != 0 && strcmp(text, "never") != 0)
+		return kms_fail(
+			err, KMS_ERR_INVALID, "%s: 'export' is not never or partner", set_what);
+	*ret_exportable = strcmp(text, "partner") == 0;
+	return KMS_OK;
+}
+
+static enum kms_status read_keyset(
+	const json_t *object, struct doc_keyset *keyset, struct kms_err *err)
+{
+	static const char *const members[] = {"cryptoperiod", "customer", "diversification",
+		"export", "key_version", "name", "order", NULL};
+	int64_t kvn;
+	enum kms_status st;
+
+	if ((st = js_only(object, set_what, members, err)) ||
+		(st = js_get_text(object, set_what, "name", &keyset->name, err)) ||
+		(st = key_set_name_check(keyset->name, err)) ||
+		(st = doc_read_name(object, set_what, "customer", true, &keyset->customer, err)) ||
+		(st = doc_read_name(object, set_what, "order", true, &keyset->order, err)) ||
+		(st = read_div(object, &keyset->div, err)) ||
+		(st = js_get_int(object, set_what, "key_version", KEY_VERSION_MIN, KEY_VERSION_MAX,
+			 &kvn, err)) ||
+		(st = read_export(object, &keyset->exportable, err)))
+		return st;
+	keyset->kvn = (unsigned)kvn;
+	return read_period(object, &keyset->period, err);
+}
+
+/* What is known of a key set from the keys read so far. */
+struct seen {
+	unsigned roles; /* one bit each */
+	enum key_alg alg;
+};
+
+static enum kms_status check_place(const struct doc_package *package, const struct doc_key *key,
+	int64_t kvn, struct seen *seen, struct kms_err *err)
+{
+	const struct doc_keyset *keyset = NULL;
+	char label[KEY_LABEL_MAX + 1];
+	size_t i;
+	enum kms_status st;
+
+	for (i = 0; i < package->keyset_count && !keyset; i++)
+		if (strcmp(package->keysets[i].name, key->keyset) == 0)
+			keyset = &package->keysets[i];
+	if (!keyset)
+		return kms_fail(err, KMS_ERR_INVALID,
+			"package: the key '%s' is of the key set '%s', which is not in it",
+			key->label, key->keyset);
+	seen += i - 1;
+	st = key_label(key->keyset, key->role, label, err);
+	if (st)
+		return st;
+	if (strcmp(label, key->label) != 0)
+		return kms_fail(err, KMS_ERR_INVALID,
+			"package: the %s key of '%s' is labelled '%s', not '%s'",
+			key_role_name(key->role), key->keyset, key->label, label);
+	if (seen->roles & 1u << key->role)
+		return kms_fail(
+			err, KMS_ERR_INVALID, "package: the key '%s' is in it twice", key->label);
+	if (seen->roles && seen->alg != key->alg)
+		return kms_fail(err, KMS_ERR_INVALID,
+			"package: the keys of '%s' are not all of one algorithm", key->keyset);
+	if ((uint64_t)kvn != keyset->kvn)
+		return kms_fail(err, KMS_ERR_INVALID,
+			"package: '%s' and its key set have different key versions", key->label);
+	seen->roles |= 1u << key->role;
+	seen->alg = key->alg;
+	return key_div_fits(&keyset->div, key->alg, err);
+}
+
+static enum kms_status read_block(const json_t *object, const struct doc_package *package,
+	struct doc_key *key, struct kms_err *err)
+{
+	size_t length = key_alg_info(key->alg)->length;
+	size_t len = key_wrapped_len(package->wrapping, package->transport.alg, length);
+	int64_t said;
+	enum kms_status st;
+
+	if (len == 0 || len > sizeof(key->block))
+		return kms_fail(err, KMS_ERR_INVALID,
+			"package: an %s key cannot be wrapped under an %s key by %s",
+			key_alg_name(key->alg), key_alg_name(package->transport.alg),
+			key_wrapping_name(package->wrapping));
+	st = js_get_int(object, key_what, "length", (int64_t)length, (int64_t)length, &said, err);
+	if (!st)
+		st = doc_read_hex(object, key_what, "block", key->block, len, err);
+	if (!st)
+		key->block_len = len;
+	return st;
+}
+
+static enum kms_status read_key(const json_t *object, const struct doc_package *package,
+	struct seen *seen, struct doc_key *key, struct kms_err *err)
+{
+	static const char *const members[] = {"algorithm", "block", "check_method", "check_value",
+		"key_version", "keyset", "label", "length", "role", NULL};
+	const char *role;
+	int64_t kvn;
+	enum kms_status st;
+
+	if ((st = js_only(object, key_what, members, err)) ||
+		(st = doc_read_label(object, key_what, "label", &key->label, err)) ||
+		(st = js_get_text(object, key_what, "keyset", &key->keyset, err)) ||
+		(st = js_get_text(object, key_what, "role", &role, err)) ||
+		(st = key_role_parse(role, &key->role, err)) ||
+		(st = doc_read_alg(object, key_what, &key->alg, err)) ||
+		(st = doc_read_kcv(object, key_what, key->alg, &key->kcv, err)) ||
+		(st = js_get_int(object, key_what, "key_version", KEY_VERSION_MIN, KEY_VERSION_MAX,
+			 &kvn, err)))
+		return st;
+	if (!key_role_is_master(key->role))
+		return kms_fail(err, KMS_ERR_INVALID,
+			"package: '%s' is a key of role %s; a package holds enc, mac and kek",
+			key->label, role);
+	st = read_block(object, package, key, err);
+	return st ? st : check_place(package, key, kvn, seen, err);
+}
+
+static enum kms_status read_keysets(
+	const json_t *object, struct doc_package *package, struct kms_err *err)
+{
+	FREE_AUTO const char **names = NULL;
+	struct doc_keyset *keysets;
+	json_t *list, *member;
+	size_t i, count;
+	enum kms_status st;
+
+	st = doc_read_list(object, "package", "keysets", 1, DOC_KEYSETS_MAX, &list, err);
+	if (st)
+		return st;
+	count = json_array_size(list);
+	keysets = calloc(count, sizeof(*keysets));
+	names = calloc(count, sizeof(*names));
+	package->keysets = keysets;
+	if (!keysets || !names)
+		return kms_nomem(err);
+	json_array_foreach(list, i, member)
+	{
+		st = read_keyset(member, &keysets[i], err);
+		if (st)
+			return st;
+		names[i] = keysets[i].name;
+	}
+	package->keyset_count = count;
+	return doc_check_distinct("package", names, count, err);
+}
+
+enum kms_status doc_read_package_keys(
+	const json_t *object, struct doc_package *package, struct kms_err *err)
+{
+	FREE_AUTO struct seen *seen = NULL;
+	struct doc_key *keys;
+	json_t *list, *member;
+	size_t i;
+	enum kms_status st;
+
+	if ((st = read_keysets(object, package, err)) ||
+		(st = doc_read_list(object, "package", "keys", 1, DOC_KEYS_MAX, &list, err)))
+		return st;
+	keys = calloc(json_array_size(list), sizeof(*keys));
+	seen = calloc(package->keyset_count, sizeof(*seen));
+	package->keys = keys;
+	if (!keys || !seen)
+		return kms_nomem(err);
+	json_array_foreach(list, i, member)
+	{
+		st = read_key(member, package, seen, &keys[i], err);
+		if (st)
+			return st;
+	}
+	package->key_count = json_array_size(list);
+	for (i = 0; i < package->keyset_count; i++)
+		if (!seen[i].roles)
+			return kms_fail(err, KMS_ERR_INVALID,
+				"package: the key set '%s' has no key in it",
+				package->keysets[i].name);
+	return KMS_OK;
+}
+
+static json_t *keyset_json(const struct doc_keyset *keyset)
+{
+	char div[KEY_DIV_TEXT_SIZE], period[KEY_PERIOD_TEXT_SIZE];
+
+	key_div_print(&keyset->div, div);
+	key_period_print(&keyset->period, period);
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "name", keyset->name, "customer",
+		keyset->customer, "order", keyset->order, "diversification", div, "key_version",
+		(int)keyset->kvn, "export", keyset->exportable ? "partner" : "never",
+		"cryptoperiod", period);
+}
+
+json_t *doc_keysets_json(const struct doc_package *package)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < package->keyset_count; i++)
+		if (json_array_append_new(list, keyset_json(&package->keysets[i]))) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
+static unsigned version_of(const struct doc_package *package, const struct doc_key *key)
+{
+	for (size_t i = 0; i < package->keyset_count && key->keyset; i++)
+		if (package->keysets[i].name && strcmp(package->keysets[i].name, key->keyset) == 0)
+			return package->keysets[i].kvn;
+	return 0;
+}
+
+static json_t *key_json(const struct doc_package *package, const struct doc_key *key)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:s, s:o}", "label", key->label,
+		"keyset", key->keyset, "role", key_role_name(key->role), "algorithm",
+		key_alg_name(key->alg), "length", (int)key_alg_info(key->alg)->length,
+		"key_version", (int)version_of(package, key), "check_value", doc_kcv_hex(&key->kcv),
+		"check_method", key_kcv_method_name(key->kcv.method), "block",
+		doc_hex(key->block, key->block_len <= sizeof(key->block) ? key->block_len : 0));
+}
+
+json_t *doc_keys_json(const struct doc_package *package)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < package->key_count; i++)
+		if (json_array_append_new(list, key_json(package, &package->keys[i]))) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
