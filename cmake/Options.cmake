@@ -1,5 +1,6 @@
 # What the presets in CMakePresets.json switch.
 option(CARDKMS_WERROR "Warnings are errors" ON)
+option(CARDKMS_TESTS "Test programs" ON)
 option(CARDKMS_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(CARDKMS_FUZZ "libFuzzer targets (needs clang)" OFF)
 option(CARDKMS_COVERAGE "gcov instrumentation" OFF)
