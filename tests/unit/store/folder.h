@@ -3,7 +3,7 @@
 #ifndef STORE_TEST_FOLDER_H
 #define STORE_TEST_FOLDER_H
 
-#include "unit/store/scenario.h"
+#include "unit/store/check.h"
 
 #include <ftw.h>
 #include <sqlite3.h>
@@ -15,20 +15,21 @@ struct folder {
 	char db[96];
 };
 
-static int folder_remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
+static inline int folder_remove_one(
+	const char *path, const struct stat *info, int type, struct FTW *ftw)
 {
 	(void)info, (void)type, (void)ftw;
 	return remove(path);
 }
 
-static void folder_remove(struct folder *f)
+static inline void folder_remove(struct folder *f)
 {
 	nftw(f->path, folder_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 #define FOLDER_AUTO __attribute__((cleanup(folder_remove)))
 
-static struct folder folder_make(void)
+static inline struct folder folder_make(void)
 {
 	struct folder f = {.path = "/var/tmp/cardkms-store-XXXXXX"};
 
@@ -37,7 +38,7 @@ static struct folder folder_make(void)
 	return f;
 }
 
-static __attribute__((unused)) struct store *folder_open(const struct folder *f)
+static inline struct store *folder_open(const struct folder *f)
 {
 	const struct store_options options = {.path = f->db, .create = true};
 	struct store *s = NULL;
@@ -47,7 +48,7 @@ static __attribute__((unused)) struct store *folder_open(const struct folder *f)
 	return s;
 }
 
-static __attribute__((unused)) void folder_sql(const struct folder *f, const char *sql)
+static inline void folder_sql(const struct folder *f, const char *sql)
 {
 	sqlite3 *db = NULL;
 	char *message = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every function of store/ on a real SQLite file; damaged rows; sizes of a real site. */
 #include "unit/store/folder.h"
+#include "unit/store/scenario.h"
 
 #include <time.h>
 
