@@ -30,8 +30,8 @@ enum kms_status key_cipher_check(enum key_alg alg, const struct secret *key, str
 	if (!info->length)
 		return kms_fail(err, KMS_ERR_INVALID, "%s is no cipher", info->name);
 	if (key->len != info->length)
-		return kms_fail(err, KMS_ERR_INVALID, "an %s key has %zu bytes, not %zu",
-			info->name, info->length, key->len);
+		return kms_fail(err, KMS_ERR_INVALID, "%s keys have %zu bytes, not %zu", info->name,
+			info->length, key->len);
 	return KMS_OK;
 }
 

@@ -20,10 +20,10 @@ enum kms_status key_component_check(
 	const struct key_alg_info *info = key_alg_info(alg);
 
 	if (!info->length)
-		return kms_fail(err, KMS_ERR_INVALID, "an %s key has no components", info->name);
+		return kms_fail(err, KMS_ERR_INVALID, "%s keys have no components", info->name);
 	if (component->len != info->length)
 		return kms_fail(err, KMS_ERR_INVALID,
-			"component %u has %zu bytes, a component of an %s key has %zu", index,
+			"component %u has %zu bytes, components of %s keys have %zu", index,
 			component->len, info->name, info->length);
 	if (zero(alg, component))
 		return kms_fail(

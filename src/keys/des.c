@@ -112,10 +112,10 @@ enum kms_status key_check_material(
 	const struct key_alg_info *info = key_alg_info(alg);
 
 	if (!info->length)
-		return kms_fail(err, KMS_ERR_INVALID, "%s: an %s key is not made of bytes", what,
+		return kms_fail(err, KMS_ERR_INVALID, "%s: %s keys are not made of bytes", what,
 			info->name);
 	if (key->len != info->length)
-		return kms_fail(err, KMS_ERR_INVALID, "%s has %zu bytes, an %s key has %zu", what,
+		return kms_fail(err, KMS_ERR_INVALID, "%s has %zu bytes, %s keys have %zu", what,
 			key->len, info->name, info->length);
 	if (all_zero(alg, key))
 		return kms_fail(err, KMS_ERR_INVALID, "%s is refused: it is all zero", what);

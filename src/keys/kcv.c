@@ -30,7 +30,7 @@ enum kms_status key_kcv(enum key_alg alg, enum key_kcv_method method, const stru
 	enum kms_status st;
 
 	if (!key_kcv_method_fits(method, alg))
-		return kms_fail(err, KMS_ERR_INVALID, "an %s key has no check value by method %s",
+		return kms_fail(err, KMS_ERR_INVALID, "%s keys have no check value by method %s",
 			key_alg_name(alg), key_kcv_method_name(method));
 	memset(in, method == KEY_KCV_AES_GP ? 0x01 : 0x00, sizeof(in));
 	if (method == KEY_KCV_CMAC)

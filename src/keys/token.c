@@ -145,7 +145,7 @@ enum kms_status key_div_hsm(const struct key_recipe *recipe, struct hsm *hsm,
 
 	if (master->alg != temp.alg)
 		return kms_fail(err, KMS_ERR_INVALID,
-			"'%s' is an %s key, the diversification is for %s", master->label,
+			"'%s' is of algorithm %s, the diversification is for %s", master->label,
 			hsm_alg_name(master->alg), key_alg_name(recipe->alg));
 	if (role == HSM_TEMP_CARD) {
 		temp.alg = HSM_RAW;
