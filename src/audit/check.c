@@ -248,9 +248,12 @@ static enum kms_status check_place(
 	}
 	if (seen->size < size) {
 		kms_fail(err, KMS_ERR_MISMATCH,
-			"the checkpoint of %s covers " U64 " entries, but stands after entry " U64,
-			time_text(seen->time, time), seen->size, size - 1);
-		return bad(check, seen->size, size - 1, KMS_ERR_MISMATCH);
+			"one of the entries " U64 " to " U64
+			" was put in: the checkpoint of %s covers " U64
+			" entries and stands after entry " U64,
+			check->verdict.signed_size, size - 1, time_text(seen->time, time),
+			seen->size, size - 1);
+		return bad(check, check->verdict.signed_size, size - 1, KMS_ERR_MISMATCH);
 	}
 	if (seen->time < check->last_time) {
 		kms_fail(err, KMS_ERR_MISMATCH,
