@@ -198,7 +198,8 @@ enum kms_status store_checkpoint_last(
 	if (st || found)
 		return st;
 	kms_fail(err, KMS_ERR_NOT_FOUND, "the audit log has no checkpoint yet");
-	return kms_hint(err, "'cardkms audit checkpoint' signs one");
+	kms_hint(err, "'cardkms audit checkpoint' signs one");
+	return KMS_ERR_NOT_FOUND;
 }
 
 enum kms_status store_checkpoints(

@@ -41,7 +41,8 @@ enum kms_status store_ceremony_get(
 	if (st || found)
 		return st;
 	kms_fail(err, KMS_ERR_NOT_FOUND, "no ceremony '%s'", id);
-	return kms_hint(err, "'cardkms ceremony list' shows them");
+	kms_hint(err, "'cardkms ceremony list' shows them");
+	return KMS_ERR_NOT_FOUND;
 }
 
 enum kms_status store_ceremonies(struct store *s, const char *state,

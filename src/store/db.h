@@ -39,7 +39,8 @@ struct store_backend {
 	KMS_CHECKED enum kms_status (*has_table)(
 		void *conn, const char *name, bool *ret_found, struct kms_err *err);
 
-	/* write: takes the write lock now, and waits for it no longer than busy_ms. */
+	/* write: takes the write lock now, if the database has one; any wait for a lock in the
+	 * transaction is no longer than busy_ms. Not write: one view for all reads. */
 	KMS_CHECKED enum kms_status (*begin)(void *conn, bool write, struct kms_err *err);
 	KMS_CHECKED enum kms_status (*commit)(void *conn, struct kms_err *err);
 	/* Also when the database has already rolled back by itself. */

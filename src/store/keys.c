@@ -46,7 +46,8 @@ enum kms_status store_keyset_add(
 static enum kms_status no_keyset(const char *name, struct kms_err *err)
 {
 	kms_fail(err, KMS_ERR_NOT_FOUND, "no key set '%s'", name);
-	return kms_hint(err, "'cardkms key list' shows all keys and their key sets");
+	kms_hint(err, "'cardkms key list' shows all keys and their key sets");
+	return KMS_ERR_NOT_FOUND;
 }
 
 enum kms_status store_keyset_get(
@@ -152,7 +153,8 @@ static enum kms_status get(struct store *s, enum store_sql sql, const char *word
 	if (st || found)
 		return st;
 	kms_fail(err, KMS_ERR_NOT_FOUND, "no key %s'%s'", what, word);
-	return kms_hint(err, "'cardkms key list' shows all keys");
+	kms_hint(err, "'cardkms key list' shows all keys");
+	return KMS_ERR_NOT_FOUND;
 }
 
 enum kms_status store_key_get(
@@ -212,8 +214,10 @@ enum kms_status store_key_update(
 	store_put_row(&q, &key_type, key);
 	store_put_word(&q, "state of a key", from, key_states);
 	st = store_run(&q, &changes);
-	if (st)
-		return kms_prefix(err, "cannot change key '%.200s': ", key->label);
+	if (st) {
+		kms_prefix(err, "cannot change key '%.200s': ", key->label);
+		return st;
+	}
 	return changes ? KMS_OK : not_in_state(s, key->cka_id, from, err);
 }
 
@@ -230,8 +234,10 @@ enum kms_status store_key_set_state(struct store *s, const char *cka_id, const c
 	store_put_text(&q, reason);
 	store_put_int(&q, when);
 	st = store_run(&q, &changes);
-	if (st)
-		return kms_prefix(err, "cannot change key %s: ", cka_id);
+	if (st) {
+		kms_prefix(err, "cannot change key %s: ", cka_id);
+		return st;
+	}
 	return changes ? KMS_OK : not_in_state(s, cka_id, from, err);
 }
 

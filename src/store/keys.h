@@ -78,7 +78,7 @@ struct store_key_list {
 	size_t count;
 };
 
-/* NULL members do not filter. */
+/* What store_keys leaves in; members that are NULL do not filter, nor does a NULL filter. */
 struct store_key_filter {
 	const char *keyset;
 	const char *state;

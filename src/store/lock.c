@@ -39,7 +39,8 @@ static enum kms_status held(int fd, const char *path, struct kms_err *err)
 	read_holder(fd, pid, sizeof(pid));
 	kms_fail(err, KMS_ERR_BUSY,
 		"another operation on this site is running: process %s holds '%s'", pid, path);
-	return kms_hint(err, "try again when it is done; the lock ends with the process");
+	kms_hint(err, "try again when it is done; the lock ends with the process");
+	return KMS_ERR_BUSY;
 }
 
 static enum kms_status open_file(const char *path, int *ret_fd, struct kms_err *err)
@@ -49,8 +50,9 @@ static enum kms_status open_file(const char *path, int *ret_fd, struct kms_err *
 	if (fd < 0) {
 		kms_fail(err, KMS_ERR_STORE, "cannot lock the site: '%s': %s", path,
 			strerror(errno));
-		return kms_hint(err, "check the rights on the folder, and whether its file system "
-				     "is mounted read-only");
+		kms_hint(err, "check the rights on the folder, and whether its file system "
+			      "is mounted read-only");
+		return KMS_ERR_STORE;
 	}
 	*ret_fd = fd;
 	return KMS_OK;

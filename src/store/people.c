@@ -28,7 +28,8 @@ enum kms_status store_officer_add(
 static enum kms_status no_officer(const char *name, struct kms_err *err)
 {
 	kms_fail(err, KMS_ERR_NOT_FOUND, "no officer '%s'", name);
-	return kms_hint(err, "'cardkms officer list' shows them");
+	kms_hint(err, "'cardkms officer list' shows them");
+	return KMS_ERR_NOT_FOUND;
 }
 
 enum kms_status store_officer_get(struct store *s, const char *folded, const char *name,
@@ -139,13 +140,14 @@ static enum kms_status no_partner(struct store *s, const char *name, struct kms_
 		return st;
 	if (found) {
 		kms_fail(err, KMS_ERR_STATE, "partner '%s' is %s", name, newest.state);
-		return kms_hint(err, "enrol its new identity with 'cardkms partner add', after "
-				     "comparing the fingerprint by voice");
+		kms_hint(err, "enrol its new identity with 'cardkms partner add', after "
+			      "comparing the fingerprint by voice");
+		return KMS_ERR_STATE;
 	}
 	kms_fail(err, KMS_ERR_NOT_FOUND, "no partner '%s' is enrolled", name);
-	return kms_hint(err,
-		"'cardkms partner list' shows the enrolled ones, 'cardkms partner add' "
-		"enrols one");
+	kms_hint(err, "'cardkms partner list' shows the enrolled ones, 'cardkms partner add' "
+		      "enrols one");
+	return KMS_ERR_NOT_FOUND;
 }
 
 /* Takes the active row of the name out of use. */
@@ -202,7 +204,8 @@ enum kms_status store_partner_by_fingerprint(struct store *s, const char *finger
 	if (st || found)
 		return st;
 	kms_fail(err, KMS_ERR_NOT_FOUND, "no partner with fingerprint %s is enrolled", fingerprint);
-	return kms_hint(err, "'cardkms partner list' shows the enrolled ones");
+	kms_hint(err, "'cardkms partner list' shows the enrolled ones");
+	return KMS_ERR_NOT_FOUND;
 }
 
 enum kms_status store_partners(

@@ -189,7 +189,8 @@ static void damaged(struct store_query *q, const char *table, const char *column
 
 	kms_fail(q->err, KMS_ERR_STORE, "store '%s' is damaged: table %s, row '%.100s': %s %s",
 		q->s->path, table, row_id(q, number, sizeof(number)), column, why);
-	stick(q, kms_hint(q->err, "restore the store from a backup; nothing was changed"));
+	kms_hint(q->err, "restore the store from a backup; nothing was changed");
+	stick(q, KMS_ERR_STORE);
 }
 
 static void get_int(struct store_query *q, const struct store_row_type *type,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* In the header of every database of ours (PRAGMA application_id): "CKMS". */
@@ -58,20 +59,23 @@ static void name_code(struct kms_err *err, int code)
 static enum kms_status fail_readonly(const char *path, struct kms_err *err)
 {
 	kms_fail(err, KMS_ERR_STORE, "store '%s' is read-only: it cannot be written", path);
-	return kms_hint(err, "check the rights on the file and its folder, and whether the file "
-			     "system is mounted read-only");
+	kms_hint(err, "check the rights on the file and its folder, and whether the file "
+		      "system is mounted read-only");
+	return KMS_ERR_STORE;
 }
 
 static enum kms_status fail_full(const char *path, struct kms_err *err)
 {
 	kms_fail(err, KMS_ERR_STORE, "store '%s' cannot be written: disk full", path);
-	return kms_hint(err, "make room, then try again; nothing was changed");
+	kms_hint(err, "make room, then try again; nothing was changed");
+	return KMS_ERR_STORE;
 }
 
 static enum kms_status fail_damaged(const char *path, const char *why, struct kms_err *err)
 {
 	kms_fail(err, KMS_ERR_STORE, "store '%s' is damaged: %s", path, why);
-	return kms_hint(err, "keep the file as it is and restore the store from a backup");
+	kms_hint(err, "keep the file as it is and restore the store from a backup");
+	return KMS_ERR_STORE;
 }
 
 /* "UNIQUE constraint failed: key_object.label" names the columns after the colon. */
@@ -103,7 +107,8 @@ static enum kms_status fail_io(const struct sqlite *conn, struct kms_err *err)
 		return fail_readonly(conn->path, err);
 	kms_fail(err, KMS_ERR_STORE, "store '%s': reading or writing failed: %s", conn->path,
 		number ? strerror(number) : sqlite3_errmsg(conn->db));
-	return kms_hint(err, "look at the machine's log for disk errors");
+	kms_hint(err, "look at the machine's log for disk errors");
+	return KMS_ERR_STORE;
 }
 
 static enum kms_status fail_open(const struct sqlite *conn, struct kms_err *err)
@@ -114,13 +119,15 @@ static enum kms_status fail_open(const struct sqlite *conn, struct kms_err *err)
 		return fail_readonly(conn->path, err);
 	kms_fail(err, KMS_ERR_STORE, "store '%s' cannot be opened: %s", conn->path,
 		number ? strerror(number) : sqlite3_errmsg(conn->db));
-	return kms_hint(err, "check the rights on the file and its folder");
+	kms_hint(err, "check the rights on the file and its folder");
+	return KMS_ERR_STORE;
 }
 
 static enum kms_status fail_locked(const struct sqlite *conn, struct kms_err *err)
 {
 	kms_fail(err, KMS_ERR_BUSY, "store '%s' is locked by another process", conn->path);
-	return kms_hint(err, "try again when it is done; 'fuser %s' names it", conn->path);
+	kms_hint(err, "try again when it is done; 'fuser %s' names it", conn->path);
+	return KMS_ERR_BUSY;
 }
 
 static enum kms_status classify(
@@ -233,7 +240,8 @@ static enum kms_status check_file(const struct store_options *o, struct kms_err 
 		return kms_fail(err, KMS_ERR_STORE, "store '%s' cannot be opened: %s", o->path,
 			strerror(errno));
 	kms_fail(err, KMS_ERR_NOT_FOUND, "there is no store '%s'", o->path);
-	return kms_hint(err, "name the folder of a site with -s; 'cardkms site init' makes one");
+	kms_hint(err, "name the folder of a site with -s; 'cardkms site init' makes one");
+	return KMS_ERR_NOT_FOUND;
 }
 
 /* "file:" URI with the characters escaped that mean something in one. */
@@ -279,9 +287,17 @@ static bool has_journal(const char *path)
 	return stat(wal, &info) == 0 && info.st_size > 0;
 }
 
+static bool on_readonly_medium(const char *path)
+{
+	struct statvfs info;
+
+	return statvfs(path, &info) == 0 && (info.f_flag & ST_RDONLY);
+}
+
 /*
- * SQLite reads a WAL database through a shared-memory file beside it. On media where that cannot be
- * made, nobody writes either: with no journal left over, the database file alone is complete.
+ * SQLite reads a WAL database through a shared-memory file beside it, which cannot be made on a
+ * read-only medium. There nobody writes either: with no journal left over, the database file alone
+ * is complete. Where only this user may not write, others may: then it stays an error.
  */
 static enum kms_status open_readonly(struct sqlite *conn, struct kms_err *err)
 {
@@ -292,6 +308,8 @@ static enum kms_status open_readonly(struct sqlite *conn, struct kms_err *err)
 	if (!st)
 		st = ask(conn, "PRAGMA schema_version", text, sizeof(text), err);
 	if (!st || !conn->db || (sqlite3_errcode(conn->db) & 0xFF) != SQLITE_CANTOPEN)
+		return st;
+	if (!on_readonly_medium(conn->path))
 		return st;
 	if (has_journal(conn->path)) {
 		kms_hint(err,
@@ -340,7 +358,8 @@ static enum kms_status use_wal(struct sqlite *conn, struct kms_err *err)
 		return st;
 	kms_fail(err, KMS_ERR_STORE, "store '%s': its file system cannot do write-ahead logging",
 		conn->path);
-	return kms_hint(err, "put the site on a local file system");
+	kms_hint(err, "put the site on a local file system");
+	return KMS_ERR_STORE;
 }
 
 static enum kms_status sqlite_open(

@@ -130,7 +130,8 @@ static enum kms_status check_applied(
 		kms_fail(err, KMS_ERR_STORE,
 			"store '%s' has schema %zu, this program knows up to %zu", s->path, count,
 			store_migration_count);
-		return kms_hint(err, "use the newer cardkms that made it");
+		kms_hint(err, "use the newer cardkms that made it");
+		return KMS_ERR_STORE;
 	}
 	for (size_t i = 0; i < count; i++) {
 		st = migration_hash(i + 1, sha256, err);
@@ -141,7 +142,8 @@ static enum kms_status check_applied(
 		kms_fail(err, KMS_ERR_STORE,
 			"store '%s': its schema step %zu is not the one of this program", s->path,
 			i + 1);
-		return kms_hint(err, "use the cardkms build that made it");
+		kms_hint(err, "use the cardkms build that made it");
+		return KMS_ERR_STORE;
 	}
 	return KMS_OK;
 }
@@ -219,7 +221,8 @@ static enum kms_status migrate(struct store *s, struct kms_err *err)
 	if (!st && s->readonly && s->schema != store_schema_newest()) {
 		kms_fail(err, KMS_ERR_STORE, "store '%s' has schema %d, this program needs %d",
 			s->path, s->schema, store_schema_newest());
-		return kms_hint(err, "open it once without read-only, so that it is migrated");
+		kms_hint(err, "open it once without read-only, so that it is migrated");
+		return KMS_ERR_STORE;
 	}
 	while (!st && s->schema != store_schema_newest()) {
 		st = store_begin(s, err);

@@ -176,6 +176,9 @@ static inline void scenario_key_changes(struct store *s)
 	CHANGE_FAILS(KMS_ERR_NOT_FOUND, ID_3, store_key_update(s, &k, "pending", &err));
 	k = scenario_key();
 	CHANGE(store_key_update(s, &k, "active", &err));
+	store_key_free(&got);
+	OK(store_key_get(s, ID_1, &got, &err));
+	same_key(&got, &k);
 }
 
 static inline void scenario_keys(struct store *s)

@@ -2,9 +2,11 @@
 /* The lock of a site, against real processes. */
 #include "unit/store/folder.h"
 
+#include "base/file.h"
 #include "store/lock.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,8 +23,9 @@ static pid_t holder(const char *path)
 	if (child == 0) {
 		struct store_lock *lock = NULL;
 
-		if (store_lock_take(path, 0, &lock, NULL) == KMS_OK)
-			(void)!write(ready[1], "y", 1);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (store_lock_take(path, 0, &lock, NULL) || write(ready[1], "y", 1) != 1)
+			_exit(1);
 		for (;;)
 			pause();
 	}
@@ -98,15 +101,22 @@ static void what_is_no_lock_file(void **state)
 	FOLDER_AUTO struct folder f = folder_make();
 	struct store_lock *lock = NULL;
 	struct kms_err err = {0};
-	char path[128];
+	BUF_AUTO struct buf content = {0};
+	char path[128], target[128];
 
 	(void)state;
 	FAILS(KMS_ERR_STORE, "cannot lock the site", store_lock_take(f.path, 0, &lock, &err));
 	snprintf(path, sizeof(path), "%s/none/cardkms.lock", f.path);
 	FAILS(KMS_ERR_STORE, "No such file", store_lock_take(path, 0, &lock, &err));
+
+	/* A link is not followed: what it points to would be emptied. */
+	snprintf(target, sizeof(target), "%s/target", f.path);
+	OK(file_write(target, 0600, "kept", 4, &err));
 	snprintf(path, sizeof(path), "%s/link", f.path);
-	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_int_equal(symlink(target, path), 0);
 	FAILS(KMS_ERR_STORE, "cannot lock the site", store_lock_take(path, 0, &lock, &err));
+	OK(file_read(target, 100, &content, &err));
+	assert_string_equal(buf_text(&content), "kept");
 }
 
 int main(void)

@@ -69,6 +69,29 @@ static void damaged_rows_are_named(void **state)
 	damage("UPDATE key_object SET label = x'4142'", "label is no text");
 }
 
+/* Outputs are written only on success; no record of the error is needed to tell its kind. */
+static void failures_leave_outputs_alone(void **state)
+{
+	FOLDER_AUTO struct folder f = folder_make();
+	STORE_CLOSE_AUTO struct store *s = folder_open(&f);
+	struct store_officer officer = {.name = "before"};
+	struct store_key_list keys = {.count = 7};
+	int64_t version = 7;
+
+	(void)state;
+	fill(s);
+	assert_int_equal(store_officer_get(s, "b", "B", &officer, NULL), KMS_ERR_NOT_FOUND);
+	assert_int_equal(store_partner_revoke(s, "B", 1, NULL), KMS_ERR_INTERNAL);
+	assert_int_equal(store_partner_add(s, &(struct store_partner){.name = "B"}, &version, NULL),
+		KMS_ERR_INTERNAL);
+	folder_sql(&f, "UPDATE officer SET role = x'00'; UPDATE key_object SET role = x'00'");
+	assert_int_equal(store_officer_get(s, "a", "A", &officer, NULL), KMS_ERR_STORE);
+	assert_int_equal(store_keys(s, NULL, &keys, NULL), KMS_ERR_STORE);
+	assert_string_equal(officer.name, "before");
+	assert_int_equal(keys.count, 7);
+	assert_int_equal(version, 7);
+}
+
 static double seconds_since(const struct timespec *start)
 {
 	struct timespec now;
@@ -143,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_function_and_statement),
 		cmocka_unit_test(damaged_rows_are_named),
+		cmocka_unit_test(failures_leave_outputs_alone),
 		cmocka_unit_test(a_thousand_keys_list_fast),
 		cmocka_unit_test(many_audit_entries_in_one_transaction),
 	};
