@@ -18,8 +18,7 @@
 #include <stddef.h>
 
 enum {
-	PINFD_MAX =
-		16 * 1024, /* bytes in all: they must fit the secure heap beside everything else */
+	PINFD_MAX = 16000, /* bytes in all: they must fit the secure heap, with others */
 	PINFD_NAME_MAX = 120,
 	PINFD_LINES_MAX = 256,
 };
