@@ -294,6 +294,15 @@ static bool on_readonly_medium(const char *path)
 	return statvfs(path, &info) == 0 && (info.f_flag & ST_RDONLY);
 }
 
+/* After a failure to read a database that is itself readable. */
+static bool lacks_shared_memory(const struct sqlite *conn)
+{
+	int code = sqlite3_errcode(conn->db) & 0xFF;
+
+	return (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) &&
+	       access(conn->path, R_OK) == 0;
+}
+
 /*
  * SQLite reads a WAL database through a shared-memory file beside it, which cannot be made on a
  * read-only medium. There nobody writes either: with no journal left over, the database file alone
@@ -307,16 +316,21 @@ static enum kms_status open_readonly(struct sqlite *conn, struct kms_err *err)
 	st = open_db(conn, SQLITE_OPEN_READONLY, "", err);
 	if (!st)
 		st = ask(conn, "PRAGMA schema_version", text, sizeof(text), err);
-	if (!st || !conn->db || (sqlite3_errcode(conn->db) & 0xFF) != SQLITE_CANTOPEN)
+	if (!st || !conn->db || !lacks_shared_memory(conn))
 		return st;
-	if (!on_readonly_medium(conn->path))
-		return st;
+	if (!on_readonly_medium(conn->path)) {
+		kms_fail(err, KMS_ERR_STORE,
+			"store '%s' cannot be read: this user may not make '%s-shm' beside it",
+			conn->path, conn->path);
+		kms_hint(err, "work as the user that owns the site, or on a copy of its folder");
+		return KMS_ERR_STORE;
+	}
 	if (has_journal(conn->path)) {
-		kms_hint(err,
-			"it holds changes in '%s-wal' that must be taken in first: copy the "
-			"folder to where it can be written",
-			conn->path);
-		return st;
+		kms_fail(err, KMS_ERR_STORE,
+			"store '%s' cannot be read: the changes in '%s-wal' must be taken in first",
+			conn->path, conn->path);
+		kms_hint(err, "copy the folder to where it can be written and read it there");
+		return KMS_ERR_STORE;
 	}
 	return open_db(conn, SQLITE_OPEN_READONLY, "?immutable=1", err);
 }

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static void mount_small(const struct folder *f)
@@ -186,10 +187,40 @@ static void read_only_medium_with_a_journal(void **state)
 	assert_int_equal(unlink(shm), 0);
 	set_readonly(&f, true);
 	s = NULL;
-	FAILS(KMS_ERR_STORE, "cannot be opened", store_open(&options, &s, &err));
-	assert_non_null(strstr(err.hint, "-wal"));
+	FAILS(KMS_ERR_STORE, "-wal' must be taken in first", store_open(&options, &s, &err));
+	assert_non_null(strstr(err.hint, "copy the folder"));
 	unmount(&f);
 	folder_remove(&f);
+}
+
+/* What a user may not write, others may: reading it as if nobody could would see torn data. */
+static void read_only_for_this_user_only(void **state)
+{
+	struct folder f = folder_make();
+	const struct store_options options = {.path = f.db, .readonly = true};
+	struct store *s = NULL;
+	struct kms_err err = {0};
+	int status;
+	pid_t child;
+
+	(void)state;
+	store_close(folder_open(&f));
+	assert_int_equal(chmod(f.path, 0755), 0);
+	assert_int_equal(chmod(f.db, 0644), 0);
+	child = fork();
+	if (child == 0) {
+		if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+			_exit(77);
+		if (store_open(&options, &s, &err) != KMS_ERR_STORE)
+			_exit(1);
+		_exit(strstr(err.msg, "may not make") && strstr(err.hint, "a copy") ? 0 : 2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	folder_remove(&f);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip(); /* in a user namespace there is no second user */
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static bool own_mounts(void)
@@ -207,6 +238,7 @@ int main(void)
 		cmocka_unit_test(read_only_medium),
 		cmocka_unit_test(no_store_on_a_read_only_medium),
 		cmocka_unit_test(read_only_medium_with_a_journal),
+		cmocka_unit_test(read_only_for_this_user_only),
 	};
 
 	if (!own_mounts()) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening, transactions, other processes, crashes, and files that are not what they should be. */
+#include "store/db.h"
 #include "store/keys.h"
 #include "store/people.h"
 #include "unit/store/folder.h"
@@ -71,6 +72,31 @@ static void the_file_says_whose_it_is_and_what_was_applied(void **state)
 		"FROM schema_migration WHERE number = 1",
 		1);
 	pragma_is(f.db, "PRAGMA integrity_check", 0); /* "ok" is 0 as a number */
+}
+
+static void setting_is(struct store *s, const char *pragma, int64_t want)
+{
+	struct kms_err err = {0};
+	void *stmt = NULL;
+	bool row = false;
+
+	OK(s->backend->prepare(s->conn, pragma, &stmt, &err));
+	OK(s->backend->step(stmt, &row, &err));
+	assert_true(row);
+	assert_int_equal(s->backend->get_int(stmt, 0), want);
+	s->backend->finalize(stmt);
+}
+
+static void a_connection_is_durable_and_strict(void **state)
+{
+	FOLDER_AUTO struct folder f = folder_make();
+	STORE_CLOSE_AUTO struct store *s = folder_open(&f);
+
+	(void)state;
+	setting_is(s, "PRAGMA synchronous", 2); /* FULL */
+	setting_is(s, "PRAGMA foreign_keys", 1);
+	setting_is(s, "PRAGMA busy_timeout", STORE_BUSY_MS);
+	setting_is(s, "PRAGMA trusted_schema", 0);
 }
 
 static void what_cannot_be_opened_is_said(void **state)
@@ -376,6 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_store_is_private_and_migrated),
 		cmocka_unit_test(the_file_says_whose_it_is_and_what_was_applied),
+		cmocka_unit_test(a_connection_is_durable_and_strict),
 		cmocka_unit_test(what_cannot_be_opened_is_said),
 		cmocka_unit_test(databases_of_others_are_refused),
 		cmocka_unit_test(damaged_files_are_said_to_be),
