@@ -29,9 +29,10 @@ KMS_CHECKED enum kms_status key_kcv_hsm(struct hsm *hsm, struct hsm_key *key,
  * that a card is to get (HSM_RAW: no parity is set); with any other role it is a key of the
  * recipe's algorithm.
  *
- * In the HSM, except (allow_host, else KMS_ERR_UNSUPPORTED): AN10922 with AES-192, whose halves are
- * XORed, and a DES key version, which is put into clear bytes. The method "none" gives a session
- * copy of the master with the master's own usage: whoever wraps it needs an extractable master.
+ * In the HSM, except (allow_host, else KMS_ERR_DENIED): AN10922 with AES-192, whose halves are
+ * XORed, and a DES key version, which is put into clear bytes. The method "none" gives
+ * the master itself (of a session key a copy) with the master's own usage: whoever wraps it needs an
+ * extractable master; hsm_key_drop leaves a token key alone.
  * No allocation of its own.
  */
 KMS_CHECKED enum kms_status key_div_hsm(const struct key_recipe *recipe, struct hsm *hsm,
