@@ -105,41 +105,79 @@ static enum kms_status write_and_sync(
 	return st;
 }
 
+static enum kms_status write_failed(const char *path, struct kms_err *err)
+{
+	return kms_fail(err, KMS_ERR_IO, "cannot write '%s': %s", path, strerror(errno));
+}
+
+enum kms_status file_out_begin(
+	struct file_out *out, const char *path, mode_t mode, struct kms_err *err)
+{
+	struct stat info;
+
+	file_out_abandon(out);
+	out->path = strdup(path);
+	if (!out->path)
+		return kms_nomem(err);
+	/* A device or pipe is written to, not replaced. */
+	if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+		out->fd = open(path, O_WRONLY | O_CLOEXEC);
+		return out->fd < 0 ? write_failed(path, err) : KMS_OK;
+	}
+	if (asprintf(&out->temp, "%s.new-%ld", path, (long)getpid()) < 0) {
+		out->temp = NULL;
+		return kms_nomem(err);
+	}
+	unlink(out->temp);
+	out->fd = open(out->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	return out->fd < 0 ? write_failed(path, err) : KMS_OK;
+}
+
+enum kms_status file_out_put(
+	struct file_out *out, const void *data, size_t len, struct kms_err *err)
+{
+	return file_write_fd(out->fd, out->path, data, len, err);
+}
+
+enum kms_status file_out_commit(struct file_out *out, struct kms_err *err)
+{
+	int fd = out->fd;
+
+	/* EINVAL, EROFS: a pipe or a device, which has nothing to sync. */
+	if (fsync(fd) && (out->temp || (errno != EINVAL && errno != EROFS)))
+		return write_failed(out->path, err);
+	out->fd = -1;
+	if (close(fd))
+		return write_failed(out->path, err);
+	if (!out->temp)
+		return KMS_OK;
+	if (rename(out->temp, out->path))
+		return write_failed(out->path, err);
+	free(out->temp);
+	out->temp = NULL;
+	return file_sync_folder(out->path, err);
+}
+
+void file_out_abandon(struct file_out *out)
+{
+	if (out->fd >= 0)
+		close(out->fd);
+	if (out->temp)
+		unlink(out->temp);
+	free(out->temp);
+	free(out->path);
+	*out = (struct file_out)FILE_OUT_NONE;
+}
+
 enum kms_status file_write(
 	const char *path, mode_t mode, const void *data, size_t len, struct kms_err *err)
 {
-	char temp[PATH_MAX];
-	enum kms_status st;
-	struct stat info;
-	int fd;
+	FILE_OUT_AUTO struct file_out out = FILE_OUT_NONE;
+	enum kms_status st = file_out_begin(&out, path, mode, err);
 
-	/* A device or pipe is written to, not replaced. */
-	if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
-		FD_AUTO int other = open(path, O_WRONLY | O_CLOEXEC);
-
-		if (other < 0)
-			return kms_fail(
-				err, KMS_ERR_IO, "cannot write '%s': %s", path, strerror(errno));
-		return file_write_fd(other, path, data, len, err);
-	}
-	if ((size_t)snprintf(temp, sizeof(temp), "%s.new-%ld", path, (long)getpid()) >=
-		sizeof(temp))
-		return kms_fail(
-			err, KMS_ERR_IO, "cannot write '%.100s…': the path is too long", path);
-	unlink(temp);
-	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-	if (fd < 0)
-		return kms_fail(err, KMS_ERR_IO, "cannot write '%s': %s", path, strerror(errno));
-	st = write_and_sync(fd, path, data, len, err);
-	if (close(fd) && !st)
-		st = kms_fail(err, KMS_ERR_IO, "cannot write '%s': %s", path, strerror(errno));
-	if (!st && rename(temp, path))
-		st = kms_fail(err, KMS_ERR_IO, "cannot write '%s': %s", path, strerror(errno));
-	if (st) {
-		unlink(temp);
-		return st;
-	}
-	return file_sync_folder(path, err);
+	if (!st)
+		st = file_out_put(&out, data, len, err);
+	return st ? st : file_out_commit(&out, err);
 }
 
 enum kms_status file_create(

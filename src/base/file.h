@@ -19,6 +19,29 @@ KMS_CHECKED enum kms_status file_read(
 KMS_CHECKED enum kms_status file_write(
 	const char *path, mode_t mode, const void *data, size_t len, struct kms_err *err);
 
+/*
+ * The same a piece at a time, for what is too large to hold: begin, put…, then commit; anything
+ * else on the way out leaves path as it was. `FILE_OUT_AUTO struct file_out out = FILE_OUT_NONE;`
+ */
+struct file_out {
+	char *path;
+	char *temp; /* NULL: path is a device or pipe and is written to directly */
+	int fd;
+};
+
+#define FILE_OUT_NONE    \
+	{                \
+		.fd = -1 \
+	}
+#define FILE_OUT_AUTO __attribute__((cleanup(file_out_abandon)))
+
+KMS_CHECKED enum kms_status file_out_begin(
+	struct file_out *out, const char *path, mode_t mode, struct kms_err *err);
+KMS_CHECKED enum kms_status file_out_put(
+	struct file_out *out, const void *data, size_t len, struct kms_err *err);
+KMS_CHECKED enum kms_status file_out_commit(struct file_out *out, struct kms_err *err);
+void file_out_abandon(struct file_out *out);
+
 /* Creates path, which must not exist, and writes it durably. */
 KMS_CHECKED enum kms_status file_create(
 	const char *path, mode_t mode, const void *data, size_t len, struct kms_err *err);

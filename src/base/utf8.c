@@ -91,3 +91,14 @@ bool name_same(const char *a, const char *b)
 	} while (ca == cb && ca);
 	return ca == cb;
 }
+
+void name_fold(const char *name, char out[NAME_MAX_BYTES + 1])
+{
+	size_t len = 0;
+	int c;
+
+	name += strspn(name, " .");
+	while ((c = next_char(&name)) != 0 && len < NAME_MAX_BYTES)
+		out[len++] = (char)c;
+	out[len] = 0;
+}

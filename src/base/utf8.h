@@ -25,4 +25,7 @@ KMS_CHECKED enum kms_status name_check(const char *name, const char *what, struc
  */
 bool name_same(const char *a, const char *b);
 
+/* The form in which two names are name_same exactly if their bytes are. `name` passed name_check. */
+void name_fold(const char *name, char out[NAME_MAX_BYTES + 1]);
+
 #endif

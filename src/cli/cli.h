@@ -19,7 +19,7 @@
 enum {
 	CLI_OPTIONS_MAX = 12, /* options of one command */
 	CLI_REPEAT_MAX = 32,  /* values of one repeated option */
-	CLI_POSITIONAL_MAX = 2,
+	CLI_POSITIONAL_MAX = 3,
 };
 
 struct cli_option {

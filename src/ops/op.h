@@ -19,6 +19,7 @@
 #ifndef OPS_OP_H
 #define OPS_OP_H
 
+#include "audit/entry.h"
 #include "base/js.h"
 #include "ops/site.h"
 
@@ -91,18 +92,17 @@ void op_say(struct op_site *site, const char *fmt, ...) KMS_PRINTF(2, 3);
 
 /* ---- reconcile.c ---- */
 
-struct op_reconciled {
-	size_t operations; /* found unfinished */
-	size_t undone;	   /* key rows rolled back */
-	size_t completed;  /* destructions rolled forward */
-};
-
 /*
- * Settles every operation that has an intent and no outcome. Needs the site lock (taken by op_run
- * and op_doctor) and a login if any of them may have touched the HSM.
+ * Settles every operation that has an intent and no outcome; `lines` (an array, may be NULL) gets
+ * one text for each. Needs the site lock. An operation with key rows needs a login: without one it
+ * is left for later, unless `must`, which logs in.
  */
-KMS_CHECKED enum kms_status op_reconcile(struct op_site *site, json_t *report_lines,
-	struct op_reconciled *ret_found, struct kms_err *err);
+KMS_CHECKED enum kms_status op_reconcile(
+	struct op_site *site, bool must, json_t *lines, struct kms_err *err);
+
+/* Settles one: destroys the objects of its PENDING rows, or completes a destruction. */
+KMS_CHECKED enum kms_status op_settle(
+	struct op_site *site, const char *op_id, const char *why, struct kms_err *err);
 
 /* ---- officers (officer.c) ---- */
 
@@ -113,7 +113,7 @@ KMS_CHECKED enum kms_status op_officers_prove(struct op *op, struct kms_err *err
 
 /* Appends one entry to the log; inside the caller's transaction. `details` is borrowed. */
 KMS_CHECKED enum kms_status op_log(struct op_site *site, const struct op *op, const char *kind,
-	const char *phase, const char *subject, const char *outcome, const json_t *details,
+	enum audit_phase phase, const char *subject, const char *outcome, const json_t *details,
 	struct kms_err *err);
 
 /* As op_log, in a transaction of its own, for what failed: wrong passphrases and refusals. */

@@ -66,13 +66,14 @@ struct op_transport {
 	const char *ceremony;	 /* import: of the sheets, or NULL */
 
 	/*
-	 * Runs the room: drives the machine to its end. For create, `sheet` renders the sheet of one
-	 * component at any time after its component has been drawn.
+	 * Makes ready what the room needs (sheet files), before the first component is drawn; NULL if
+	 * nothing. Then `room` drives the machine until its components are to be combined. Both get
+	 * room_ctx.
 	 */
-	enum kms_status (*room)(void *ctx, struct cer *cer, struct kms_err *err);
-	/* Makes ready what the room needs (sheet files) before the first component is drawn. */
 	enum kms_status (*prepare)(void *ctx, struct kms_err *err);
+	enum kms_status (*room)(void *ctx, struct cer *cer, struct kms_err *err);
 	void *room_ctx;
+	bool unattended; /* no people at a terminal: sheets go to files, components come from a pipe */
 };
 
 OP_CALL op_transport_create(struct op_site *site, const struct op_transport *transport,
@@ -118,12 +119,19 @@ OP_CALL op_exchange_reissue(struct op_site *site, const char *id, const char *pa
 
 /* ---- audit.c ---- */
 OP_CALL op_audit_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/*
+ * Of the store's own log; of an export or proof by the identity in a file; or by an identity that
+ * the site knows. KMS_ERR_MISMATCH, with the report set, names the first bad entry.
+ */
 OP_CALL op_audit_verify(struct op_site *site, json_t **ret_report, struct kms_err *err);
 OP_CALL op_audit_verify_file(
 	const char *path, const char *identity_path, json_t **ret_report, struct kms_err *err);
-OP_CALL op_audit_checkpoint(struct op_site *site, json_t **ret_report, struct kms_err *err);
-OP_CALL op_audit_export(
+OP_CALL op_audit_verify_known(
 	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
+OP_CALL op_audit_checkpoint(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/* `sign`: logs in and signs a checkpoint first, so that all of it is covered. */
+OP_CALL op_audit_export(struct op_site *site, const char *path, bool sign, json_t **ret_report,
+	struct kms_err *err);
 OP_CALL op_audit_prove(struct op_site *site, int64_t entry, const char *path, json_t **ret_report,
 	struct kms_err *err);
 

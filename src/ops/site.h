@@ -10,6 +10,7 @@
 #define OPS_SITE_H
 
 #include "base/err.h"
+#include "base/js.h"
 #include "base/secret.h"
 #include "hsm/hsm.h"
 #include "store/store.h"
@@ -36,11 +37,13 @@ struct op_front {
 	void (*say)(void *ctx, const char *text);
 };
 
+enum op_tdea2 { TDEA2_ALLOW, TDEA2_ASK, TDEA2_FORBID };
+
 /* [policy] of site.ini: docs/formats/site.md. */
 struct op_policy {
 	unsigned two_officers; /* enum op_dual, or-ed */
 	bool host_assisted; /* may a key pass through locked host memory where the token lacks it */
-	enum { TDEA2_ALLOW, TDEA2_ASK, TDEA2_FORBID } tdea2;
+	enum op_tdea2 tdea2;
 };
 
 /* What needs two different officers. */
@@ -63,6 +66,8 @@ struct op_site {
 
 	struct store *store;
 	struct hsm *hsm; /* NULL until op_site_hsm */
+	bool token_found;
+	bool token_blank; /* known to hold nothing: nothing there to undo, no login to undo it with */
 	bool logged_in;
 
 	/* Of this call. */

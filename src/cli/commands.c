@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command table. Order is that of the help; words here are the manual. */
+#include "cli/commands.h"
+
+const struct cli_option cli_global_options[] = {
+	{"-s", "DIR", "the site's folder (or the environment's CARDKMS_SITE)", 0},
+	{"--json", NULL, "one JSON object on standard output", 0},
+	{"--dry-run", NULL, "check everything, change nothing", 0},
+	{"--yes", NULL, "answer yes to every question that can be answered so", 0},
+	{"--officers", "A,B", "the two officers who approve", 0},
+	{"--override", "REASON", "set a rule aside, by two officers; it is logged", 0},
+	{"--pin-fd", "N", "read secrets from file descriptor N, as lines name=value", 0},
+	{"--help", NULL, "help on the command", 0},
+	{NULL, NULL, NULL, 0},
+};
+
+#define TRANSPORT_OPTIONS                                                                        \
+	{"--algorithm", "A", "tdea2, tdea3, aes128, aes192 or aes256", OPTION_REQUIRED},         \
+		{"--components", "N", "how many: 2 to 9 (3 is usual)", OPTION_REQUIRED},         \
+		{"--partner", "ORG", "the enrolled partner it is shared with", OPTION_REQUIRED}, \
+		{"--pairs", "F", "who holds which component", OPTION_REQUIRED},                  \
+	{                                                                                        \
+		"--wrapping", "W", "aes-kw (default for AES), raw-hex (ECB) or raw-cbc",         \
+			OPTION_OPTIONAL                                                          \
+	}
+
+#define REASON                                                             \
+	{                                                                  \
+		"--reason", "TEXT", "why, for the record", OPTION_OPTIONAL \
+	}
+
+const struct cli_command cli_commands[] = {
+	{
+		.path = "site init",
+		.summary = "make a site: its folder with configuration and registry",
+		.details = "The HSM is named by an RFC 7512 URI with module-path and token, and is "
+			   "not\n"
+			   "touched yet. A PIN in the URI is refused.",
+		.flags = CLI_CHANGES | CLI_NO_SITE,
+		.positional = {{"DIR", "the folder; it may exist, if it holds no site"}},
+		.options = {{"--name", "ORG", "the organisation, as partners will know it",
+				    OPTION_REQUIRED},
+			{"--role", "ROLE", "manufacturer or issuer", OPTION_REQUIRED},
+			{"--hsm", "URI", "pkcs11:token=LABEL?module-path=/path/to/module.so",
+				OPTION_REQUIRED},
+			{"--init-args", "STR", "what the module wants at C_Initialize (NSS)",
+				OPTION_OPTIONAL}},
+		.run = cli_site_init,
+	},
+	{
+		.path = "site status",
+		.summary = "who this site is and what it holds",
+		.run = cli_site_status,
+	},
+	{
+		.path = "site identity",
+		.summary = "this site's identity: fingerprint in hex and in words to read aloud",
+		.run = cli_site_identity,
+	},
+	{
+		.path = "site identity export",
+		.summary = "write the identity file that partners enrol",
+		.details = "The file is public. What makes it yours is the fingerprint, which the\n"
+			   "partner compares with you by voice or in person.",
+		.options = {{"-o", "F", "the file to write", OPTION_REQUIRED}},
+		.run = cli_site_identity_export,
+	},
+	{
+		.path = "partner add",
+		.summary = "enrol a partner by its identity file and fingerprint",
+		.flags = CLI_CHANGES,
+		.positional = {{"F", "the partner's identity file"}},
+		.options = {{"--fingerprint", "HEX", "as the partner said it, not as the file says",
+			OPTION_REQUIRED}},
+		.run = cli_partner_add,
+	},
+	{
+		.path = "partner rotate",
+		.summary = "replace a partner's identity by its new one",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"F", "the partner's new identity file"}},
+		.options = {{"--fingerprint", "HEX", "of the new identity", OPTION_REQUIRED}},
+		.run = cli_partner_rotate,
+	},
+	{
+		.path = "partner revoke",
+		.summary = "stop believing a partner: its files are refused from now on",
+		.flags = CLI_CHANGES,
+		.positional = {{"ORG", "the partner"}},
+		.options = {REASON},
+		.run = cli_partner_revoke,
+	},
+	{
+		.path = "partner list",
+		.summary = "all partners, also former identities",
+		.run = cli_partner_list,
+	},
+	{
+		.path = "officer add",
+		.summary = "enrol a person with a passphrase",
+		.details =
+			"The first two security officers are added without approval; from then on\n"
+			"every change of officers needs two of them (--officers A,B).",
+		.flags = CLI_CHANGES,
+		.positional = {{"NAME", "the person"}},
+		.options = {{"--role", "ROLE",
+			"security-officer (default), operator, custodian or auditor",
+			OPTION_OPTIONAL}},
+		.run = cli_officer_add,
+	},
+	{
+		.path = "officer disable",
+		.summary = "a person no longer approves anything",
+		.flags = CLI_CHANGES,
+		.positional = {{"NAME", "the person"}},
+		.run = cli_officer_disable,
+	},
+	{
+		.path = "officer list",
+		.summary = "all who were enrolled",
+		.run = cli_officer_list,
+	},
+	{
+		.path = "hsm setup",
+		.summary = "set up the principal HSM: token, PINs, identity, key sets of a plan",
+		.details =
+			"Initialises the token that the site's URI names; where there is none of "
+			"that\n"
+			"label, the first uninitialised slot gets it. A token that holds keys is\n"
+			"refused, unless --erase is given and its label typed. Asks for so-pin and "
+			"pin.",
+		.flags = CLI_CHANGES,
+		.options = {{"--plan", "F", "the key plan", OPTION_OPTIONAL},
+			{"--erase", NULL, "give up what is on the token (its label must be typed)",
+				OPTION_OPTIONAL}},
+		.run = cli_hsm_setup,
+	},
+	{
+		.path = "hsm update",
+		.summary = "make the key sets of a plan that are not there yet",
+		.details = "Key sets that are there already, just as the plan has them, are left "
+			   "alone.",
+		.flags = CLI_CHANGES,
+		.options = {{"--plan", "F", "the key plan", OPTION_REQUIRED}},
+		.run = cli_hsm_update,
+	},
+	{
+		.path = "hsm status",
+		.summary = "the token: identity, PIN states, how many keys",
+		.run = cli_hsm_status,
+	},
+	{
+		.path = "hsm capabilities",
+		.summary = "what the token can really do, found by trying, and which way is taken",
+		.details =
+			"Each mechanism is tried with a known answer on objects that do not stay.",
+		.run = cli_hsm_capabilities,
+	},
+	{
+		.path = "hsm check",
+		.summary = "every key: is it there, with its attributes and its check value",
+		.run = cli_hsm_check,
+	},
+	{
+		.path = "key list",
+		.summary = "the keys there are",
+		.options = {{"--keyset", "K", "only of this key set", OPTION_OPTIONAL},
+			{"--state", "S",
+				"only in this state (pending, active, suspended, deactivated, "
+				"compromised, destroyed, void)",
+				OPTION_OPTIONAL}},
+		.run = cli_key_list,
+	},
+	{
+		.path = "key show",
+		.summary = "all that is known of a key, never its value",
+		.positional = {{"LABEL", "the key"}},
+		.run = cli_key_show,
+	},
+	{
+		.path = "key suspend",
+		.summary = "not to be used for now",
+		.flags = CLI_CHANGES,
+		.positional = {{"LABEL", "the key"}},
+		.options = {REASON},
+		.run = cli_key_suspend,
+	},
+	{
+		.path = "key resume",
+		.summary = "a suspended key is active again",
+		.flags = CLI_CHANGES,
+		.positional = {{"LABEL", "the key"}},
+		.options = {REASON},
+		.run = cli_key_resume,
+	},
+	{
+		.path = "key retire",
+		.summary = "not to be used any more",
+		.flags = CLI_CHANGES,
+		.positional = {{"LABEL", "the key"}},
+		.options = {REASON},
+		.run = cli_key_retire,
+	},
+	{
+		.path = "key compromise",
+		.summary = "somebody may know it",
+		.flags = CLI_CHANGES,
+		.positional = {{"LABEL", "the key"}},
+		.options = {{"--reason", "TEXT", "what happened", OPTION_REQUIRED}},
+		.run = cli_key_compromise,
+	},
+	{
+		.path = "key destroy",
+		.summary = "remove it from the HSM for good; its record stays",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"LABEL", "the key"}},
+		.options = {REASON},
+		.run = cli_key_destroy,
+	},
+	{
+		.path = "transport-key create",
+		.summary =
+			"key ceremony: a new transport key, shown as components to its custodians",
+		.details =
+			"On a terminal each component is shown to its pair alone, who confirm by\n"
+			"retyping its check value. Without a terminal the sheets go to files of "
+			"mode\n"
+			"0600 in --sheets DIR (DIR/LABEL-1.txt …), best on a tmpfs.",
+		.flags = CLI_CHANGES,
+		.positional = {{"LABEL", "the new key's label"}},
+		.options = {TRANSPORT_OPTIONS,
+			{"--sheets", "DIR",
+				"write the component sheets there instead of showing them",
+				OPTION_OPTIONAL}},
+		.run = cli_transport_create,
+	},
+	{
+		.path = "transport-key import",
+		.summary = "key ceremony: custodians type the components, the key is rebuilt in "
+			   "this HSM",
+		.details =
+			"Each component's check value is verified before the next pair is called.\n"
+			"Without a terminal: lines component.N and check-value.N of --pin-fd.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"LABEL", "the key's label here"}},
+		.options = {TRANSPORT_OPTIONS,
+			{"--check-value", "HEX", "of the whole key, as the other site says",
+				OPTION_REQUIRED},
+			{"--ceremony", "ID", "the id that must be on every sheet",
+				OPTION_OPTIONAL}},
+		.run = cli_transport_import,
+	},
+	{
+		.path = "exchange request",
+		.summary = "ask a partner for key sets, to be imported into this HSM, once",
+		.flags = CLI_CHANGES,
+		.options = {{"--from", "ORG", "the enrolled partner", OPTION_REQUIRED},
+			{"--keyset", "K",
+				"a key set, by the partner's name for it; several may follow",
+				OPTION_REPEATED},
+			{"-o", "F", "the request file to write", OPTION_REQUIRED}},
+		.run = cli_exchange_request,
+	},
+	{
+		.path = "exchange export",
+		.summary =
+			"answer a request: the key sets under a transport key, in a signed package",
+		.details = "Neither the two officers nor the carrier may be custodians of the "
+			   "transport\n"
+			   "key. Under a key bound to raw-hex or raw-cbc only by --override.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.options = {{"--request", "F", "the partner's request", OPTION_REQUIRED},
+			{"--transport-key", "LABEL", "shared with that partner", OPTION_REQUIRED},
+			{"-o", "F", "the package file to write", OPTION_REQUIRED},
+			{"--carrier", "NAME", "who will carry it", OPTION_OPTIONAL},
+			{"--listing", "F", "raw wrapping: also a listing to type by hand",
+				OPTION_OPTIONAL}},
+		.run = cli_exchange_export,
+	},
+	{
+		.path = "exchange show",
+		.summary = "explain an exchange file; with -s also judge its signature",
+		.flags = CLI_NO_SITE,
+		.positional = {{"F", "an identity, request, package or receipt"}},
+		.run = cli_exchange_show,
+	},
+	{
+		.path = "exchange import",
+		.summary = "import the key sets of a package: all keys or none",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"F", "the package"}},
+		.options =
+			{{"--transport-key", "LABEL", "under which it was wrapped",
+				 OPTION_REQUIRED},
+				{"--receipt", "F", "the receipt file to write, for the partner",
+					OPTION_REQUIRED},
+				{"--carrier", "NAME", "who carried it", OPTION_OPTIONAL},
+				{"--rename", "OLD=NEW", "another name for a key set here",
+					OPTION_REPEATED}},
+		.run = cli_exchange_import,
+	},
+	{
+		.path = "exchange receipt",
+		.summary = "take the partner's receipt, which closes an export",
+		.flags = CLI_CHANGES,
+		.positional = {{"F", "the receipt"}},
+		.run = cli_exchange_receipt,
+	},
+	{
+		.path = "exchange list",
+		.summary = "all requests, packages and receipts",
+		.run = cli_exchange_list,
+	},
+	{
+		.path = "exchange reissue",
+		.summary = "write a file again that this site made",
+		.positional = {{"ID", "of the request, package or receipt"}},
+		.options = {{"-o", "F", "the file to write", OPTION_REQUIRED}},
+		.run = cli_exchange_reissue,
+	},
+	{
+		.path = "ceremony list",
+		.summary = "all key ceremonies",
+		.run = cli_ceremony_list,
+	},
+	{
+		.path = "ceremony show",
+		.summary = "a ceremony: custodians, sheets, minutes",
+		.positional = {{"ID", "as on the sheets: 7F3K-22QD"}},
+		.run = cli_ceremony_show,
+	},
+	{
+		.path = "audit list",
+		.summary = "the audit log",
+		.run = cli_audit_list,
+	},
+	{
+		.path = "audit verify",
+		.summary = "verify this site's log, an export, or a proof; offline",
+		.details = "Without a file: the store's own log. With one: an export or a proof, "
+			   "by the\n"
+			   "identity given (no site needed) or one that the site knows. Names the "
+			   "first\n"
+			   "bad entry; exit code 3.",
+		.flags = CLI_NO_SITE,
+		.positional = {{"[F]", "an export or a proof"}},
+		.options = {{"--identity", "F", "the identity file of the site whose log it is",
+			OPTION_OPTIONAL}},
+		.run = cli_audit_verify,
+	},
+	{
+		.path = "audit checkpoint",
+		.summary = "sign the log as it is, in the HSM",
+		.run = cli_audit_checkpoint,
+	},
+	{
+		.path = "audit export",
+		.summary = "write the log and its checkpoints to one file, for an auditor",
+		.options = {{"-o", "F", "the file to write", OPTION_REQUIRED},
+			{"--sign", NULL,
+				"log in and sign a checkpoint first (as when a pin is given)",
+				OPTION_OPTIONAL}},
+		.run = cli_audit_export,
+	},
+	{
+		.path = "audit prove",
+		.summary = "a proof, verifiable offline, that one entry is in the log",
+		.positional = {{"ENTRY", "its number in 'audit list'"}},
+		.options = {{"-o", "F", "the file to write (default: standard output)",
+			OPTION_OPTIONAL}},
+		.run = cli_audit_prove,
+	},
+	{
+		.path = "doctor",
+		.summary = "settle what an interrupted operation left; compare store, HSM and log",
+		.details = "What an unfinished operation made is taken back, an unfinished "
+			   "destruction is\n"
+			   "completed. What it does not know it reports and leaves alone.",
+		.flags = CLI_CHANGES,
+		.run = cli_doctor,
+	},
+	{
+		.path = "help",
+		.summary = "this help; of a noun, of a command",
+		.flags = CLI_NO_SITE,
+		.positional = {{"[NOUN]", "a noun"}, {"[VERB]", "a verb"},
+			{"[VERB]", "a further word"}},
+		.options = {{"--man", NULL, "the man page, as roff", OPTION_OPTIONAL},
+			{"--bash-completion", NULL, "the completion script for bash",
+				OPTION_OPTIONAL}},
+		.run = cli_help_command,
+	},
+	{
+		.path = "version",
+		.summary = "the program's version",
+		.flags = CLI_NO_SITE,
+		.run = cli_version,
+	},
+	{.path = NULL},
+};

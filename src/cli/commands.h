@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands that have a file of their own; the others stand in commands.c beside the table. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+KMS_CHECKED enum kms_status cli_transport_create(struct cli *cli, struct kms_err *err);
+KMS_CHECKED enum kms_status cli_transport_import(struct cli *cli, struct kms_err *err);
+
+/* run.c: one function each for the table. */
+#define CLI_RUN(name) KMS_CHECKED enum kms_status cli_##name(struct cli *cli, struct kms_err *err)
+CLI_RUN(site_init);
+CLI_RUN(site_status);
+CLI_RUN(site_identity);
+CLI_RUN(site_identity_export);
+CLI_RUN(partner_add);
+CLI_RUN(partner_rotate);
+CLI_RUN(partner_revoke);
+CLI_RUN(partner_list);
+CLI_RUN(officer_add);
+CLI_RUN(officer_disable);
+CLI_RUN(officer_list);
+CLI_RUN(hsm_setup);
+CLI_RUN(hsm_update);
+CLI_RUN(hsm_status);
+CLI_RUN(hsm_capabilities);
+CLI_RUN(hsm_check);
+CLI_RUN(key_list);
+CLI_RUN(key_show);
+CLI_RUN(key_suspend);
+CLI_RUN(key_resume);
+CLI_RUN(key_retire);
+CLI_RUN(key_compromise);
+CLI_RUN(key_destroy);
+CLI_RUN(exchange_request);
+CLI_RUN(exchange_export);
+CLI_RUN(exchange_import);
+CLI_RUN(exchange_receipt);
+CLI_RUN(exchange_show);
+CLI_RUN(exchange_list);
+CLI_RUN(exchange_reissue);
+CLI_RUN(ceremony_list);
+CLI_RUN(ceremony_show);
+CLI_RUN(audit_list);
+CLI_RUN(audit_verify);
+CLI_RUN(audit_checkpoint);
+CLI_RUN(audit_export);
+CLI_RUN(audit_prove);
+CLI_RUN(doctor);
+CLI_RUN(help_command);
+CLI_RUN(version);
+#undef CLI_RUN
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include <signal.h>
+
+static void cli_clear(struct cli *cli)
+{
+	pinfd_free(&cli->secrets);
+	json_decref(cli->result);
+}
+
+/* A name that nothing asked for is most likely a slip: said, without its value. */
+static void warn_unused(const struct cli *cli)
+{
+	const char *name;
+	size_t pos = 0;
+
+	while ((name = pinfd_unused(&cli->secrets, &pos)))
+		cli_say("note: nothing asked for '%s' of --pin-fd", name);
+}
+
+static enum kms_status run(struct cli *cli, struct kms_err *err)
+{
+	enum kms_status st;
+
+	if (cli->help) {
+		(void)cli_help(cli->command->path);
+		return KMS_OK;
+	}
+	if (cli->pin_fd >= 0) {
+		st = pinfd_read(cli->pin_fd, &cli->secrets, err);
+		if (st)
+			return st;
+	}
+	st = cli->command->run(cli, err);
+	if (!st)
+		warn_unused(cli);
+	return st;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli __attribute__((cleanup(cli_clear))) = {.pin_fd = -1};
+	struct kms_err err = {0};
+	enum kms_status st;
+
+	/* A reader that goes away is an error to report, not a reason to die between two steps. */
+	signal(SIGPIPE, SIG_IGN);
+	st = secret_heap_open(&err);
+	if (!st)
+		st = cli_parse(&cli, argc, argv, &err);
+	if (!st)
+		st = run(&cli, &err);
+	else if (!cli.command && cli.help)
+		return cli_help("") ? 0 : 1;
+	if (cli.help && !st)
+		return 0;
+	return cli_finish(&cli, st, &err);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* transport-key create and import: the room on a terminal, or sheet files and --pin-fd without. */
+#include "cli/commands.h"
+#include "cli/front.h"
+#include "cli/room.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "ops/ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* The sheet files of a create without a terminal: made before anything is drawn, filled one by one. */
+struct sheets {
+	const char *dir, *label;
+	size_t count;
+	char path[KEY_COMPONENTS_MAX][PATH_MAX];
+	int fd[KEY_COMPONENTS_MAX];
+	size_t made;
+};
+
+static void sheets_close(struct sheets *s)
+{
+	for (size_t i = 0; i < s->made; i++)
+		if (s->fd[i] >= 0)
+			close(s->fd[i]);
+	for (size_t i = 0; i < s->made; i++)
+		s->fd[i] = -1;
+}
+
+/* Of a ceremony that came to nothing: overwritten, then removed. */
+static void sheets_remove(struct sheets *s)
+{
+	static const char blank[CER_SHEET_MAX];
+
+	for (size_t i = 0; i < s->made; i++) {
+		struct stat info;
+
+		if (s->fd[i] >= 0 && fstat(s->fd[i], &info) == 0 && info.st_size > 0 &&
+			info.st_size <= CER_SHEET_MAX) {
+			(void)!pwrite(s->fd[i], blank, (size_t)info.st_size, 0);
+			fsync(s->fd[i]);
+		}
+		unlink(s->path[i]);
+	}
+	sheets_close(s);
+	s->made = 0;
+}
+
+static void warn_if_on_disk(const char *dir)
+{
+	struct statfs fs;
+
+	if (statfs(dir, &fs) == 0 && fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC)
+		cli_say("warning: '%s' is not on a tmpfs: the components will be on a disk, where "
+			"deleting does not erase",
+			dir);
+}
+
+static enum kms_status sheets_prepare(void *ctx, struct kms_err *err)
+{
+	struct sheets *s = ctx;
+
+	warn_if_on_disk(s->dir);
+	for (size_t i = 0; i < s->count; i++) {
+		int n = snprintf(
+			s->path[i], sizeof(s->path[i]), "%s/%s-%zu.txt", s->dir, s->label, i + 1);
+
+		if (n < 0 || (size_t)n >= sizeof(s->path[i]))
+			return kms_fail(err, KMS_ERR_IO, "the path of the sheets is too long");
+		s->fd[i] =
+			open(s->path[i], O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (s->fd[i] < 0 && errno == EEXIST) {
+			kms_fail(err, KMS_ERR_EXISTS, "the sheet file '%s' exists already",
+				s->path[i]);
+			return kms_hint(err,
+				"it may hold a component of another key: choose an empty "
+				"folder; no component was drawn");
+		}
+		if (s->fd[i] < 0) {
+			kms_fail(err, KMS_ERR_IO, "cannot make the sheet file '%s': %s", s->path[i],
+				strerror(errno));
+			return kms_hint(err, "no component was drawn");
+		}
+		s->made++;
+	}
+	return KMS_OK;
+}
+
+static enum kms_status write_sheet(
+	struct sheets *s, const struct cer_step *step, struct kms_err *err)
+{
+	size_t i = step->component - 1;
+	enum kms_status st;
+
+	if (i >= s->made)
+		return kms_fail(err, KMS_ERR_INTERNAL, "no file for sheet %u", step->component);
+	st = file_write_fd(s->fd[i], s->path[i], step->sheet->data, step->sheet->len, err);
+	if (!st && fsync(s->fd[i]))
+		st = kms_fail(
+			err, KMS_ERR_IO, "cannot write '%s': %s", s->path[i], strerror(errno));
+	return st;
+}
+
+static enum kms_status sheets_room(void *ctx, struct cer *cer, struct kms_err *err)
+{
+	struct sheets *s = ctx;
+	struct cer_step step;
+	enum kms_status st = KMS_OK;
+
+	for (;;) {
+		cer_next(cer, &step);
+		if (step.kind == CER_STEP_COMBINE)
+			return KMS_OK;
+		if (step.kind != CER_STEP_SHOW)
+			return kms_fail(err, KMS_ERR_INTERNAL, "the ceremony asks for people");
+		st = write_sheet(s, &step, err);
+		if (!st)
+			st = cer_answer_ok(cer, clock_now(), err);
+		if (st)
+			return st;
+	}
+}
+
+static enum kms_status terminal_room(void *ctx, struct cer *cer, struct kms_err *err)
+{
+	TERM_AUTO struct term term = TERM_CLOSED;
+	enum kms_status st = term_open(&term, err);
+
+	(void)ctx;
+	return st ? st : room_run(&term, cer, err);
+}
+
+static enum kms_status secrets_room(void *ctx, struct cer *cer, struct kms_err *err)
+{
+	return room_run_secrets(ctx, cer, err);
+}
+
+static enum kms_status parse_count(const char *text, size_t *ret, struct kms_err *err)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (!*text || *end || text[0] == '-' || n > 99)
+		return kms_fail(err, KMS_ERR_USAGE,
+			"--components takes a number from %d to %d, not '%s'", KEY_COMPONENTS_MIN,
+			KEY_COMPONENTS_MAX, text);
+	*ret = n;
+	return KMS_OK;
+}
+
+static enum kms_status common(struct cli *cli, struct op_transport *t, struct kms_err *err)
+{
+	t->label = cli->positional[0];
+	t->algorithm = cli_value(cli, "--algorithm");
+	t->partner = cli_value(cli, "--partner");
+	t->pairs_path = cli_value(cli, "--pairs");
+	t->wrapping = cli_value(cli, "--wrapping");
+	return parse_count(cli_value(cli, "--components"), &t->components, err);
+}
+
+static const char fields[] = "label algorithm check_value check_method ceremony sheets_ceremony "
+			     "partner wrapping direction where";
+
+enum kms_status cli_transport_create(struct cli *cli, struct kms_err *err)
+{
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	struct sheets sheets = {.dir = cli_value(cli, "--sheets")};
+	struct op_transport t = {.prepare = sheets.dir ? sheets_prepare : NULL,
+		.room = sheets.dir ? sheets_room : terminal_room,
+		.room_ctx = &sheets,
+		.unattended = sheets.dir != NULL};
+	enum kms_status st = common(cli, &t, err);
+
+	if (!st && !sheets.dir && !cli->dry_run && !term_available()) {
+		kms_fail(err, KMS_ERR_IO, "there is no terminal to show the components on");
+		st = kms_hint(err, "give a folder for the sheets: --sheets DIR");
+	}
+	if (!st)
+		st = cli_open_site(cli, &site, err);
+	if (st)
+		return st;
+	sheets.label = t.label;
+	sheets.count = t.components;
+	st = op_transport_create(site, &t, &cli->result, err);
+	if (st)
+		sheets_remove(&sheets);
+	sheets_close(&sheets);
+	if (st)
+		return st;
+	cli_print_fields(cli, cli->result, fields);
+	for (size_t i = 0; i < sheets.made; i++)
+		cli_print(cli, "%-18s  %s", "sheet", sheets.path[i]);
+	return KMS_OK;
+}
+
+enum kms_status cli_transport_import(struct cli *cli, struct kms_err *err)
+{
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	bool piped = pinfd_get(&cli->secrets, "component.1") != NULL;
+	struct op_transport t = {.room = piped ? secrets_room : terminal_room,
+		.room_ctx = &cli->secrets,
+		.unattended = piped,
+		.check_value = cli_value(cli, "--check-value"),
+		.ceremony = cli_value(cli, "--ceremony")};
+	enum kms_status st = common(cli, &t, err);
+
+	if (!st && !piped && !cli->dry_run && !term_available()) {
+		kms_fail(err, KMS_ERR_IO, "there is no terminal to type the components on");
+		st = kms_hint(
+			err, "give them by --pin-fd N, as lines component.1=… check-value.1=…");
+	}
+	if (!st)
+		st = cli_open_site(cli, &site, err);
+	if (!st)
+		st = op_transport_import(site, &t, &cli->result, err);
+	if (!st)
+		cli_print_fields(cli, cli->result, fields);
+	return st;
+}

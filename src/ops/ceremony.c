@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/ceremony.h"
+
+#include "base/clock.h"
+#include "ops/meta.h"
+#include "ops/ops.h"
+#include "store/journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void op_custodians_free(struct op_custodians *custodians)
+{
+	for (size_t i = 0; i < custodians->count; i++)
+		free((char *)custodians->items[i].name);
+	free(custodians->items);
+	*custodians = (struct op_custodians){0};
+}
+
+static enum kms_status add_people(
+	struct op_site *site, const char *ceremony, struct op_custodians *out, struct kms_err *err)
+{
+	STORE_AUTO(custodian_list) struct store_custodian_list people = {0};
+	enum kms_status st = store_custodians(site->store, ceremony, &people, err);
+	struct cer_custodian *grown;
+
+	if (st || people.count == 0)
+		return st;
+	grown = reallocarray(out->items, out->count + people.count, sizeof(*grown));
+	if (!grown)
+		return kms_nomem(err);
+	out->items = grown;
+	for (size_t i = 0; i < people.count; i++) {
+		char *name = strdup(people.items[i].person);
+
+		if (!name)
+			return kms_nomem(err);
+		out->items[out->count++] =
+			(struct cer_custodian){name, (unsigned)people.items[i].component};
+	}
+	return KMS_OK;
+}
+
+/*
+ * A ceremony that failed or was interrupted counts too: its custodians may have seen a component
+ * before it did. But that component is void, so only one that was done binds a person for ever.
+ */
+enum kms_status op_custodians_of(struct op_site *site, const char *label,
+	struct op_custodians *ret_custodians, struct kms_err *err)
+{
+	STORE_AUTO(ceremony_list) struct store_ceremony_list list = {0};
+	struct op_custodians found __attribute__((cleanup(op_custodians_free))) = {0};
+	enum kms_status st = store_ceremonies(site->store, "done", &list, err);
+
+	for (size_t i = 0; !st && i < list.count; i++)
+		if (key_label_same(list.items[i].key_label, label))
+			st = add_people(site, list.items[i].id, &found, err);
+	if (st)
+		return st;
+	*ret_custodians = found;
+	found = (struct op_custodians){0};
+	return KMS_OK;
+}
+
+enum kms_status op_separation(struct op *op, const char *transport_key, const char *does,
+	const char *carrier, struct kms_err *err)
+{
+	struct op_custodians custodians __attribute__((cleanup(op_custodians_free))) = {0};
+	struct cer_person people[OP_OFFICERS + 1];
+	size_t count = 0;
+	enum kms_status st;
+
+	for (size_t i = 0; i < OP_OFFICERS; i++)
+		if (op->officers[i])
+			people[count++] = (struct cer_person){op->officers[i], does};
+	if (carrier)
+		people[count++] = (struct cer_person){carrier, "carry"};
+	st = op_custodians_of(op->site, transport_key, &custodians, err);
+	return st ? st
+		  : cer_separation_check(
+			    transport_key, custodians.items, custodians.count, people, count, err);
+}
+
+static enum kms_status events_json(const struct cer *cer, json_t *rows, struct kms_err *err)
+{
+	for (size_t i = 0; i < cer_event_count(cer); i++) {
+		const struct cer_event *e = cer_event(cer, i);
+		char time[CLOCK_TEXT_SIZE];
+
+		clock_format(e->time, time);
+		if (json_array_append_new(
+			    rows, json_pack("{s:s, s:i, s:s, s:s}", "time", time, "component",
+					  (int)e->component, "what", e->what, "text", e->text)))
+			return kms_nomem(err);
+	}
+	return KMS_OK;
+}
+
+enum kms_status op_minutes(struct op *op, const struct cer *cer, const char *hsm_serial,
+	struct buf *ret_text, struct kms_err *err)
+{
+	JS_AUTO json_t *events = json_array();
+	JS_AUTO json_t *minutes = NULL;
+	FREE_AUTO char *actor = op_actor(op->site, op);
+	const struct key_kcv *kcv = cer_check_value(cer, 0);
+	char check[KEY_KCV_TEXT_SIZE] = "";
+	enum kms_status st = events_json(cer, events, err);
+
+	if (st)
+		return st;
+	if (kcv)
+		key_kcv_print(kcv, check);
+	minutes = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O}", "site", op->site->name, "actor",
+		actor ? actor : "", "hsm_serial", hsm_serial, "combined_check_value", check,
+		"sheets_ceremony", cer_ceremony_id(cer), "events", events);
+	return minutes ? js_line(minutes, ret_text, err) : kms_nomem(err);
+}
+
+static json_t *ceremony_json(const struct store_ceremony *c)
+{
+	char started[CLOCK_TEXT_SIZE], ended[CLOCK_TEXT_SIZE] = "-";
+
+	clock_format(c->started, started);
+	if (c->ended)
+		clock_format(c->ended, ended);
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s?, s:s, s:s, s:s}", "ceremony", c->id,
+		"kind", c->kind, "key", c->key_label, "algorithm", c->algorithm, "components",
+		(json_int_t)c->components, "partner", c->partner, "state", c->state, "started",
+		started, "ended", ended);
+}
+
+enum kms_status op_ceremony_list(struct op_site *site, json_t **ret_report, struct kms_err *err)
+{
+	STORE_AUTO(ceremony_list) struct store_ceremony_list list = {0};
+	JS_AUTO json_t *rows = json_array();
+	enum kms_status st = store_ceremonies(site->store, NULL, &list, err);
+
+	for (size_t i = 0; !st && i < list.count; i++)
+		if (json_array_append_new(rows, ceremony_json(&list.items[i])))
+			st = kms_nomem(err);
+	if (!st)
+		*ret_report = json_incref(rows);
+	return st;
+}
+
+static enum kms_status custodians_json(
+	struct op_site *site, const char *ceremony, json_t *rows, struct kms_err *err)
+{
+	STORE_AUTO(custodian_list) struct store_custodian_list people = {0};
+	enum kms_status st = store_custodians(site->store, ceremony, &people, err);
+
+	for (size_t i = 0; !st && i < people.count; i++) {
+		const struct store_custodian *p = &people.items[i];
+
+		if (json_array_append_new(
+			    rows, json_pack("{s:I, s:s, s:I, s:s?, s:s}", "component",
+					  (json_int_t)p->component, "custodian", p->person,
+					  "serial", (json_int_t)p->sheet_serial, "check_value",
+					  p->check_value, "sheet", p->sheet_state)))
+			st = kms_nomem(err);
+	}
+	return st;
+}
+
+enum kms_status op_ceremony_show(
+	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err)
+{
+	STORE_AUTO(ceremony) struct store_ceremony row = {0};
+	JS_AUTO json_t *people = json_array();
+	JS_AUTO json_t *minutes = NULL;
+	JS_AUTO json_t *object = NULL;
+	char canonical[CER_ID_SIZE];
+	enum kms_status st = cer_id_parse(id, canonical, err);
+
+	if (!st)
+		st = store_ceremony_get(site->store, canonical, &row, err);
+	if (!st)
+		st = custodians_json(site, canonical, people, err);
+	if (!st && row.minutes)
+		st = js_parse_object(
+			"the minutes", row.minutes, strlen(row.minutes), &minutes, err);
+	if (st)
+		return st;
+	object = ceremony_json(&row);
+	if (!object || json_object_set(object, "custodians", people) ||
+		(minutes && json_object_set(object, "minutes", minutes)))
+		return kms_nomem(err);
+	*ret_report = json_incref(object);
+	return KMS_OK;
+}

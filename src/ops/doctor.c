@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * doctor: settles what an interrupted operation left, then compares store, HSM and audit log, and
+ * says what needs a person. It never deletes what it does not know.
+ */
+#include "ops/ops.h"
+
+#include "ops/meta.h"
+#include "ops/op.h"
+#include "ops/survey.h"
+#include "ops/token.h"
+#include "store/lock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LOCK_WAIT_SECONDS = 10 };
+
+/* A site whose HSM was never set up may have no token, or one without a PIN: nothing is on it. */
+static enum kms_status find_token(struct op_site *site, bool set_up, struct kms_err *err)
+{
+	enum op_token token;
+	enum kms_status st;
+
+	if (set_up)
+		return op_site_login(site, err);
+	st = op_token_state(site, &token, err);
+	if (st)
+		return st;
+	site->token_blank = token != OP_TOKEN_READY;
+	return KMS_OK;
+}
+
+static enum kms_status take_findings(json_t *findings, json_t *from, struct kms_err *err)
+{
+	return json_array_extend(findings, from) ? kms_nomem(err) : KMS_OK;
+}
+
+static enum kms_status examine(struct op_site *site, json_t *findings, struct kms_err *err)
+{
+	struct op_survey survey __attribute__((cleanup(op_survey_free))) = {0};
+	JS_AUTO json_t *log = NULL;
+	struct kms_err bad = {0};
+	enum kms_status st = op_survey(site, &survey, err);
+
+	if (!st)
+		st = take_findings(findings, survey.findings, err);
+	if (!st && op_audit_verify(site, &log, &bad) &&
+		json_array_append_new(findings, json_sprintf("audit log: %s", bad.msg)))
+		st = kms_nomem(err);
+	return st;
+}
+
+static enum kms_status conclude(
+	json_t *settled, json_t *findings, json_t **ret_report, struct kms_err *err)
+{
+	size_t count = json_array_size(findings);
+
+	*ret_report = json_pack(
+		"{s:O, s:O, s:b}", "settled", settled, "findings", findings, "healthy", count == 0);
+	if (!*ret_report)
+		return kms_nomem(err);
+	if (count == 0)
+		return KMS_OK;
+	kms_fail(err, KMS_ERR_MISMATCH, "%zu finding%s that need%s a person; the first: %s", count,
+		count == 1 ? "" : "s", count == 1 ? "s" : "",
+		json_string_value(json_array_get(findings, 0)));
+	return kms_hint(err, "nothing of it was changed");
+}
+
+enum kms_status op_doctor(struct op_site *site, json_t **ret_report, struct kms_err *err)
+{
+	STORE_LOCK_AUTO struct store_lock *lock = NULL;
+	FREE_AUTO char *lock_path = NULL, *identity = NULL;
+	JS_AUTO json_t *settled = json_array(), *findings = json_array();
+	enum kms_status st;
+
+	if (!settled || !findings)
+		return kms_nomem(err);
+	st = op_site_path(site, "cardkms.lock", &lock_path, err);
+	if (!st)
+		st = store_lock_take(lock_path, LOCK_WAIT_SECONDS, &lock, err);
+	if (!st)
+		st = op_meta_find(site, META_IDENTITY, &identity, err);
+	if (!st)
+		st = find_token(site, identity != NULL, err);
+	if (!st)
+		st = op_reconcile(site, true, settled, err);
+	if (!st && identity && !site->dry_run)
+		st = op_log_checkpoint(site, NULL, err);
+	if (!st && identity)
+		st = examine(site, findings, err);
+	return st ? st : conclude(settled, findings, ret_report, err);
+}

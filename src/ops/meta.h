@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside ops/: facts of the site in the store, names of one layer in terms of another, small helps. */
+#ifndef OPS_META_H
+#define OPS_META_H
+
+#include "audit/entry.h"
+#include "base/js.h"
+#include "base/p256.h"
+#include "hsm/object.h"
+#include "hsm/probe.h"
+#include "keys/div.h"
+#include "keys/kcv.h"
+#include "keys/key.h"
+#include "keys/token.h"
+#include "keys/wrap.h"
+#include "ops/op.h"
+#include "store/keys.h"
+
+/* Names in the store's meta table. */
+#define META_NAME	 "name"
+#define META_ROLE	 "role"
+#define META_CREATED	 "created"
+#define META_HSM_SERIAL	 "hsm-serial"
+#define META_HSM_LABEL	 "hsm-label"
+#define META_IDENTITY	 "identity" /* the identity document, as text */
+#define META_FINGERPRINT "fingerprint"
+
+#define LABEL_IDENTITY "cardkms-identity"
+#define LABEL_AUDIT    "cardkms-audit"
+
+/* The fact, or NULL in *ret_value if it is not set. */
+KMS_CHECKED enum kms_status op_meta_find(
+	struct op_site *site, const char *name, char **ret_value, struct kms_err *err);
+
+KMS_CHECKED enum kms_status op_site_path(
+	const struct op_site *site, const char *file, char **ret_path, struct kms_err *err);
+void op_site_clear(struct op_site *site);
+static inline void op_site_close_pointer(struct op_site **site)
+{
+	op_site_close(*site);
+}
+
+/* What the front offers, as an error where there is no front. */
+KMS_CHECKED enum kms_status op_ask_secret(struct op_site *site, const char *name,
+	const char *prompt, struct secret *ret_value, struct kms_err *err);
+KMS_CHECKED enum kms_status op_ask_confirm(
+	struct op_site *site, const char *question, struct kms_err *err);
+
+/* Puts back what an earlier login found out about this token's capabilities. */
+KMS_CHECKED enum kms_status op_caps_restore(
+	struct op_site *site, const struct hsm_token_info *info, struct kms_err *err);
+KMS_CHECKED enum kms_status op_caps_save(struct op_site *site, struct kms_err *err);
+
+/* ---- one layer's words in another's ---- */
+
+/* key_wrapping_parse and the alias "raw-hex" for raw-ecb; what a transport key can be bound to. */
+KMS_CHECKED enum kms_status op_wrapping_parse(
+	const char *text, enum key_wrapping *ret_wrapping, struct kms_err *err);
+static inline bool op_wrapping_is_raw(enum key_wrapping wrapping)
+{
+	return wrapping == KEY_WRAP_ECB || wrapping == KEY_WRAP_CBC;
+}
+
+/* The role of an object in the HSM that a key row stands for. */
+KMS_CHECKED enum kms_status op_hsm_role(struct op_site *site, const struct store_key *row,
+	enum hsm_role *ret_role, struct kms_err *err);
+
+/* ---- keys ---- */
+
+/* A fresh CKA_ID as hex. */
+enum { OP_ID_HEX = 2 * HSM_ID_LEN + 1 };
+KMS_CHECKED enum kms_status op_new_id(char ret_hex[OP_ID_HEX], struct kms_err *err);
+
+/* The object of a key row. */
+KMS_CHECKED enum kms_status op_key_object(struct op_site *site, const struct store_key *row,
+	struct hsm_key *ret_key, struct kms_err *err);
+
+/* The fields of cli.md, and more where they are set. */
+KMS_CHECKED enum kms_status op_key_json(
+	const struct store_key *row, json_t **ret_object, struct kms_err *err);
+
+/* Who acts: the two officers, else the login of the process. For free(); NULL out of memory. */
+char *op_actor(const struct op_site *site, const struct op *op);
+
+/* Compares the object in the HSM with its row: attributes, check value or proof. */
+KMS_CHECKED enum kms_status op_key_verify(
+	struct op_site *site, const struct store_key *row, struct kms_err *err);
+
+/* Signs with the site's identity key, and its audit key. `signer` keeps a pointer to *site. */
+KMS_CHECKED enum kms_status op_signer(struct op_site *site, enum key_role role,
+	struct p256_signer *ret_signer, struct kms_err *err);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The people who approve: enrolled with a passphrase, and proving it. */
+#include "ops/ops.h"
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "ops/meta.h"
+#include "store/people.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	PASSPHRASE_MIN = 8,
+	PASSPHRASE_MAX = 256,
+	/* Argon2id as in RFC 9106 section 4, second choice: 64 MiB, three passes (libsodium has one
+	 * lane). About 0.15 s. */
+	ARGON_PASSES = 3,
+	ARGON_MEMORY = 64 * 1024 * 1024,
+	OFFICERS_TO_APPROVE = 2,
+};
+
+static const char role_approves[] = "security-officer";
+
+static enum kms_status start_sodium(struct kms_err *err)
+{
+	if (sodium_init() < 0)
+		return kms_fail(err, KMS_ERR_INTERNAL, "libsodium does not start");
+	return KMS_OK;
+}
+
+static enum kms_status ask_passphrase(struct op_site *site, const char *name, bool choose,
+	struct secret *ret, struct kms_err *err)
+{
+	char id[NAME_MAX_BYTES + 16], prompt[NAME_MAX_BYTES + 40];
+
+	snprintf(id, sizeof(id), "officer.%s", name);
+	snprintf(prompt, sizeof(prompt), "%sassphrase of officer %s", choose ? "new p" : "p", name);
+	if (!choose)
+		return op_ask_secret(site, id, prompt, ret, err);
+	if (!site->front.new_secret)
+		return kms_fail(err, KMS_ERR_IO, "there is nobody to ask for the %s", prompt);
+	return site->front.new_secret(site->front.ctx, id, prompt, ret, err);
+}
+
+/* ---- proving ---- */
+
+static enum kms_status count_failure(
+	struct op_site *site, struct store_officer *officer, int64_t failures, struct kms_err *err)
+{
+	enum kms_status st;
+
+	if (officer->failures == failures)
+		return KMS_OK;
+	officer->failures = failures;
+	st = store_begin(site->store, err);
+	if (st)
+		return st;
+	return store_end(site->store, store_officer_update(site->store, officer, err), err);
+}
+
+static enum kms_status check_passphrase(struct op_site *site, struct store_officer *officer,
+	const char *given_name, struct kms_err *err)
+{
+	SECRET_AUTO struct secret passphrase = {0};
+	struct kms_err ignored = {0};
+	enum kms_status st;
+
+	st = ask_passphrase(site, given_name, false, &passphrase, err);
+	if (!st)
+		st = start_sodium(err);
+	if (st)
+		return st;
+	if (passphrase.len == 0 || crypto_pwhash_str_verify(officer->passphrase_hash,
+					   (const char *)passphrase.data, passphrase.len) != 0) {
+		if (!site->dry_run && count_failure(site, officer, officer->failures + 1, &ignored))
+			op_say(site, "warning: the failure could not be counted: %s", ignored.msg);
+		kms_fail(err, KMS_ERR_AUTH, "wrong passphrase for officer '%s'", officer->name);
+		return kms_hint(err, "nothing was changed; the failure is in the audit log");
+	}
+	return site->dry_run ? KMS_OK : count_failure(site, officer, 0, err);
+}
+
+static enum kms_status prove_one(
+	struct op *op, const char *name, char **ret_name, struct kms_err *err)
+{
+	STORE_AUTO(officer) struct store_officer officer = {0};
+	char folded[NAME_MAX_BYTES + 1];
+	enum kms_status st;
+
+	st = name_check(name, "the officer's name", err);
+	if (st)
+		return st;
+	name_fold(name, folded);
+	st = store_officer_get(op->site->store, folded, name, &officer, err);
+	if (st == KMS_ERR_NOT_FOUND)
+		kms_hint(err, "'cardkms officer list' shows who there is");
+	if (st)
+		return st;
+	if (strcmp(officer.state, "active") != 0)
+		return kms_fail(err, KMS_ERR_DENIED, "officer '%s' is disabled", officer.name);
+	if (strcmp(officer.role, role_approves) != 0) {
+		kms_fail(err, KMS_ERR_DENIED, "'%s' is enrolled as %s and cannot approve",
+			officer.name, officer.role);
+		return kms_hint(err, "only a security-officer can");
+	}
+	st = check_passphrase(op->site, &officer, name, err);
+	if (!st && !(*ret_name = strdup(officer.name)))
+		st = kms_nomem(err);
+	return st;
+}
+
+/* Copies the next comma-separated name, without blanks around it. */
+static enum kms_status next_name(
+	const char **list, char name[NAME_MAX_BYTES + 1], struct kms_err *err)
+{
+	size_t len;
+
+	*list += strspn(*list, " ");
+	len = strcspn(*list, ",");
+	const char *rest = *list + len + ((*list)[len] == ',');
+
+	while (len && (*list)[len - 1] == ' ')
+		len--;
+	if (len == 0 || len > NAME_MAX_BYTES)
+		return kms_fail(err, KMS_ERR_USAGE, "--officers takes two names: A,B");
+	memcpy(name, *list, len);
+	name[len] = 0;
+	*list = rest;
+	return KMS_OK;
+}
+
+enum kms_status op_officers_prove(struct op *op, struct kms_err *err)
+{
+	const char *list = op->site->officers;
+	char names[OP_OFFICERS][NAME_MAX_BYTES + 1];
+	enum kms_status st = KMS_OK;
+
+	if (!list) {
+		kms_fail(err, KMS_ERR_DENIED, "%s needs two officers",
+			op->site->override_reason ? "an override" : "this operation");
+		return kms_hint(err, "name them: --officers A,B");
+	}
+	for (size_t i = 0; !st && i < OP_OFFICERS; i++)
+		st = next_name(&list, names[i], err);
+	if (st)
+		return st;
+	if (*list)
+		return kms_fail(err, KMS_ERR_USAGE, "--officers takes two names, not more");
+	if (name_same(names[0], names[1])) {
+		kms_fail(err, KMS_ERR_DENIED, "'%s' cannot be both officers", names[0]);
+		return kms_hint(err, "two different people must approve");
+	}
+	for (size_t i = 0; !st && i < OP_OFFICERS; i++)
+		st = prove_one(op, names[i], &op->officers[i], err);
+	return st;
+}
+
+/* ---- officer add ---- */
+
+struct add_args {
+	const char *name, *role;
+	char folded[NAME_MAX_BYTES + 1];
+	char hash[crypto_pwhash_STRBYTES];
+};
+
+static enum kms_status active_approvers(
+	struct op_site *site, size_t *ret_count, struct kms_err *err)
+{
+	STORE_AUTO(officer_list) struct store_officer_list list = {0};
+	enum kms_status st = store_officers(site->store, &list, err);
+
+	if (st)
+		return st;
+	*ret_count = 0;
+	for (size_t i = 0; i < list.count; i++)
+		*ret_count += strcmp(list.items[i].state, "active") == 0 &&
+			      strcmp(list.items[i].role, role_approves) == 0;
+	return KMS_OK;
+}
+
+/* Until there are two to approve, nobody can; from then on every change of officers needs them. */
+static enum kms_status approved_by_officers(struct op *op, struct kms_err *err)
+{
+	size_t approvers;
+	enum kms_status st = active_approvers(op->site, &approvers, err);
+
+	if (st || approvers < OFFICERS_TO_APPROVE || op->officers[0])
+		return st;
+	kms_fail(err, KMS_ERR_DENIED, "a change of officers needs two officers");
+	return kms_hint(err, "name them: --officers A,B");
+}
+
+static enum kms_status add_check(struct op *op, struct kms_err *err)
+{
+	static const char *const roles[] = {"security-officer", "operator", "custodian", "auditor"};
+	struct add_args *args = op->args;
+	enum kms_status st = name_check(args->name, "the officer's name", err);
+
+	if (st)
+		return st;
+	name_fold(args->name, args->folded);
+	if (!args->folded[0])
+		return kms_fail(
+			err, KMS_ERR_INVALID, "the officer's name '%s' has no letters", args->name);
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		if (strcmp(args->role, roles[i]) == 0)
+			return op_subject(op, err, "%s", args->name);
+	return kms_fail(err, KMS_ERR_INVALID,
+		"--role is security-officer, operator, custodian or auditor, not '%s'", args->role);
+}
+
+static enum kms_status add_validate(struct op *op, struct kms_err *err)
+{
+	struct add_args *args = op->args;
+	STORE_AUTO(officer) struct store_officer there = {0};
+	SECRET_AUTO struct secret passphrase = {0};
+	enum kms_status st;
+
+	st = store_officer_get(op->site->store, args->folded, args->name, &there, err);
+	if (!st) {
+		kms_fail(err, KMS_ERR_EXISTS, "there is an officer '%s' already (%s, %s)",
+			there.name, there.role, there.state);
+		return kms_hint(err, "two people of one name need names that tell them apart");
+	}
+	if (st != KMS_ERR_NOT_FOUND)
+		return st;
+	kms_err_clear(err);
+	st = approved_by_officers(op, err);
+	if (!st)
+		st = ask_passphrase(op->site, args->name, true, &passphrase, err);
+	if (!st)
+		st = start_sodium(err);
+	if (st)
+		return st;
+	if (passphrase.len < PASSPHRASE_MIN || passphrase.len > PASSPHRASE_MAX)
+		return kms_fail(err, KMS_ERR_INVALID,
+			"the passphrase of '%s' must have %d to %d characters", args->name,
+			PASSPHRASE_MIN, PASSPHRASE_MAX);
+	if (crypto_pwhash_str(args->hash, (const char *)passphrase.data, passphrase.len,
+		    ARGON_PASSES, ARGON_MEMORY) != 0)
+		return kms_nomem(err);
+	st = op_detail(op, "role", json_string(args->role), err);
+	if (!st)
+		st = op_report(op, "name", json_string(args->name), err);
+	if (!st)
+		st = op_report(op, "role", json_string(args->role), err);
+	return st;
+}
+
+static enum kms_status add_commit(struct op *op, struct kms_err *err)
+{
+	struct add_args *args = op->args;
+
+	return store_officer_add(op->site->store,
+		&(struct store_officer){.name = args->name,
+			.folded = args->folded,
+			.role = args->role,
+			.passphrase_hash = args->hash,
+			.state = "active",
+			.added = op->now,
+			.changed = op->now},
+		err);
+}
+
+enum kms_status op_officer_add(struct op_site *site, const char *name, const char *role,
+	json_t **ret_report, struct kms_err *err)
+{
+	static const struct op_kind kind = {
+		.name = "officer.add",
+		.check = add_check,
+		.validate = add_validate,
+		.commit = add_commit,
+	};
+	struct add_args args = {.name = name, .role = role};
+
+	return op_run(site, &kind, &args, ret_report, err);
+}
+
+/* ---- officer disable ---- */
+
+static enum kms_status disable_validate(struct op *op, struct kms_err *err)
+{
+	struct store_officer *officer = op->args;
+	const char *name = officer->name;
+	char folded[NAME_MAX_BYTES + 1];
+	size_t approvers;
+	enum kms_status st;
+
+	st = name_check(name, "the officer's name", err);
+	if (st)
+		return st;
+	name_fold(name, folded);
+	*officer = (struct store_officer){0};
+	st = store_officer_get(op->site->store, folded, name, officer, err);
+	if (!st)
+		st = approved_by_officers(op, err);
+	if (!st)
+		st = active_approvers(op->site, &approvers, err);
+	if (st)
+		return st;
+	if (strcmp(officer->state, "active") != 0)
+		return kms_fail(
+			err, KMS_ERR_STATE, "officer '%s' is disabled already", officer->name);
+	if (strcmp(officer->role, role_approves) == 0 && approvers <= OFFICERS_TO_APPROVE) {
+		kms_fail(err, KMS_ERR_DENIED,
+			"'%s' is one of the last two who can approve: nobody could be added any "
+			"more",
+			officer->name);
+		return kms_hint(err, "add another security officer first");
+	}
+	st = op_subject(op, err, "%s", officer->name);
+	return st ? st : op_report(op, "name", json_string(officer->name), err);
+}
+
+static enum kms_status disable_commit(struct op *op, struct kms_err *err)
+{
+	struct store_officer changed = *(struct store_officer *)op->args;
+
+	changed.state = "disabled";
+	changed.changed = op->now;
+	return store_officer_update(op->site->store, &changed, err);
+}
+
+enum kms_status op_officer_disable(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err)
+{
+	static const struct op_kind kind = {
+		.name = "officer.disable",
+		.validate = disable_validate,
+		.commit = disable_commit,
+	};
+	struct store_officer officer = {.name = name};
+	enum kms_status st = op_run(site, &kind, &officer, ret_report, err);
+
+	if (officer.name != name)
+		store_officer_free(&officer);
+	return st;
+}
+
+enum kms_status op_officer_list(struct op_site *site, json_t **ret_report, struct kms_err *err)
+{
+	STORE_AUTO(officer_list) struct store_officer_list list = {0};
+	JS_AUTO json_t *rows = json_array();
+	enum kms_status st = store_officers(site->store, &list, err);
+
+	if (st)
+		return st;
+	for (size_t i = 0; i < list.count; i++) {
+		const struct store_officer *o = &list.items[i];
+		char added[CLOCK_TEXT_SIZE];
+
+		clock_format(o->added, added);
+		if (json_array_append_new(
+			    rows, json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", o->name, "role",
+					  o->role, "state", o->state, "added", added, "failures",
+					  (json_int_t)o->failures)))
+			return kms_nomem(err);
+	}
+	*ret_report = json_incref(rows);
+	return KMS_OK;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an operation left that has an intent and no outcome.
+ *
+ * Nothing of it was acknowledged, so what it made is taken back: every object whose row is PENDING
+ * under that operation is destroyed and its row becomes void. Only a destruction goes the other
+ * way: it is completed. Objects without a row are never touched here (doctor reports them).
+ */
+#include "ops/op.h"
+
+#include "base/hex.h"
+#include "ops/meta.h"
+#include "ops/reconcile.h"
+#include "store/journal.h"
+#include "store/keys.h"
+
+#include <string.h>
+
+static bool is_destruction(const struct store_op *op)
+{
+	return strcmp(op->kind, OP_KEY_DESTROY) == 0;
+}
+
+static enum kms_status destroy_object(
+	struct op_site *site, const char *cka_id, const char *label, struct kms_err *err)
+{
+	unsigned char id[HSM_ID_LEN];
+	size_t count;
+	enum kms_status st;
+
+	if (!hex_decode_strict(cka_id, id, sizeof(id)))
+		return kms_fail(err, KMS_ERR_STORE, "the row of '%s' has a damaged CKA_ID", label);
+	st = hsm_key_count(site->hsm, id, &count, err);
+	if (st || count == 0)
+		return st;
+	return hsm_key_destroy(site->hsm, id, label, err);
+}
+
+/* The rows that an operation made and that were never acknowledged. */
+static enum kms_status pending_keys(struct op_site *site, const char *op_id,
+	struct store_key_list *ret_keys, struct kms_err *err)
+{
+	const struct store_key_filter filter = {.op_id = op_id, .state = "pending"};
+
+	return store_keys(site->store, &filter, ret_keys, err);
+}
+
+static enum kms_status void_keysets(struct op_site *site, const char *op_id, struct kms_err *err)
+{
+	STORE_AUTO(keyset_list) struct store_keyset_list sets = {0};
+	enum kms_status st = store_keysets(site->store, &sets, err);
+
+	for (size_t i = 0; !st && i < sets.count; i++) {
+		const struct store_keyset *set = &sets.items[i];
+
+		if (set->op_id && strcmp(set->op_id, op_id) == 0 &&
+			strcmp(set->state, "pending") == 0)
+			st = store_keyset_set_state(site->store, set->name, "pending", "void", err);
+	}
+	return st;
+}
+
+static enum kms_status void_sheets(
+	struct op_site *site, const struct store_ceremony *ceremony, struct kms_err *err)
+{
+	STORE_AUTO(custodian_list) struct store_custodian_list people = {0};
+	enum kms_status st = store_custodians(site->store, ceremony->id, &people, err);
+
+	for (size_t i = 0; !st && i < people.count; i++)
+		if (people.items[i].position == 1)
+			st = store_component_set(site->store, ceremony->id,
+				people.items[i].component, people.items[i].sheet_serial,
+				people.items[i].check_value, SHEET_VOID, err);
+	return st;
+}
+
+static enum kms_status interrupt_ceremonies(
+	struct op_site *site, const char *op_id, int64_t now, struct kms_err *err)
+{
+	STORE_AUTO(ceremony_list) struct store_ceremony_list list = {0};
+	enum kms_status st = store_ceremonies(site->store, "started", &list, err);
+
+	for (size_t i = 0; !st && i < list.count; i++) {
+		const struct store_ceremony *c = &list.items[i];
+
+		if (!c->op_id || strcmp(c->op_id, op_id) != 0)
+			continue;
+		st = void_sheets(site, c, err);
+		if (!st)
+			st = store_ceremony_finish(
+				site->store, c->id, "interrupted", NULL, now, err);
+	}
+	return st;
+}
+
+/* The operation as op_log and op_actor want it. */
+static void name_op(struct op *op, struct op_site *site, const struct op_kind *kind, const char *id)
+{
+	*op = (struct op){.site = site, .kind = kind};
+	memcpy(op->id, id, OP_ID_TEXT - 1);
+}
+
+static enum kms_status log_settled(struct op_site *site, const struct store_op *row,
+	const char *outcome, const char *why, struct kms_err *err)
+{
+	const struct op_kind kind = {.name = row->kind};
+	JS_AUTO json_t *details = json_pack("{s:s}", "reason", why);
+	struct op op;
+
+	if (strlen(row->id) != OP_ID_TEXT - 1 || !details)
+		return kms_fail(err, KMS_ERR_STORE, "the journal row '%s' is damaged", row->id);
+	name_op(&op, site, &kind, row->id);
+	return op_log(site, &op, row->kind, AUDIT_FAILURE, row->subject, outcome, details, err);
+}
+
+static enum kms_status roll_back(
+	struct op_site *site, const struct store_op *op, const char *why, struct kms_err *err)
+{
+	STORE_AUTO(key_list) struct store_key_list keys = {0};
+	int64_t now = 0;
+	enum kms_status st;
+
+	st = pending_keys(site, op->id, &keys, err);
+	if (!st && keys.count > 0 && !site->token_blank)
+		st = op_site_login(site, err);
+	for (size_t i = 0; !st && !site->token_blank && i < keys.count; i++)
+		st = destroy_object(site, keys.items[i].cka_id, keys.items[i].label, err);
+	if (!st)
+		st = op_log_clock(site, &now, err);
+	if (!st)
+		st = store_begin(site->store, err);
+	if (st)
+		return st;
+	for (size_t i = 0; !st && i < keys.count; i++)
+		st = store_key_set_state(
+			site->store, keys.items[i].cka_id, "pending", "void", why, now, err);
+	if (!st)
+		st = void_keysets(site, op->id, err);
+	if (!st)
+		st = interrupt_ceremonies(site, op->id, now, err);
+	if (!st)
+		st = store_op_finish(site->store, op->id, "rolled-back", why, now, err);
+	if (!st)
+		st = log_settled(site, op, "rolled back", why, err);
+	return store_end(site->store, st, err);
+}
+
+static enum kms_status roll_forward(
+	struct op_site *site, const struct store_op *op, const char *why, struct kms_err *err)
+{
+	STORE_AUTO(key) struct store_key row = {0};
+	JS_AUTO json_t *detail = NULL;
+	const char *cka_id;
+	int64_t now = 0;
+	enum kms_status st;
+
+	st = js_parse_object("journal row", op->detail ? op->detail : "",
+		op->detail ? strlen(op->detail) : 0, &detail, err);
+	if (!st)
+		st = js_get_text(detail, "journal row", "id", &cka_id, err);
+	if (!st)
+		st = store_key_get(site->store, cka_id, &row, err);
+	if (!st)
+		st = op_site_login(site, err);
+	if (!st)
+		st = destroy_object(site, cka_id, row.label, err);
+	if (!st)
+		st = op_log_clock(site, &now, err);
+	if (!st)
+		st = store_begin(site->store, err);
+	if (st)
+		return st;
+	st = store_key_set_state(site->store, cka_id, row.state, "destroyed", why, now, err);
+	if (!st)
+		st = store_op_finish(site->store, op->id, "done", "completed later", now, err);
+	if (!st)
+		st = log_settled(site, op, "completed: the key is destroyed", why, err);
+	return store_end(site->store, st, err);
+}
+
+enum kms_status op_settle(
+	struct op_site *site, const char *op_id, const char *why, struct kms_err *err)
+{
+	STORE_AUTO(op) struct store_op op = {0};
+	enum kms_status st;
+
+	store_rollback(site->store);
+	st = store_op_get(site->store, op_id, &op, err);
+	if (st)
+		return st;
+	/* The commit may have become durable although it reported an error. */
+	if (strcmp(op.state, "intent") != 0)
+		return KMS_OK;
+	return is_destruction(&op) ? roll_forward(site, &op, why, err)
+				   : roll_back(site, &op, why, err);
+}
+
+static enum kms_status needs_login(
+	struct op_site *site, const struct store_op *op, bool *ret_needs, struct kms_err *err)
+{
+	STORE_AUTO(key_list) struct store_key_list keys = {0};
+	enum kms_status st = pending_keys(site, op->id, &keys, err);
+
+	*ret_needs = keys.count > 0 || is_destruction(op);
+	return st;
+}
+
+enum kms_status op_reconcile(struct op_site *site, bool must, json_t *lines, struct kms_err *err)
+{
+	STORE_AUTO(op_list) struct store_op_list ops = {0};
+	enum kms_status st = store_ops(site->store, "intent", &ops, err);
+
+	for (size_t i = 0; !st && i < ops.count; i++) {
+		const struct store_op *op = &ops.items[i];
+		const char *done = is_destruction(op) ? "completed" : "rolled back";
+		bool login;
+
+		st = needs_login(site, op, &login, err);
+		if (!st && login && !site->logged_in && !must)
+			continue;
+		if (!st && !site->dry_run)
+			st = op_settle(site, op->id, "the program ended before its outcome", err);
+		if (st)
+			break;
+		op_say(site, "%s %s: an earlier '%s' of '%s' had been interrupted",
+			site->dry_run ? "to be" : "note:", done, op->kind, op->subject);
+		if (lines && json_array_append_new(lines,
+				     json_sprintf("%s: %s (%s)", done, op->kind, op->subject)))
+			st = kms_nomem(err);
+	}
+	return st;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside ops/: words that an operation and its reconciliation share. */
+#ifndef OPS_RECONCILE_H
+#define OPS_RECONCILE_H
+
+/* The one kind that is completed, not undone; its journal detail has the CKA_ID as "id". */
+#define OP_KEY_DESTROY "key.destroy"
+
+/* States of component sheets. */
+#define SHEET_PLANNED "planned"
+#define SHEET_ISSUED  "issued"	/* shown to its pair, who confirmed the check value */
+#define SHEET_ENTERED "entered" /* typed at an import */
+#define SHEET_VOID    "void"	/* its ceremony did not end */
+
+#endif

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The site's folder: made, read, opened; its token found and logged in to. */
+#include "ops/site.h"
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/file.h"
+#include "base/utf8.h"
+#include "ops/meta.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SITE_INI_MAX = 64 * 1024, SITE_INI_LINE = 160 };
+
+static const struct {
+	const char *word;
+	enum op_dual bit;
+} dual_words[] = {
+	{"import", DUAL_IMPORT},
+	{"export", DUAL_EXPORT},
+	{"destroy", DUAL_DESTROY},
+	{"override", DUAL_OVERRIDE},
+	{"generate", DUAL_GENERATE},
+	{"enrol", DUAL_ENROL},
+};
+
+enum { DUAL_WORDS = sizeof(dual_words) / sizeof(dual_words[0]) };
+
+/* These four can't be switched off: what leaves, enters or ends is never one person's work. */
+static const unsigned dual_always = DUAL_IMPORT | DUAL_EXPORT | DUAL_DESTROY | DUAL_OVERRIDE;
+
+enum kms_status op_site_path(
+	const struct op_site *site, const char *file, char **ret_path, struct kms_err *err)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", site->dir, file) < 0)
+		return kms_nomem(err);
+	free(*ret_path);
+	*ret_path = path;
+	return KMS_OK;
+}
+
+static enum kms_status take_text(char **to, const char *from, struct kms_err *err)
+{
+	char *copy = strdup(from);
+
+	if (!copy)
+		return kms_nomem(err);
+	free(*to);
+	*to = copy;
+	return KMS_OK;
+}
+
+/* A URI may be folded over lines; RFC 7512 section 2.3 has white space inside one ignored. */
+static enum kms_status take_uri(char **to, const char *from, struct kms_err *err)
+{
+	enum kms_status st = take_text(to, from, err);
+	char *out = *to;
+
+	if (st)
+		return st;
+	for (const char *p = *to; *p; p++)
+		if (*p != ' ' && *p != '\t')
+			*out++ = *p;
+	*out = 0;
+	return KMS_OK;
+}
+
+static enum kms_status policy_words(
+	const struct conf_entry *e, const char *source, unsigned *ret, struct kms_err *err)
+{
+	const char *p = e->value + strspn(e->value, " ,");
+	unsigned bits = dual_always;
+
+	while (*p) {
+		size_t len = strcspn(p, " ,"), i = 0;
+
+		while (i < DUAL_WORDS && (strlen(dual_words[i].word) != len ||
+						 strncmp(dual_words[i].word, p, len) != 0))
+			i++;
+		if (i == DUAL_WORDS)
+			return kms_fail(err, KMS_ERR_INVALID,
+				"%s, line %d: two-officers knows import, export, destroy, "
+				"override, "
+				"generate and enrol, not '%.*s'",
+				source, e->line, (int)len, p);
+		bits |= dual_words[i].bit;
+		p += len;
+		p += strspn(p, " ,");
+	}
+	*ret = bits;
+	return KMS_OK;
+}
+
+static enum kms_status policy_choice(const struct conf_entry *e, const char *source,
+	const char *const *words, int *ret, struct kms_err *err)
+{
+	BUF_AUTO struct buf list = {0};
+
+	for (int i = 0; words[i]; i++) {
+		if (strcmp(words[i], e->value) == 0) {
+			*ret = i;
+			return KMS_OK;
+		}
+		if (buf_printf(&list, err, "%s'%s'", i ? " or " : "", words[i]))
+			return KMS_ERR_NOMEM;
+	}
+	return kms_fail(err, KMS_ERR_INVALID, "%s, line %d: %s must be %s", source, e->line,
+		e->name, buf_text(&list));
+}
+
+static enum kms_status parse_entry(
+	const char *source, const struct conf_entry *e, struct op_site *site, struct kms_err *err)
+{
+	static const char *const tdea2[] = {"allow", "ask", "forbid", NULL};
+	static const char *const allow[] = {"forbid", "allow", NULL};
+	enum kms_status st;
+	int choice;
+
+	if (strcmp(e->section, "site") == 0 && strcmp(e->name, "name") == 0)
+		return take_text(&site->name, e->value, err);
+	if (strcmp(e->section, "site") == 0 && strcmp(e->name, "role") == 0)
+		return take_text(&site->role, e->value, err);
+	if (strcmp(e->section, "hsm") == 0 && strcmp(e->name, "uri") == 0)
+		return take_uri(&site->hsm_uri, e->value, err);
+	if (strcmp(e->section, "hsm") == 0 && strcmp(e->name, "init-args") == 0)
+		return take_text(&site->init_args, e->value, err);
+	if (strcmp(e->section, "policy") == 0) {
+		if (strcmp(e->name, "two-officers") == 0)
+			return policy_words(e, source, &site->policy.two_officers, err);
+		if (strcmp(e->name, "host-assisted") == 0) {
+			st = policy_choice(e, source, allow, &choice, err);
+			if (!st)
+				site->policy.host_assisted = choice == 1;
+			return st;
+		}
+		if (strcmp(e->name, "tdea2") == 0) {
+			st = policy_choice(e, source, tdea2, &choice, err);
+			if (!st)
+				site->policy.tdea2 = (enum op_tdea2)choice;
+			return st;
+		}
+	}
+	kms_fail(err, KMS_ERR_INVALID, "%s, line %d: unknown setting '%s' in [%s]", source, e->line,
+		e->name, e->section);
+	return kms_hint(err, "known are [site] name, role; [hsm] uri, init-args; "
+			     "[policy] two-officers, host-assisted, tdea2");
+}
+
+static enum kms_status check_role(const char *role, struct kms_err *err)
+{
+	if (strcmp(role, "manufacturer") == 0 || strcmp(role, "issuer") == 0)
+		return KMS_OK;
+	return kms_fail(err, KMS_ERR_INVALID,
+		"a site's role is 'manufacturer' or 'issuer', not '%s'", role);
+}
+
+enum kms_status op_site_parse(
+	const char *source, const char *text, size_t len, struct op_site *site, struct kms_err *err)
+{
+	CONF_AUTO struct conf conf = {0};
+	enum kms_status st;
+
+	site->policy = (struct op_policy){
+		.two_officers = dual_always, .host_assisted = true, .tdea2 = TDEA2_ASK};
+	st = conf_parse(source, text, len, &conf, err);
+	for (size_t i = 0; !st && i < conf.count; i++)
+		st = parse_entry(source, &conf.entries[i], site, err);
+	if (st)
+		return st;
+	if (!site->name || !site->role || !site->hsm_uri)
+		return kms_fail(err, KMS_ERR_INVALID, "%s: %s is missing", source,
+			!site->name   ? "[site] name"
+			: !site->role ? "[site] role"
+				      : "[hsm] uri");
+	st = name_check(site->name, "the site's name", err);
+	if (!st)
+		st = check_role(site->role, err);
+	if (!st)
+		st = hsm_uri_check(site->hsm_uri, err);
+	return st ? (kms_prefix(err, "%s: ", source), st) : KMS_OK;
+}
+
+/* name = value, folded where libinih's line limit asks for it. Breaks a URI anywhere, arguments at
+ * blanks. */
+static enum kms_status put_setting(
+	struct buf *out, const char *name, const char *value, bool anywhere, struct kms_err *err)
+{
+	enum kms_status st = buf_printf(out, err, "%s = ", name);
+
+	while (!st && strlen(value) > SITE_INI_LINE) {
+		size_t cut = SITE_INI_LINE;
+
+		while (!anywhere && cut > 1 && value[cut] != ' ')
+			cut--;
+		if (!anywhere && value[cut] != ' ')
+			return kms_fail(err, KMS_ERR_INVALID,
+				"%s: a word is longer than %d characters", name, SITE_INI_LINE);
+		st = buf_append(out, value, cut, err);
+		value += cut;
+		value += strspn(value, " ");
+		if (!st)
+			st = buf_puts(out, "\n  ", err);
+	}
+	if (!st)
+		st = buf_puts(out, value, err);
+	return st ? st : buf_puts(out, "\n", err);
+}
+
+static enum kms_status site_ini_text(
+	const struct op_site_options *o, struct buf *out, struct kms_err *err)
+{
+	enum kms_status st;
+
+	st = buf_printf(out, err,
+		"; Written by 'cardkms site init'. docs/formats/site.md explains each line.\n"
+		"[site]\nname = %s\nrole = %s\n\n[hsm]\n",
+		o->name, o->role);
+	if (!st)
+		st = put_setting(out, "uri", o->hsm_uri, true, err);
+	if (!st && o->init_args)
+		st = put_setting(out, "init-args", o->init_args, false, err);
+	return st ? st
+		  : buf_puts(out,
+			    "\n[policy]\ntwo-officers = import export destroy override\n"
+			    "host-assisted = allow\ntdea2 = ask\n",
+			    err);
+}
+
+static enum kms_status make_folder(const char *dir, struct kms_err *err)
+{
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return kms_fail(
+			err, KMS_ERR_IO, "cannot make the folder '%s': %s", dir, strerror(errno));
+	return KMS_OK;
+}
+
+static enum kms_status first_entries(struct op_site *site, struct kms_err *err)
+{
+	JS_AUTO json_t *details = json_pack(
+		"{s:s, s:s, s:s}", "name", site->name, "role", site->role, "hsm", site->hsm_uri);
+	char now[CLOCK_TEXT_SIZE];
+	enum kms_status st;
+
+	clock_format(site->now(), now);
+	st = store_begin(site->store, err);
+	if (st)
+		return st;
+	st = store_meta_set(site->store, META_NAME, site->name, err);
+	if (!st)
+		st = store_meta_set(site->store, META_ROLE, site->role, err);
+	if (!st)
+		st = store_meta_set(site->store, META_CREATED, now, err);
+	if (!st)
+		st = op_log(
+			site, NULL, "site.init", AUDIT_OUTCOME, site->name, "done", details, err);
+	return store_end(site->store, st, err);
+}
+
+enum kms_status op_site_init(const char *dir, const struct op_site_options *options,
+	const struct op_front *front, bool dry_run, json_t **ret_report, struct kms_err *err)
+{
+	struct op_site *site __attribute__((cleanup(op_site_close_pointer))) = NULL;
+	struct op_site draft __attribute__((cleanup(op_site_clear))) = {.dir = strdup(dir)};
+	struct store_options how = {.create = true};
+	FREE_AUTO char *ini = NULL, *db = NULL;
+	BUF_AUTO struct buf text = {0};
+	enum kms_status st;
+
+	if (!draft.dir)
+		return kms_nomem(err);
+	st = site_ini_text(options, &text, err);
+	if (!st)
+		st = op_site_path(&draft, "site.ini", &ini, err);
+	if (!st)
+		st = op_site_path(&draft, "cardkms.db", &db, err);
+	if (!st)
+		st = op_site_parse("site.ini", text.data, text.len, &draft, err);
+	/* What the INI reader cuts off (a comment sign in a name) must not change unnoticed. */
+	if (!st && (strcmp(draft.name, options->name) != 0 ||
+			   strcmp(draft.hsm_uri, options->hsm_uri) != 0))
+		st = kms_fail(err, KMS_ERR_INVALID,
+			"the name or the HSM URI holds characters that site.ini cannot hold");
+	if (st)
+		return st;
+	if (access(ini, F_OK) == 0 || access(db, F_OK) == 0) {
+		kms_fail(err, KMS_ERR_EXISTS, "'%s' holds a site already", dir);
+		return kms_hint(err, "choose another folder; nothing was changed");
+	}
+	if (!dry_run) {
+		st = make_folder(dir, err);
+		if (!st)
+			st = file_create(ini, 0600, text.data, text.len, err);
+		if (st)
+			return st;
+		how.path = db;
+		st = store_open(&how, &draft.store, err);
+		store_close(draft.store);
+		draft.store = NULL;
+		if (!st)
+			st = op_site_open(dir, front, &site, err);
+		if (!st)
+			st = first_entries(site, err);
+		if (st) {
+			/* Nothing has been acknowledged: leave no half-made site behind. */
+			unlink(ini);
+			unlink(db);
+			return st;
+		}
+	}
+	*ret_report = json_pack("{s:s, s:s, s:s, s:s, s:b}", "site", dir, "name", options->name,
+		"role", options->role, "hsm", options->hsm_uri, "dry_run", dry_run);
+	return *ret_report ? KMS_OK : kms_nomem(err);
+}
+
+enum kms_status op_site_open(const char *dir, const struct op_front *front,
+	struct op_site **ret_site, struct kms_err *err)
+{
+	struct op_site *site __attribute__((cleanup(op_site_close_pointer))) =
+		calloc(1, sizeof(*site));
+	struct store_options how = {0};
+	FREE_AUTO char *ini = NULL, *db = NULL;
+	BUF_AUTO struct buf text = {0};
+	enum kms_status st;
+
+	if (!site)
+		return kms_nomem(err);
+	site->now = clock_now;
+	if (front)
+		site->front = *front;
+	st = take_text(&site->dir, dir, err);
+	if (!st)
+		st = op_site_path(site, "site.ini", &ini, err);
+	if (!st)
+		st = op_site_path(site, "cardkms.db", &db, err);
+	if (st)
+		return st;
+	st = file_read(ini, SITE_INI_MAX, &text, err);
+	if (st == KMS_ERR_NOT_FOUND) {
+		kms_fail(err, KMS_ERR_NOT_FOUND, "'%s' is no site: it has no site.ini", dir);
+		return kms_hint(err, "make one with 'cardkms site init %s …'", dir);
+	}
+	if (!st)
+		st = op_site_parse(ini, text.data, text.len, site, err);
+	if (st)
+		return st;
+	how.path = db;
+	st = store_open(&how, &site->store, err);
+	if (st)
+		return st;
+	*ret_site = site;
+	site = NULL;
+	return KMS_OK;
+}
+
+void op_site_clear(struct op_site *site)
+{
+	hsm_close(site->hsm);
+	store_close(site->store);
+	free(site->dir);
+	free(site->name);
+	free(site->role);
+	free(site->hsm_uri);
+	free(site->init_args);
+	*site = (struct op_site){0};
+}
+
+void op_site_close(struct op_site *site)
+{
+	if (!site)
+		return;
+	op_site_clear(site);
+	free(site);
+}
+
+enum kms_status op_site_hsm(struct op_site *site, struct kms_err *err)
+{
+	FREE_AUTO char *serial = NULL;
+	struct hsm_token_info info;
+	enum kms_status st;
+
+	if (!site->hsm) {
+		st = hsm_open(site->hsm_uri, site->init_args, &site->hsm, err);
+		if (st)
+			return st;
+	}
+	if (site->token_found)
+		return KMS_OK;
+	st = hsm_find_token(site->hsm, err);
+	if (!st)
+		st = hsm_token_info(site->hsm, &info, err);
+	if (st)
+		return st;
+	st = op_meta_find(site, META_HSM_SERIAL, &serial, err);
+	if (st)
+		return st;
+	if (serial && strcmp(serial, info.serial) != 0) {
+		kms_fail(err, KMS_ERR_MISMATCH,
+			"the token '%s' has serial %s, but this site was set up with serial %s",
+			info.label, info.serial, serial);
+		return kms_hint(err, "connect the site's own HSM; nothing was changed");
+	}
+	site->token_found = true;
+	return KMS_OK;
+}
+
+enum kms_status op_site_login(struct op_site *site, struct kms_err *err)
+{
+	SECRET_AUTO struct secret pin = {0};
+	struct hsm_token_info info;
+	char prompt[128];
+	enum kms_status st;
+
+	if (site->logged_in)
+		return KMS_OK;
+	st = op_site_hsm(site, err);
+	if (!st)
+		st = hsm_token_info(site->hsm, &info, err);
+	if (st)
+		return st;
+	snprintf(prompt, sizeof(prompt), "operator PIN of the token '%s'", info.label);
+	st = op_ask_secret(site, "pin", prompt, &pin, err);
+	if (!st)
+		st = hsm_login(site->hsm, &pin, err);
+	if (!st)
+		st = op_caps_restore(site, &info, err);
+	if (!st)
+		site->logged_in = true;
+	return st;
+}
