@@ -11,13 +11,18 @@ static const char set_what[] = "package's key set", key_what[] = "package's key"
 static enum kms_status read_div(const json_t *object, struct key_div *ret_div, struct kms_err *err)
 {
 	char again[KEY_DIV_TEXT_SIZE];
-	struct key_div div;
+	struct key_div div = {0};
 	const char *text;
 	enum kms_status st;
 
-	if ((st = js_get_text(object, set_what, "diversification", &text, err)) ||
-		(st = key_div_parse(text, &div, err)))
+	st = js_get_text(object, set_what, "diversification", &text, err);
+	if (st)
 		return st;
+	st = key_div_parse(text, &div, err);
+	if (st) {
+		kms_prefix(err, "%s: ", set_what);
+		return st;
+	}
 	key_div_print(&div, again);
 	if (strcmp(again, text) != 0)
 		return kms_fail(err, KMS_ERR_INVALID,
@@ -30,13 +35,18 @@ static enum kms_status read_period(
 	const json_t *object, struct key_period *ret_period, struct kms_err *err)
 {
 	char again[KEY_PERIOD_TEXT_SIZE];
-	struct key_period period;
+	struct key_period period = {0};
 	const char *text;
 	enum kms_status st;
 
-	if ((st = js_get_text(object, set_what, "cryptoperiod", &text, err)) ||
-		(st = key_period_parse(text, &period, err)))
+	st = js_get_text(object, set_what, "cryptoperiod", &text, err);
+	if (st)
 		return st;
+	st = key_period_parse(text, &period, err);
+	if (st) {
+		kms_prefix(err, "%s: ", set_what);
+		return st;
+	}
 	key_period_print(&period, again);
 	if (strcmp(again, text) != 0)
 		return kms_fail(err, KMS_ERR_INVALID,

@@ -136,8 +136,10 @@ static enum kms_status read_checked(const struct typed *typed, char label[KEY_LA
 	if ((st = key_label_check(typed->words[1], "label", err)) ||
 		(st = key_alg_parse(typed->words[2], ret_alg, err)) ||
 		(st = key_kcv_method_parse(typed->words[4], &method, err)) ||
-		(st = key_kcv_parse(method, typed->words[3], ret_kcv, err)))
-		return kms_prefix(err, "raw hex listing, line %d: ", typed->line);
+		(st = key_kcv_parse(method, typed->words[3], ret_kcv, err))) {
+		kms_prefix(err, "raw hex listing, line %d: ", typed->line);
+		return st;
+	}
 	if (!key_kcv_method_fits(method, *ret_alg))
 		return wrong(typed, "a check value that such a key has", err);
 	strcpy(label, typed->words[1]);

@@ -29,8 +29,10 @@ static enum kms_status read_keysets(
 			return kms_fail(
 				err, KMS_ERR_INVALID, "%s: a key set's name is no text", what);
 		st = key_set_name_check(names[i], err);
-		if (st)
-			return kms_prefix(err, "%s: ", what);
+		if (st) {
+			kms_prefix(err, "%s: ", what);
+			return st;
+		}
 	}
 	st = doc_check_distinct(what, names, json_array_size(list), err);
 	if (st)
