@@ -17,6 +17,8 @@ static const char *const set_words[] = {
 	"algorithm", "customer", "cryptoperiod", "diversification", "export", "key-version", NULL};
 static const char *const div_words[] = {"data", "des-key-version", "kdd-length", "primitive", NULL};
 
+enum { SECTION_MAX = 49 }; /* libinih cuts longer ones off */
+
 /* What is being read; the entries of one section stand together (base/conf). */
 struct reader {
 	const struct conf *conf;
@@ -89,6 +91,8 @@ static enum kms_status read_title(const struct reader *r, struct section *s)
 	char word[32];
 
 	s->title = e->section;
+	if (len >= SECTION_MAX)
+		return FAIL(r, e->line, "[%s…]: that section's name is too long", s->title);
 	if (word_len >= sizeof(word))
 		word_len = sizeof(word) - 1;
 	memcpy(word, e->section, word_len);

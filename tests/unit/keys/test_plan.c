@@ -82,6 +82,33 @@ static void test_defaults_and_templates(void **state)
 	assert_string_equal(form, "sam(an10922 kdd=7 version=55)");
 }
 
+/* The examples of docs/formats/key-plan.md, comments and a continued line included. */
+static void test_documented_methods(void **state)
+{
+	static const char text[] = HEAD
+		"[diversification \"gp-visa\"]               ; what the built-in visa does\n"
+		"primitive = tdes-ecb\n"
+		"data = $0 $1 $2 $3 $8 $9 F0 $k\n       $0 $1 $2 $3 $8 $9 0F $k\n"
+		"[diversification \"dogtag\"]                ; Dogtag's AES KMC\n"
+		"primitive = aes-cmac\ndata = $i 000000 $k 00 0000 $6 $7 $8 $9 $4 $5 $L\n"
+		"[diversification \"v1\"]    ; SCP03's KDF with the constants 10, 11, 12\n"
+		"primitive = aes-cmac\nkdd-length = 8\n"
+		"data = 0000000000000000000000 $k+0F 00 $L $i $kdd\n"
+		"[keyset \"A\"]\nalgorithm = tdea2\ndiversification = gp-visa\nkey-version = 1\n"
+		"[keyset \"B\"]\nalgorithm = aes256\ndiversification = dogtag\nkey-version = 2\n"
+		"[keyset \"C\"]\nalgorithm = aes128\ndiversification = v1\nkey-version = 3\n";
+	const struct key_div *visa = key_div_find("visa");
+	KEY_PLAN_AUTO struct key_plan plan = {0};
+
+	(void)state;
+	expect_ok(&err, parse(text, &plan));
+	assert_int_equal(plan.count, 3);
+	assert_int_equal(plan.sets[0].div.item_count, visa->item_count);
+	assert_memory_equal(plan.sets[0].div.items, visa->items, sizeof(visa->items));
+	assert_int_equal(plan.sets[1].div.item_count, 15);
+	assert_int_equal(plan.sets[2].div.kdd_max, 8);
+}
+
 static void test_refuses(void **state)
 {
 	static const struct {
@@ -111,6 +138,10 @@ static void test_refuses(void **state)
 		{HEAD "[keyset \"A b\"]\nalgorithm = aes128\n", "line 4: key set name 'A b'"},
 		{HEAD "[keyset \"ABCDEFGHIJKLMNOPQRSTUVWXYZABCD\"]\nalgorithm = aes128\n",
 			"30 characters, at most 29 fit"},
+		{HEAD "[keyset \"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ\"]\nx = 1\n",
+			"line 4: [keyset \"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNO…]: that "
+			"section's "
+			"name is too long"},
 		{HEAD "[keyset \"A\"]\ndiversification = kdf3\nkey-version = 1\n",
 			"line 4: [keyset \"A\"] lacks 'algorithm'"},
 		{HEAD "[keyset \"A\"]\nalgorithm = aes128\nkey-version = 1\n",
@@ -262,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_contract),
 		cmocka_unit_test(test_defaults_and_templates),
+		cmocka_unit_test(test_documented_methods),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_load),
