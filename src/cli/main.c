@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <signal.h>
+#include <string.h>
 
 static void cli_clear(struct cli *cli)
 {
@@ -9,14 +10,30 @@ static void cli_clear(struct cli *cli)
 	json_decref(cli->result);
 }
 
-/* A name that nothing asked for is most likely a slip: said, without its value. */
-static void warn_unused(const struct cli *cli)
+/* What some command asks for; one file of secrets may serve several. */
+static bool is_known(const char *name)
+{
+	static const char *const known[] = {"so-pin", "pin", "token-label"};
+	static const char *const numbered[] = {"officer.", "component.", "check-value.", "ceremony."};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(name, known[i]) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof(numbered) / sizeof(numbered[0]); i++)
+		if (strncmp(name, numbered[i], strlen(numbered[i])) == 0)
+			return true;
+	return false;
+}
+
+/* A name that no command knows is a slip: said, without its value. */
+static void warn_unknown(const struct cli *cli)
 {
 	const char *name;
 	size_t pos = 0;
 
 	while ((name = pinfd_unused(&cli->secrets, &pos)))
-		cli_say("note: nothing asked for '%s' of --pin-fd", name);
+		if (!is_known(name))
+			cli_say("note: no command asks for '%s' of --pin-fd", name);
 }
 
 static enum kms_status run(struct cli *cli, struct kms_err *err)
@@ -33,8 +50,7 @@ static enum kms_status run(struct cli *cli, struct kms_err *err)
 			return st;
 	}
 	st = cli->command->run(cli, err);
-	if (!st)
-		warn_unused(cli);
+	warn_unknown(cli);
 	return st;
 }
 

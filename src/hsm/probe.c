@@ -187,6 +187,9 @@ enum kms_status hsm_caps_load(struct hsm *hsm, const char *text, struct kms_err 
 #define NEED(cap) (1ULL << (cap))
 
 static const char *const op_names[HSM_OP_COUNT] = {
+	[HSM_OP_GENERATE_TDEA2] = "generate-tdea2",
+	[HSM_OP_GENERATE_TDEA3] = "generate-tdea3",
+	[HSM_OP_GENERATE_AES] = "generate-aes",
 	[HSM_OP_CHECK_VALUE_AES] = "check-value-aes",
 	[HSM_OP_CHECK_VALUE_TDEA] = "check-value-tdea",
 	[HSM_OP_COMPONENTS_XOR] = "components-xor",
@@ -211,6 +214,9 @@ static const struct {
 	enum hsm_where where;
 	unsigned long long needs;
 } strategies[] = {
+	{HSM_OP_GENERATE_TDEA2, "C_GenerateKey DES2", HSM_IN_HSM, NEED(CAP_GEN_TDEA2)},
+	{HSM_OP_GENERATE_TDEA3, "C_GenerateKey DES3", HSM_IN_HSM, NEED(CAP_GEN_TDEA3)},
+	{HSM_OP_GENERATE_AES, "C_GenerateKey AES", HSM_IN_HSM, NEED(CAP_GEN_AES)},
 	{HSM_OP_CHECK_VALUE_AES, "AES_ECB_ENCRYPT_DATA of the known block", HSM_IN_HSM,
 		NEED(CAP_AES_ECB_DERIVE)},
 	{HSM_OP_CHECK_VALUE_TDEA, "DES3_ECB_ENCRYPT_DATA of the known block", HSM_IN_HSM,

@@ -44,6 +44,9 @@ KMS_CHECKED enum kms_status hsm_caps_load(struct hsm *hsm, const char *text, str
 
 /* An operation with several ways of doing it. */
 enum hsm_op {
+	HSM_OP_GENERATE_TDEA2,
+	HSM_OP_GENERATE_TDEA3,
+	HSM_OP_GENERATE_AES, /* every size */
 	HSM_OP_CHECK_VALUE_AES,
 	HSM_OP_CHECK_VALUE_TDEA,
 	HSM_OP_COMPONENTS_XOR,

@@ -174,27 +174,30 @@ enum kms_status keygen_validate(struct keygen *gen, struct op *op, struct kms_er
 
 /* ---- the token ---- */
 
-/* Generating a session key of the algorithm, and its check value, as the real one will be made. */
+/* That the token makes keys of the algorithm and tells their check values. */
 static enum kms_status try_algorithm(struct op *op, enum key_alg alg, struct kms_err *err)
 {
-	const enum hsm_op check =
-		key_alg_is_aes(alg) ? HSM_OP_CHECK_VALUE_AES : HSM_OP_CHECK_VALUE_TDEA;
-	const struct hsm_new spec = {
-		.alg = key_alg_to_hsm(alg), .role = HSM_TEMP_DERIVE, .label = "cardkms-probe"};
-	struct hsm_made made = {0};
-	struct hsm_way way;
-	enum kms_status st;
+	const bool aes = key_alg_is_aes(alg);
+	const enum hsm_op needed[] = {
+		aes ? HSM_OP_GENERATE_AES
+		    : (alg == KEY_TDEA2 ? HSM_OP_GENERATE_TDEA2 : HSM_OP_GENERATE_TDEA3),
+		aes ? HSM_OP_CHECK_VALUE_AES : HSM_OP_CHECK_VALUE_TDEA};
 
-	st = hsm_way(op->site->hsm, check, &way, err);
-	if (!st && !way.available) {
-		kms_fail(err, KMS_ERR_UNSUPPORTED,
-			"the token cannot compute the check value of an %s key", key_alg_name(alg));
-		st = kms_hint(err, "'cardkms hsm capabilities' shows what it can do");
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		struct hsm_way way;
+		enum kms_status st = hsm_way(op->site->hsm, needed[i], &way, err);
+
+		if (st)
+			return st;
+		if (!way.available) {
+			kms_fail(err, KMS_ERR_UNSUPPORTED, "the token cannot do it (%s): %s keys",
+				way.op, key_alg_name(alg));
+			return kms_hint(err,
+				"'cardkms hsm capabilities' shows what it can do; nothing "
+				"was created");
+		}
 	}
-	if (!st)
-		st = hsm_key_generate(op->site->hsm, &spec, &made, err);
-	hsm_key_drop(op->site->hsm, &made.key);
-	return st;
+	return KMS_OK;
 }
 
 enum kms_status keygen_try_token(struct keygen *gen, struct op *op, struct kms_err *err)

@@ -58,7 +58,7 @@ enum kms_status op_log_last_time(struct op_site *site, int64_t *ret_time, struct
 	if (st)
 		return st;
 	if (size == 0) {
-		*ret_time = INT64_MIN;
+		*ret_time = 0;
 		return KMS_OK;
 	}
 	st = store_audit_get(site->store, size - 1, &last, err);
