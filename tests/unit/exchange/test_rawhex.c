@@ -130,13 +130,14 @@ static void mistakes_are_named(void **state)
 static void cut_anywhere(void **state)
 {
 	struct doc_rawhex back = {0};
+	struct kms_err err = {0};
 	size_t len = strlen(listing);
 
 	(void)state;
 	for (size_t cut = 0; cut + 1 < len; cut++)
-		if (doc_rawhex_parse(listing, cut, &back, NULL) != KMS_ERR_INVALID)
+		if (doc_rawhex_parse(listing, cut, &back, &err) != KMS_ERR_INVALID)
 			fail_msg("accepted when cut at %zu", cut);
-	assert_int_equal(doc_rawhex_parse("a\0b", 3, &back, NULL), KMS_ERR_INVALID);
+	assert_int_equal(doc_rawhex_parse("a\0b", 3, &back, &err), KMS_ERR_INVALID);
 }
 
 int main(void)
