@@ -24,7 +24,7 @@ KMS_CHECKED enum kms_status key_kdf_counter(enum key_alg alg, const struct secre
 	const void *before, size_t before_len, const void *after, size_t after_len, size_t out_len,
 	struct secret *ret_out, struct kms_err *err);
 
-/* The subkeys K1, K2 of SP 800-38B 6.1 from L = E(zero block); len is 8 or 16. */
+/* The subkeys K1, K2 of SP 800-38B from L = E(zero block); len is 8 or 16. */
 void key_cmac_subkeys(
 	const unsigned char *l, size_t len, unsigned char *ret_k1, unsigned char *ret_k2);
 

@@ -53,9 +53,10 @@ static const char *const kcv_methods[] = {
 #define TO(state) (1u << (state))
 
 /*
- * SP 800-57 part 1, 7.1 to 7.6 (transitions 1 to 16): from each state where a key may go. pending
- * and void are ours: a key is pending until its object in the HSM is verified, and void if that
- * never happened.
+ * From each state where a key may go, after SP 800-57 part 1, 7.1 to 7.3 (pre-activation, active,
+ * suspended: read in revision 4). That deactivated and compromised keys never become active again
+ * is unverified there. pending and void are ours: a key is pending until its object in the HSM is
+ * verified, and void if that never happened.
  */
 static const unsigned transitions[] = {
 	[KEY_STATE_NONE] = 0,

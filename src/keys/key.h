@@ -59,7 +59,7 @@ enum key_role {
 	KEY_ROLE_AUDIT,
 };
 
-/* NIST SP 800-57 part 1 rev. 5, section 7, plus what a two-phase operation needs at both ends. */
+/* After NIST SP 800-57 part 1 (see the table in key.c), plus what a two-phase operation needs at both ends. */
 enum key_state {
 	KEY_STATE_NONE,
 	KEY_PENDING, /* the row exists, the object in the HSM is not yet verified */
@@ -86,7 +86,7 @@ struct key_alg_info {
 	size_t length;	   /* bytes of the secret; 0 for a pair */
 	size_t block;	   /* bytes of the cipher's block */
 	unsigned parts;	   /* eight-byte DES keys in it; 0 if not TDEA */
-	unsigned strength; /* bits, NIST SP 800-57 part 1 table 2 (tdea2: 80) */
+	unsigned strength; /* bits; tdea2 counts as 80, tdea3 as 112 */
 	enum key_kcv_method kcv;
 };
 

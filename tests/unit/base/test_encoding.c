@@ -9,7 +9,7 @@
 
 static struct kms_err err;
 
-/* RFC 4648, section 10. */
+/* The examples of RFC 4648. */
 static void test_base64(void **state)
 {
 	static const struct {
