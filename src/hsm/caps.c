@@ -343,7 +343,6 @@ const struct hsm_probe hsm_probes[CAP_COUNT] = {
 	[CAP_TDEA_CBC_WRAP]      = {"tdea-cbc-wrap", "wrapping by TDEA CBC", CKM_DES3_CBC, hsm_try_wrap, TDEA(HSM_WRAP_CBC)},
 	[CAP_TDEA_CBC_UNWRAP]    = {"tdea-cbc-unwrap", "unwrapping by TDEA CBC", CKM_DES3_CBC, hsm_try_unwrap, TDEA(HSM_WRAP_CBC)},
 	[CAP_ECDSA]              = {"ecdsa-p256", "ECDSA on P-256", CKM_ECDSA, hsm_try_ecdsa, 0},
-	[CAP_EDDSA]              = {"eddsa-25519", "EdDSA on Ed25519", CKM_EDDSA, hsm_try_eddsa, 0},
 	[CAP_MODIFIABLE]         = {"modifiable-false", "MODIFIABLE=false keeps attributes as they are", 0, hsm_try_modifiable, 0},
 	[CAP_COPY_LOCKED]        = {"copy-locked", "a copy of such a key cannot do more than it", 0, hsm_try_copy_locked, 0},
 	[CAP_COPYABLE]           = {"copyable-false", "COPYABLE=false forbids copies", 0, hsm_try_copyable, 0},

@@ -115,29 +115,3 @@ CK_RV hsm_try_ecdsa(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long ar
 	(void)arg;
 	return rv == CKR_OK && !ecdsa_verify(point, sig) ? HSM_RV_WRONG : rv;
 }
-
-CK_RV hsm_try_eddsa(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg)
-{
-	/* PrintableString "edwards25519", as PKCS#11 v3.0 names the curve */
-	static const unsigned char ed25519[] = {
-		0x13, 0x0c, 'e', 'd', 'w', 'a', 'r', 'd', 's', '2', '5', '5', '1', '9'};
-	static const struct curve curve = {CKM_EC_EDWARDS_KEY_PAIR_GEN, CKM_EDDSA, CKK_EC_EDWARDS,
-		ed25519, sizeof(ed25519), 32};
-	unsigned char point[32];
-	unsigned char sig[64];
-	EVP_MD_CTX *ctx = NULL;
-	EVP_PKEY *key = NULL;
-	bool good = false;
-	CK_RV rv = sign_once(hsm, session, &curve, point, sig);
-
-	(void)arg;
-	if (rv != CKR_OK)
-		return rv;
-	key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, point, sizeof(point));
-	ctx = EVP_MD_CTX_new();
-	if (key && ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1)
-		good = EVP_DigestVerify(ctx, sig, sizeof(sig), digest, sizeof(digest)) == 1;
-	EVP_MD_CTX_free(ctx);
-	EVP_PKEY_free(key);
-	return good ? CKR_OK : HSM_RV_WRONG;
-}

@@ -22,6 +22,7 @@ struct hsm_quirks {
 	bool label_fixed;	     /* C_InitToken ignores the label */
 	bool initialised_by_pin;     /* a token without a user PIN is one to be set up */
 	bool unwrap_needs_value_len; /* CKA_VALUE_LEN in the template of an AES unwrap */
+	bool unwrap_loses_value_len; /* an unwrapped AES key says CKA_VALUE_LEN 0 */
 	bool no_private_trusted;     /* a TRUSTED key cannot be PRIVATE */
 	size_t derive_max;  /* bytes that one *_ENCRYPT_DATA derivation takes, 0: no limit known */
 	CK_RV kw_broken_rv; /* what unwrapping a block that is not intact answers, besides
@@ -65,7 +66,6 @@ enum hsm_cap {
 	CAP_TDEA_CBC_WRAP,
 	CAP_TDEA_CBC_UNWRAP,
 	CAP_ECDSA,
-	CAP_EDDSA,
 	CAP_MODIFIABLE,
 	CAP_COPY_LOCKED,
 	CAP_COPYABLE,
@@ -109,7 +109,6 @@ extern const struct hsm_probe hsm_probes[CAP_COUNT];
 CK_RV hsm_try_wrap(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg);
 CK_RV hsm_try_unwrap(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg);
 CK_RV hsm_try_ecdsa(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg);
-CK_RV hsm_try_eddsa(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg);
 CK_RV hsm_try_modifiable(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg);
 CK_RV hsm_try_copy_locked(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg);
 CK_RV hsm_try_copyable(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg);
@@ -280,6 +279,7 @@ struct hsm_source {
 	hsm_source_fn *create;
 	void *ctx;
 	struct hsm_key *key; /* used by create, or NULL */
+	bool repeatable;     /* creates the same key each time */
 	enum hsm_where where;
 };
 

@@ -63,6 +63,7 @@ enum kms_status hsm_key_import(struct hsm *hsm, const struct hsm_new *spec,
 		.purpose = HSM_FOR_CREATE,
 		.create = source_create,
 		.ctx = &own,
+		.repeatable = true,
 		.where = HSM_HOST_ASSISTED,
 	};
 	enum kms_status st;
@@ -142,6 +143,7 @@ enum kms_status hsm_key_from_components(struct hsm *hsm, const struct hsm_new *s
 		.purpose = HSM_FOR_DERIVE,
 		.create = source_xor,
 		.ctx = &c,
+		.repeatable = true,
 		.where = HSM_IN_HSM,
 	};
 	enum kms_status st;
@@ -239,8 +241,14 @@ enum kms_status hsm_key_session_copy(
 		.doing = "make a session copy of", .what = key->label, .key = {key}};
 	struct temp_ctx c = {.from = key};
 	enum kms_status st;
+	CK_RV rv = CKR_OK;
 
-	st = hsm_do(hsm, &work, run_copy, &c, NULL, err);
+	st = hsm_do(hsm, &work, run_copy, &c, &rv, err);
+	if (rv == CKR_ATTRIBUTE_READ_ONLY || rv == CKR_ACTION_PROHIBITED) {
+		kms_err_clear(err);
+		*ret_copy = *key;
+		return KMS_OK;
+	}
 	if (st)
 		return st;
 	*ret_copy = *key;

@@ -4,8 +4,10 @@
  * read back, or gone.
  *
  * A key that may DERIVE is created as it shall stay. Any other is created as a session object
- * without usage; copies of it with one usage each give check value and proof, and the last copy, to
- * the token, has the role's usage. So no object ever holds two usages that attack each other.
+ * without usage; copies of it with one usage each give check value and proof. The token object is
+ * then created from the same source once more, or, if the source gives another key each time, is
+ * the last copy (without COPYABLE and ALLOWED_MECHANISMS, which SoftHSM's copies cannot gain). So no object ever holds
+ * two usages that attack each other.
  */
 #include "hsm/internal.h"
 
@@ -53,15 +55,28 @@ static CK_RV copy(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE f
 	return hsm->p11->C_CopyObject(session, from, t.attr, t.count, ret_object);
 }
 
-static CK_RV direct(struct hsm *hsm, CK_SESSION_HANDLE session, struct make_ctx *c)
+/* c->object is set only if the token said yes: what it did after an error is not known here. */
+static CK_RV create_final(struct hsm *hsm, CK_SESSION_HANDLE session, struct make_ctx *c)
 {
 	const struct hsm_new *spec = c->spec;
-	struct hsm_made *made = c->made;
+	CK_OBJECT_HANDLE object;
 	struct hsm_template t;
 	CK_RV rv;
 
 	hsm_template_fill(&t, hsm, spec->role, spec->alg, 0, c->source->purpose, spec);
-	rv = c->source->create(hsm, session, &t, &c->object, c->source->ctx);
+	rv = c->source->create(hsm, session, &t, &object, c->source->ctx);
+	if (rv == CKR_OK)
+		c->object = object;
+	return rv;
+}
+
+static CK_RV direct(struct hsm *hsm, CK_SESSION_HANDLE session, struct make_ctx *c)
+{
+	const struct hsm_new *spec = c->spec;
+	struct hsm_made *made = c->made;
+	CK_RV rv;
+
+	rv = create_final(hsm, session, c);
 	if (rv == CKR_OK)
 		rv = hsm_raw_proof(hsm, session, c->object, spec->alg, HSM_CAN_DERIVE, spec->wrap,
 			made->proof, &made->proof_len);
@@ -107,6 +122,7 @@ static CK_RV narrowed(struct hsm *hsm, CK_SESSION_HANDLE session, struct make_ct
 	const struct hsm_new *spec = c->spec;
 	struct hsm_template t;
 	CK_OBJECT_HANDLE blank;
+	CK_OBJECT_HANDLE object;
 	CK_RV rv;
 
 	hsm_template_fill(&t, hsm, HSM_BLANK, spec->alg, 0, c->source->purpose, NULL);
@@ -114,10 +130,18 @@ static CK_RV narrowed(struct hsm *hsm, CK_SESSION_HANDLE session, struct make_ct
 	if (rv != CKR_OK)
 		return rv;
 	rv = facts(hsm, session, c, blank);
-	if (rv == CKR_OK)
-		rv = copy(hsm, session, blank, spec->role, spec, &c->object);
+	if (rv == CKR_OK && c->source->repeatable) {
+		rv = create_final(hsm, session, c);
+	} else if (rv == CKR_OK) {
+		rv = copy(hsm, session, blank, spec->role, spec, &object);
+		if (rv == CKR_OK)
+			c->object = object;
+	}
 	hsm->p11->C_DestroyObject(session, blank);
-	return rv;
+	if (rv != CKR_OK)
+		return rv;
+	return hsm_raw_unproof(hsm, session, c->object, spec->alg, hsm_role_row(spec->role)->usage,
+		spec->wrap, c->made->proof, c->made->proof_len);
 }
 
 static CK_RV run_make(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
@@ -146,7 +170,7 @@ static enum kms_status not_as_asked(struct hsm *hsm, const struct make_ctx *c, s
 	kms_fail(err, KMS_ERR_HSM,
 		"cannot %s '%s': token '%s' made it other than asked (%s); it was %s",
 		c->source->doing, c->spec->label, hsm->label,
-		c->diff[0] ? c->diff : "wrong check value",
+		c->diff[0] ? c->diff : "another value",
 		gone ? "destroyed" : "not destroyed, because the token refused that");
 	kms_hint(err, gone ? "this token cannot hold such keys safely"
 			   : "run 'cardkms doctor'; this token cannot hold such keys safely");

@@ -15,6 +15,7 @@ static const struct {
 	[HSM_AES192] = {"aes192", 24, 16, CKK_AES},
 	[HSM_AES256] = {"aes256", 32, 16, CKK_AES},
 	[HSM_EC_P256] = {"p256", 0, 0, CKK_EC},
+	[HSM_AES_ANY] = {"aes", 0, 16, CKK_AES},
 	[HSM_RAW] = {"raw", 0, 0, CKK_GENERIC_SECRET},
 };
 
@@ -26,6 +27,11 @@ const char *hsm_alg_name(enum hsm_alg alg)
 size_t hsm_alg_len(enum hsm_alg alg)
 {
 	return (size_t)alg < COUNT_OF(algs) ? algs[alg].len : 0;
+}
+
+bool hsm_alg_fits(enum hsm_alg found, enum hsm_alg wanted)
+{
+	return found == wanted || (found == HSM_AES_ANY && hsm_key_type(wanted) == CKK_AES);
 }
 
 size_t hsm_block_len(enum hsm_alg alg)
@@ -54,6 +60,7 @@ enum hsm_alg hsm_alg_of(CK_KEY_TYPE type, CK_ULONG value_len)
 		return value_len == 16	 ? HSM_AES128
 		       : value_len == 24 ? HSM_AES192
 		       : value_len == 32 ? HSM_AES256
+		       : value_len == 0	 ? HSM_AES_ANY
 					 : HSM_ALG_NONE;
 	case CKK_EC:
 		return HSM_EC_P256;

@@ -19,11 +19,15 @@ enum hsm_alg {
 	HSM_AES192, /* 24 bytes */
 	HSM_AES256, /* 32 bytes */
 	HSM_EC_P256,
+	HSM_AES_ANY, /* only as found: AES of a length that the token does not tell (SoftHSM, after
+			unwrapping). A caller that knows it sets it in its reference. */
 	HSM_RAW, /* CKK_GENERIC_SECRET of any length: bytes on the token, no parity, no cipher */
 };
 
 const char *hsm_alg_name(enum hsm_alg alg); /* "tdea2", … "p256", "raw" */
-size_t hsm_alg_len(enum hsm_alg alg);	    /* 16, 24, …; 0 for HSM_RAW and HSM_EC_P256 */
+/* Whether a key that was found as `found` can be one of `wanted`. */
+bool hsm_alg_fits(enum hsm_alg found, enum hsm_alg wanted);
+size_t hsm_alg_len(enum hsm_alg alg); /* 16, 24, …; 0 for HSM_RAW and HSM_EC_P256 */
 
 /* One row each in the table of template.c. Token objects first, then session objects. */
 enum hsm_role {
@@ -209,7 +213,10 @@ KMS_CHECKED enum kms_status hsm_check_value(struct hsm *hsm, struct hsm_key *key
 KMS_CHECKED enum kms_status hsm_key_prove(struct hsm *hsm, struct hsm_key *key, enum hsm_wrap wrap,
 	const unsigned char *proof, size_t proof_len, struct kms_err *err);
 
-/* A session copy of a token key (3 to 190 times faster); same usage. */
+/*
+ * A session copy of a token key (3 to 190 times faster); same usage. Where the token lets no locked
+ * key be copied (SoftHSM), the copy is the key itself; hsm_key_drop then does nothing.
+ */
 KMS_CHECKED enum kms_status hsm_key_session_copy(
 	struct hsm *hsm, struct hsm_key *key, struct hsm_key *ret_copy, struct kms_err *err);
 

@@ -11,6 +11,7 @@
 static const struct hsm_quirks table[] = {
 	{
 		.manufacturer = "SoftHSM project",
+		.unwrap_loses_value_len = true,
 		.no_private_trusted = true,
 		.kw_broken_rv = CKR_GENERAL_ERROR,
 	},

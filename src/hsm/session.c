@@ -150,9 +150,12 @@ static enum kms_status refresh(struct hsm *hsm, struct hsm_key *key, struct kms_
 			*key->label ? "'" : "a session key", key->label, *key->label ? "'" : "",
 			hsm->label);
 	st = hsm_key_find(hsm, key->id, key->label, &fresh, err);
-	if (!st)
-		*key = fresh;
-	return st;
+	if (st)
+		return st;
+	if (fresh.alg == HSM_AES_ANY)
+		fresh.alg = key->alg;
+	*key = fresh;
+	return KMS_OK;
 }
 
 static enum kms_status unknown_outcome(

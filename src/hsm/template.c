@@ -28,7 +28,7 @@ static const struct hsm_role_row table[HSM_INNER_ROLE_COUNT] = {
 	[HSM_BLANK]             = {"blank",             SECRET,  false, true, false, 0,               false, false},
 	[HSM_SCRATCH_ENCRYPT]   = {"scratch-encrypt",   SECRET,  false, true, false, HSM_CAN_ENCRYPT, false, false},
 	[HSM_SCRATCH_TARGET]    = {"scratch-target",    SECRET,  false, true, true,  HSM_CAN_ENCRYPT, false, false},
-	[HSM_SCRATCH_RAW]       = {"scratch-raw",       SECRET,  false, true, false, HSM_CAN_DERIVE,  false, false},
+	[HSM_SCRATCH_RAW]       = {"scratch-raw",       SECRET,  false, true, true,  HSM_CAN_DERIVE,  false, false},
 	[HSM_SCRATCH_UNWRAP]    = {"scratch-unwrap",    SECRET,  false, true, false, HSM_CAN_UNWRAP,  false, false},
 };
 /* clang-format on */
@@ -111,18 +111,20 @@ static bool wants_value_len(const struct hsm *hsm, enum hsm_alg alg, enum hsm_te
 }
 
 static void add_locks(struct hsm_template *t, const struct hsm *hsm, const struct hsm_role_row *row,
-	enum hsm_alg alg, const struct hsm_new *spec)
+	enum hsm_alg alg, enum hsm_template_for purpose, const struct hsm_new *spec)
 {
-	if (row->locked && hsm->caps[CAP_MODIFIABLE].answer == HSM_WORKS)
-		add_bool(t, CKA_MODIFIABLE, false);
-	/* Masters stay copyable: their session copies are what makes derivation fast. */
-	if (row->locked && row->bound && hsm->caps[CAP_COPYABLE].answer == HSM_WORKS)
-		add_bool(t, CKA_COPYABLE, false);
-	if (row->bound && spec && spec->wrap &&
+	bool copied = purpose == HSM_FOR_COPY; /* SoftHSM lets no copy gain these two */
+
+	if (row->bound && !copied && spec && spec->wrap &&
 		hsm->caps[CAP_ALLOWED_MECHANISMS].answer == HSM_WORKS) {
 		t->mechanism = hsm_wrap_mechanism(alg, spec->wrap);
 		hsm_template_add(t, CKA_ALLOWED_MECHANISMS, &t->mechanism, sizeof(t->mechanism));
 	}
+	if (row->locked && row->bound && !copied && hsm->caps[CAP_COPYABLE].answer == HSM_WORKS)
+		add_bool(t, CKA_COPYABLE, false);
+	/* The last one: SoftHSM applies a template in order and obeys this at once. */
+	if (row->locked && hsm->caps[CAP_MODIFIABLE].answer == HSM_WORKS)
+		add_bool(t, CKA_MODIFIABLE, false);
 }
 
 void hsm_template_fill(struct hsm_template *t, const struct hsm *hsm, unsigned role,
@@ -149,11 +151,11 @@ void hsm_template_fill(struct hsm_template *t, const struct hsm *hsm, unsigned r
 	for (size_t i = 0; i < COUNT_OF(usages); i++)
 		if (usage_applies(usages[i].flag, row->object_class))
 			add_bool(t, usages[i].type, row->usage & usages[i].flag);
-	add_locks(t, hsm, row, alg, spec);
 	if (spec && row->token) {
 		hsm_template_add(t, CKA_ID, spec->id, HSM_ID_LEN);
 		hsm_template_add(t, CKA_LABEL, spec->label, strlen(spec->label));
 	}
+	add_locks(t, hsm, row, alg, purpose, spec);
 }
 
 enum kms_status hsm_template_prepare(struct hsm *hsm, unsigned role, struct kms_err *err)

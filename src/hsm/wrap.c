@@ -265,6 +265,7 @@ static enum kms_status unwrap_native(struct hsm *hsm, struct unwrap_ctx *c,
 		.create = source_unwrap,
 		.ctx = c,
 		.key = c->kek,
+		.repeatable = true,
 		.where = HSM_IN_HSM,
 	};
 	CK_RV rv = CKR_OK;
