@@ -1,0 +1,531 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# Sites on throw-away SoftHSM tokens, and the words that tests of the program are written in.
+#
+#   . "$(dirname "$0")/lib.sh"
+#   fixture_pair                          # once: builds two sites that know each other …
+#   use pair                              # … and for each case: fresh copies of both
+#   ok 'lists keys' a key list
+#   refused 'a key that is not there' 1 "no key … 'X'" a key show X
+#   check 'two keys' test "$(get .result 'length')" = 2
+#   finish
+#
+# A site NAME lives in $HERE/NAME: site/ (the product's folder), tokens/, softhsm.conf, secrets (the
+# lines of --pin-fd) and officers (the value of --officers). `a …`, `b …` run cardkms on it, always
+# with --json (TEXT=1: without). For one command: EXTRA=$'pin=wrong\n…' replaces or adds secrets,
+# WITHOUT='pin officer.ben' leaves some out, OFFICERS=x,y approves ('' for nobody), NO_FD=1 gives
+# no --pin-fd.
+#
+# What every run is checked for: with --json stdout is one object of the promised form; no secret
+# that went in comes out; and after `refused` or `same`, the site is as it was (state_of).
+set -uo pipefail
+
+: "${CARDKMS_BIN:?run by ctest}" "${CARDKMS_SOURCE:?run by ctest}" "${TMPDIR:?run by ctest}"
+softhsm_module=/usr/lib/softhsm/libsofthsm2.so
+for needed in jq sqlite3; do
+	if ! command -v "$needed" >/dev/null; then
+		echo "skipped: $needed is not installed"
+		exit 77
+	fi
+done
+if [ ! -e "$softhsm_module" ]; then
+	echo "skipped: $softhsm_module is not installed"
+	exit 77
+fi
+FIXTURES=$TMPDIR/fixtures # of this script, made once
+HERE=$TMPDIR/case         # of this case
+mkdir -p "$FIXTURES" "$HERE"
+cd "$HERE" || exit 1
+cases=0 failures=0
+OUT=$TMPDIR/out ERR=$TMPDIR/err # of the last run
+: >"$OUT"
+: >"$ERR"
+CODE=0                          # its exit status
+
+# ---- results ----
+
+passed() {
+	cases=$((cases + 1))
+	echo "ok      $*"
+}
+
+# Reads what to say about it from standard input.
+failed() {
+	cases=$((cases + 1))
+	failures=$((failures + 1))
+	echo "not ok  $*"
+	sed 's/^/        | /'
+}
+
+last_run() {
+	echo "exit $CODE"
+	head -c 4000 "$OUT"
+	head -c 4000 "$ERR"
+}
+
+finish() {
+	echo "$((cases - failures)) passed, $failures failed"
+	[ "$failures" -eq 0 ] && [ "$cases" -gt 0 ]
+	exit
+}
+
+# A fixture that cannot be built makes the rest meaningless.
+need() {
+	"$@" && [ "$CODE" -eq 0 ] && return
+	echo "cannot go on: $*" | failed "fixture"
+	last_run
+	finish
+}
+
+# ---- sites ----
+
+softhsm_conf() { # FOLDER: the token store there
+	mkdir -p "$1/tokens"
+	printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' \
+		"$1" >"$1/softhsm.conf"
+}
+
+# site_new NAME ORG ROLE OFFICER1 OFFICER2: the folder, the site, its two officers. No token yet.
+site_new() {
+	local name=$1 org=$2 role=$3 one=$4 two=$5
+	softhsm_conf "$HERE/$name"
+	printf 'so-pin=12345678\npin=87654321\nofficer.%s=correct horse\nofficer.%s=battery staple\n' \
+		"$one" "$two" >"$HERE/$name/secrets"
+	echo "$one,$two" >"$HERE/$name/officers"
+	run_in "$name" cardkms --json site init "$HERE/$name/site" --name "$org" --role "$role" \
+		--hsm "pkcs11:token=$name?module-path=$softhsm_module"
+	[ "$CODE" -eq 0 ] || return
+	OFFICERS='' on "$name" officer add "$one"
+	[ "$CODE" -eq 0 ] || return
+	OFFICERS='' on "$name" officer add "$two"
+}
+
+# use NAME: the case's folder becomes a copy of the fixture NAME.
+use() {
+	local site
+	cd / || exit 1
+	rm -rf "$HERE"
+	cp -a "$FIXTURES/$1" "$HERE"
+	for site in "$HERE"/*/softhsm.conf; do
+		softhsm_conf "${site%/*}"
+	done
+	cd "$HERE" || exit 1
+}
+
+# keep NAME: what the case's folder holds now is the fixture NAME.
+keep() {
+	rm -rf "${FIXTURES:?}/$1"
+	cp -a "$HERE" "$FIXTURES/$1"
+}
+
+empty_case() {
+	cd / || exit 1
+	rm -rf "$HERE"
+	mkdir "$HERE"
+	cd "$HERE" || exit 1
+}
+
+plan_maker() {
+	cat <<-'END'
+		[plan]
+		name = principal-2026
+		[keyset "OPMasterKey1"]
+		customer = Example Bank
+		algorithm = aes256
+		diversification = kdf3
+		key-version = 0x20
+		export = partner
+		cryptoperiod = 36 months
+	END
+}
+
+pairs_three() {
+	cat <<-'END'
+		[component 1]
+		custodians = A. Ortiz, B. Lindqvist
+		[component 2]
+		custodians = C. Haddad, D. Novak
+		[component 3]
+		custodians = E. Sato, F. Okafor
+	END
+}
+
+# pairs_of N: a pairs file for N components on standard output.
+pairs_of() {
+	local i
+	for ((i = 1; i <= $1; i++)); do
+		printf '[component %d]\ncustodians = Left %d, Right %d\n' "$i" "$i" "$i"
+	done
+}
+
+# fixture_officers: "officers": site a with two officers and no token.
+fixture_officers() {
+	empty_case
+	need site_new a 'Card Maker' manufacturer ana ben
+	keep officers
+}
+
+# fixture_site: "site": site a set up, with the three keys of OPMasterKey1.
+fixture_site() {
+	fixture_officers
+	plan_maker >plan.ini
+	need a hsm setup --plan plan.ini
+	pairs_three >pairs.ini
+	keep site
+}
+
+# fixture_pair: "pair": a as above and b, an issuer without keys, each enrolled at the other;
+# pairs.ini, a.id, b.id.
+fixture_pair() {
+	fixture_site
+	need site_new b 'Example Bank' issuer cleo dan
+	need b hsm setup
+	need a site identity export -o a.id
+	need b partner add a.id --fingerprint "$(get .result.fingerprint)"
+	need b site identity export -o b.id
+	need a partner add b.id --fingerprint "$(get .result.fingerprint)"
+	keep pair
+}
+
+# fixture_exchange: "exchange": the pair, and the transport key TK1 (aes256, 3 components) at both;
+# sheets/ and components (lines for --pin-fd).
+fixture_exchange() {
+	fixture_pair
+	mkdir sheets
+	need a transport-key create TK1 --algorithm aes256 --components 3 \
+		--partner 'Example Bank' --pairs pairs.ini --sheets sheets
+	typed_from TK1 3 >components
+	EXTRA=$(cat components) need b transport-key import TK1 --algorithm aes256 --components 3 \
+		--partner 'Card Maker' --pairs pairs.ini --check-value "$(get .result.check_value)"
+	keep exchange
+}
+
+# ---- component sheets ----
+
+sheet_lines() { # FILE: the component as on the sheet, with line check digits, on one line
+	sed -n 's/^[0-9]: *//p' "$1" | tr -s ' \n' ' '
+}
+
+sheet_plain() { # FILE: the component without line check digits or blanks
+	sed -n 's/^[0-9]: *//p' "$1" | sed 's/ *[0-9A-F][0-9A-F] *$//' | tr -d ' \n'
+}
+
+sheet_check() {
+	sed -n 's/^check value *\([0-9A-F]*\).*/\1/p' "$1"
+}
+
+sheet_ceremony() {
+	sed -n 's/^ceremony *\([0-9A-Z-]*\).*/\1/p' "$1"
+}
+
+# typed_from LABEL N [FOLDER]: what N custodians type, as lines for --pin-fd.
+typed_from() {
+	local i dir=${3:-sheets}
+	for ((i = 1; i <= $2; i++)); do
+		printf 'component.%d=%s\n' "$i" "$(sheet_lines "$dir/$1-$i.txt")"
+		printf 'check-value.%d=%s\n' "$i" "$(sheet_check "$dir/$1-$i.txt")"
+	done
+}
+
+# ---- running ----
+
+# The lines of --pin-fd for this run: the site's, without those that EXTRA or WITHOUT names.
+secret_lines() {
+	local line skip=" ${WITHOUT:-} "
+	while IFS= read -r line; do
+		skip+="${line%%=*} "
+	done <<<"${EXTRA:-}"
+	while IFS= read -r line; do
+		[[ $skip == *" ${line%%=*} "* ]] || printf '%s\n' "$line"
+	done <"$1"
+	[ -z "${EXTRA:-}" ] || printf '%s\n' "$EXTRA"
+}
+
+# run_in SITE COMMAND…: with that site's tokens; sets OUT, ERR, CODE. Its exit status is CODE.
+run_in() {
+	local site=$1
+	shift
+	CODE=0
+	SOFTHSM2_CONF=$HERE/$site/softhsm.conf "$@" >"$OUT" 2>"$ERR" 3<"$TMPDIR/lines" || CODE=$?
+	return "$CODE"
+}
+: >"$TMPDIR/lines"
+
+# on SITE WORD…: cardkms on that site.
+on() {
+	local site=$1 officers=() fd=() json=(--json)
+	shift
+	secret_lines "$HERE/$site/secrets" >"$TMPDIR/lines"
+	local approve=${OFFICERS-$(cat "$HERE/$site/officers")}
+	[ -z "$approve" ] || officers=(--officers "$approve")
+	[ "${NO_FD:-}" ] || fd=(--pin-fd 3)
+	[ -z "${TEXT:-}" ] || json=()
+	run_in "$site" cardkms -s "$HERE/$site/site" "${fd[@]}" "${json[@]}" "${officers[@]}" "$@"
+	no_secret_shown || printf '\nSECRET SHOWN\n' >>"$ERR"
+	return "$CODE"
+}
+
+a() { on a "$@"; }
+b() { on b "$@"; }
+
+# Without a site: cardkms as it is called.
+plain() {
+	: >"$TMPDIR/lines"
+	CODE=0
+	cardkms "$@" >"$OUT" 2>"$ERR" || CODE=$?
+	return "$CODE"
+}
+
+# get FILTER…: of the last run's JSON, raw.
+get() {
+	jq -r "$@" <"$OUT"
+}
+
+# Nothing of what went in by --pin-fd may come out; of a component, no line of eight bytes.
+no_secret_shown() {
+	local name value shown squeezed
+	shown=$(cat "$OUT" "$ERR")
+	squeezed=${shown//[ :]/}
+	squeezed=${squeezed^^}
+	while IFS='=' read -r name value; do
+		case $name in
+		check-value.* | ceremony.* | token-label) continue ;;
+		component.*)
+			value=${value// /}
+			value=${value^^}
+			[ "${#value}" -ge 16 ] || continue
+			[[ $squeezed != *"${value:0:16}"* ]] || return 1
+			;;
+		*)
+			[ "${#value}" -ge 4 ] || continue
+			[[ $shown != *"$value"* ]] || return 1
+			;;
+		esac
+	done <"$TMPDIR/lines"
+	return 0
+}
+
+# Standard output of a --json run: one line, one object, with the promised members.
+json_sound() {
+	[ "$(wc -l <"$OUT")" -eq 1 ] && jq -e --argjson code "$CODE" '
+		.cardkms == 1 and (.command | type) == "string" and has("result")
+		and .ok == ($code == 0) and has("error")
+		and if .ok then .error == null else
+			(.error.code | type) == "string" and (.error.message | length) > 0
+			and (.error | has("native") and has("hint"))
+			and ([.error.native, .error.hint | type] - ["string", "null"]) == []
+		end' <"$OUT" >/dev/null
+}
+
+# What was said: stderr, and the error of JSON.
+said() {
+	cat "$ERR"
+	[ ! -s "$OUT" ] || jq -r '.error | select(.) | .native // "", .message, .hint // ""' "$OUT" \
+		2>/dev/null
+}
+
+# has TEXT PATTERN: its parts (between " … ") occur in that order.
+has() {
+	local text=$1 rest=$2 part
+	while [ "$rest" ]; do
+		part=${rest%%' … '*}
+		[[ $text == *"$part"* ]] || return 1
+		text=${text#*"$part"}
+		[[ $rest == *' … '* ]] || break
+		rest=${rest#*' … '}
+	done
+	return 0
+}
+
+# What is wrong with the last run whatever it was; empty if nothing.
+wrong_with_run() {
+	local text=${TEXT:-}
+	if grep -q 'SECRET SHOWN' "$ERR"; then
+		echo 'a secret was shown'
+	fi
+	if grep -q 'AddressSanitizer\|runtime error:\|LeakSanitizer' "$ERR"; then
+		echo 'a sanitizer reported'
+	fi
+	[ "$text" ] || [[ ${1:-} != [ab] ]] || json_sound || echo 'stdout is no sound JSON object'
+}
+
+# ---- states ----
+
+# state_of SITE: all that a refused command must leave as it was. Not in it: what is meant to grow
+# (audit log, journal, counters of failures, minutes of failed ceremonies, rows of what was undone).
+state_of() {
+	local db=$HERE/$1/site/cardkms.db
+	if [ -e "$db" ]; then
+		sqlite3 -readonly "$db" 2>&1 <<-'END'
+			.mode list
+			SELECT 'meta', * FROM site_meta ORDER BY 2;
+			SELECT 'officer', name, role, passphrase_hash, state FROM officer ORDER BY 2;
+			SELECT 'partner', * FROM partner ORDER BY 2, 3;
+			SELECT 'unfinished', id, kind FROM operation WHERE state = 'intent' ORDER BY 2;
+			SELECT 'done', id, kind FROM operation WHERE state = 'done' ORDER BY 2;
+			SELECT 'ceremony', * FROM ceremony WHERE state NOT IN ('failed', 'interrupted') ORDER BY 2;
+			SELECT 'custodian', custodian.* FROM custodian JOIN ceremony ON ceremony.id = ceremony_id
+				WHERE state NOT IN ('failed', 'interrupted') ORDER BY 2, 3, 4;
+			SELECT 'keyset', * FROM keyset WHERE state != 'void' ORDER BY 2;
+			SELECT 'key', * FROM key_object WHERE state != 'void' ORDER BY 2;
+			SELECT 'exchange', * FROM exchange_doc ORDER BY 2;
+		END
+	fi
+	(cd "$HERE/$1" && sha256sum site/site.ini tokens/*/*.object 2>/dev/null)
+}
+
+# log_of SITE: the audit log's entries.
+log_of() {
+	[ ! -e "$HERE/$1/site/cardkms.db" ] ||
+		sqlite3 -readonly "$HERE/$1/site/cardkms.db" 'SELECT * FROM audit_entry ORDER BY seq' 2>&1
+}
+
+# all_of SITE: everything, for dry runs.
+all_of() {
+	[ ! -e "$HERE/$1/site/cardkms.db" ] || sqlite3 -readonly "$HERE/$1/site/cardkms.db" .dump 2>&1
+	(cd "$HERE/$1" && sha256sum site/site.ini tokens/*/* 2>/dev/null)
+}
+
+# files_here: the case's other files, which a refused command must not have touched or added.
+files_here() {
+	(cd "$HERE" && find . -path './*/site' -prune -o -path './*/tokens' -prune -o -type f -print0 |
+		sort -z | xargs -0 sha256sum)
+}
+
+snap() { # SITE
+	state_of "$1" >"$TMPDIR/state.before"
+	log_of "$1" >"$TMPDIR/log.before"
+	files_here >"$TMPDIR/files.before"
+}
+
+# What changed since snap, on standard output; the log may only have grown.
+changed_since() { # SITE
+	state_of "$1" >"$TMPDIR/state.after"
+	log_of "$1" >"$TMPDIR/log.after"
+	files_here >"$TMPDIR/files.after"
+	diff "$TMPDIR/state.before" "$TMPDIR/state.after"
+	diff "$TMPDIR/files.before" "$TMPDIR/files.after"
+	head -n "$(wc -l <"$TMPDIR/log.before")" "$TMPDIR/log.after" | cmp "$TMPDIR/log.before" - 2>&1
+	grep '^unfinished' "$TMPDIR/state.after"
+	return 0
+}
+
+# snap SITE; …; same_state NAME SITE
+same_state() {
+	local what
+	what=$(changed_since "$2")
+	if [ "$what" ]; then
+		failed "$1" <<<"$what"
+	else
+		passed "$1"
+	fi
+}
+
+# ---- cases ----
+
+# check NAME TEST…: any command that succeeds if all is well.
+check() {
+	local name=$1
+	shift
+	if "$@" >"$TMPDIR/check" 2>&1; then
+		passed "$name"
+	else
+		{
+			printf '%q ' "$@"
+			echo
+			head -c 4000 "$TMPDIR/check"
+			last_run
+		} | failed "$name"
+	fi
+}
+
+# equal NAME WANT GOT
+equal() {
+	if [ "$2" = "$3" ]; then
+		passed "$1"
+	else
+		{
+			printf 'wanted: %s\ngot:    %s\n' "$2" "$3"
+			last_run
+		} | failed "$1"
+	fi
+}
+
+# ok NAME COMMAND…: exits with 0.
+ok() {
+	local name=$1 wrong
+	shift
+	"$@"
+	wrong=$(wrong_with_run "$1")
+	if [ "$CODE" -eq 0 ] && [ -z "$wrong" ]; then
+		passed "$name"
+	else
+		{
+			printf '%q ' "$@"
+			printf '\n%s\n' "$wrong"
+			last_run
+		} | failed "$name"
+	fi
+}
+
+# refused NAME CODE "part of … the message … or hint" COMMAND…: and the site is as it was.
+refused() {
+	local name=$1 code=$2 text=$3 wrong='' shown
+	shift 3
+	[[ $1 != [ab] ]] || snap "$1"
+	"$@"
+	shown=$(said)
+	[ "$CODE" -eq "$code" ] || wrong+="exit status is not $code"$'\n'
+	has "$shown" "$text" || wrong+="was not said: $text"$'\n'
+	wrong+=$(wrong_with_run "$1")
+	[[ $1 != [ab] ]] || wrong+=$(changed_since "$1")
+	if [ -z "$wrong" ]; then
+		passed "$name"
+	else
+		{
+			printf '%q ' "$@"
+			printf '\n%s\n' "$wrong"
+			last_run
+		} | failed "$name"
+	fi
+}
+
+# dry NAME SITE WORD…: the command with --dry-run succeeds and leaves every byte as it was.
+dry() {
+	local name=$1 site=$2 wrong
+	shift 2
+	all_of "$site" >"$TMPDIR/all.before"
+	files_here >"$TMPDIR/files.before"
+	on "$site" --dry-run "$@"
+	wrong=$(wrong_with_run "$site")
+	all_of "$site" >"$TMPDIR/all.after"
+	files_here >"$TMPDIR/files.after"
+	wrong+=$(diff "$TMPDIR/all.before" "$TMPDIR/all.after"
+		diff "$TMPDIR/files.before" "$TMPDIR/files.after")
+	if [ "$CODE" -eq 0 ] && [ -z "$wrong" ]; then
+		passed "$name"
+	else
+		{
+			printf '%s --dry-run ' "$site"
+			printf '%q ' "$@"
+			printf '\n%s\n' "$wrong"
+			last_run
+		} | failed "$name"
+	fi
+}
+
+# The log verifies, and the store and the token agree.
+sound() { # NAME SITE
+	local name=$1 site=$2
+	on "$site" audit verify
+	if [ "$CODE" -ne 0 ]; then
+		last_run | failed "$name: audit verify"
+		return
+	fi
+	on "$site" hsm check
+	if [ "$CODE" -ne 0 ]; then
+		last_run | failed "$name: hsm check"
+	else
+		passed "$name"
+	fi
+}
