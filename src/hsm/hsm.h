@@ -101,7 +101,10 @@ const char *hsm_module_path(const struct hsm *hsm);
 KMS_CHECKED enum kms_status hsm_init_token(struct hsm *hsm, const char *label,
 	const struct secret *so_pin, bool reinit, struct kms_err *err);
 
-/* Sets the user PIN of the found token: SO login, C_InitPIN, logout. */
+/*
+ * Sets the user PIN of the found token: SO login, C_InitPIN, logout. This and hsm_check_so_pin end
+ * a user's login and every session object: log in again afterwards.
+ */
 KMS_CHECKED enum kms_status hsm_init_pin(struct hsm *hsm, const struct secret *so_pin,
 	const struct secret *pin, struct kms_err *err);
 
@@ -111,7 +114,8 @@ KMS_CHECKED enum kms_status hsm_check_so_pin(
 
 /*
  * User login on the found token, tried once. KMS_ERR_AUTH with the state of the token's counter in
- * the message (few tries left, last try, locked). KMS_ERR_STATE: the token has no user PIN.
+ * the message (few tries left, last try, locked). KMS_ERR_STATE: the token has no user PIN. A
+ * second login ends the first and its session objects.
  */
 KMS_CHECKED enum kms_status hsm_login(
 	struct hsm *hsm, const struct secret *pin, struct kms_err *err);

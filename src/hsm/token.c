@@ -436,7 +436,8 @@ enum kms_status hsm_check_so_pin(struct hsm *hsm, const struct secret *so_pin, s
 	return KMS_OK;
 }
 
-static enum kms_status login_once(struct hsm *hsm, const struct secret *pin, struct kms_err *err)
+static enum kms_status login_once(
+	struct hsm *hsm, const struct secret *pin, bool *ret_proved, struct kms_err *err)
 {
 	struct hsm_session s;
 	enum kms_status st;
@@ -449,15 +450,16 @@ static enum kms_status login_once(struct hsm *hsm, const struct secret *pin, str
 		return hsm_fail_rv(hsm, rv, err, "open a session", NULL);
 	rv = hsm->p11->C_Login(s.handle, CKU_USER, pin->data, pin->len);
 	hsm_give_back(hsm, &s, rv);
-	/* The state belongs to the process: whoever logged in before gave the right PIN. */
 	if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
 		return pin_failed(hsm, rv, false, "log in to", err);
+	*ret_proved = rv == CKR_OK;
 	return KMS_OK;
 }
 
 enum kms_status hsm_login(struct hsm *hsm, const struct secret *pin, struct kms_err *err)
 {
 	struct hsm_token_info info;
+	bool proved = false;
 	enum kms_status st;
 
 	st = hsm_token_info(hsm, &info, err);
@@ -470,9 +472,15 @@ enum kms_status hsm_login(struct hsm *hsm, const struct secret *pin, struct kms_
 		return KMS_ERR_STATE;
 	}
 	st = pin_length(hsm, &info, pin, "operator", err);
-	if (!st)
-		st = login_once(hsm, pin, err);
-	if (!st)
+	if (st)
+		return st;
+	/* The token checks no PIN of whoever is logged in already. */
+	if (hsm->logged_in)
+		hsm_sessions_close(hsm);
+	secret_free(&hsm->pin);
+	st = login_once(hsm, pin, &proved, err);
+	/* Logged in by another struct hsm of this process: an unproved PIN is not kept. */
+	if (!st && proved)
 		st = secret_copy(&hsm->pin, pin->data, pin->len, err);
 	if (!st)
 		hsm->logged_in = true;

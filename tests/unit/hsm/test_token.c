@@ -198,6 +198,8 @@ static void wrong_pin_is_tried_once(void **state)
 	assert_false(hsm_logged_in(hsm));
 	list->C_Login = real_login;
 	login(hsm);
+	refused(hsm_login(hsm, &wrong, E), KMS_ERR_AUTH, "PIN is wrong"); /* checked although in */
+	assert_false(hsm_logged_in(hsm));
 	softhsm_close(&store);
 }
 
