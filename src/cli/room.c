@@ -8,7 +8,8 @@
 
 enum {
 	LINE_TRIES = 3,
-	CHECK_TEXT_MAX = 24, /* what a person may type for a check value or a ceremony id */
+	CHECK_TEXT_MAX =
+		12, /* of a check value or ceremony id: no room for a component typed by mistake */
 };
 
 static void say_problem(struct term *t, const struct kms_err *err)

@@ -130,14 +130,20 @@ static void answer(struct play *p)
 	(void)st;
 }
 
-/* At the COMBINE step: what the machine holds is what the sheets say (TDEA: but for parity, which
- * no check value can see). */
+/*
+ * At the COMBINE step: what the machine holds is what the sheets say, each once. (TDEA: but for
+ * parity, which no check value can see. Without line check digits two sheets may be typed in each
+ * other's place: the key is the same.)
+ */
 static bool all_right(const struct play *p)
 {
+	unsigned seen = 0;
+
 	for (unsigned i = 1; i <= p->count; i++)
-		if (!key_same(p->alg, cer_component(p->c, i), &p->parts[i - 1]))
-			return false;
-	return true;
+		for (unsigned j = 0; j < p->count; j++)
+			if (key_same(p->alg, cer_component(p->c, i), &p->parts[j]))
+				seen |= 1u << j;
+	return seen == (1u << p->count) - 1;
 }
 
 static void play_open(struct play *p, unsigned seed)
