@@ -102,6 +102,8 @@ static enum kms_status set_global(
 		cli->yes = true;
 	} else if (strcmp(name, "--help") == 0) {
 		cli->help = true;
+	} else if (strcmp(name, "--version") == 0) {
+		cli->version = true;
 	} else if (strcmp(name, "--officers") == 0) {
 		cli->officers = value;
 	} else if (strcmp(name, "--override") == 0) {
@@ -215,7 +217,7 @@ static enum kms_status parse_words(
 		if (st)
 			return st;
 	}
-	return cli->help ? KMS_OK : check_complete(cli, positionals, err);
+	return cli->help || cli->version ? KMS_OK : check_complete(cli, positionals, err);
 }
 
 enum kms_status cli_parse(struct cli *cli, int argc, char **argv, struct kms_err *err)
@@ -231,10 +233,12 @@ enum kms_status cli_parse(struct cli *cli, int argc, char **argv, struct kms_err
 	if (!cli->command) {
 		const char *near = count ? cli_nearest(words[0]) : NULL;
 
+		cli->help_on = count ? words[0] : "";
 		/* --json and --help must be seen even so: they decide how the answer looks. */
 		for (int i = 1; i < argc; i++) {
 			cli->json |= strcmp(argv[i], "--json") == 0;
 			cli->help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+			cli->version |= strcmp(argv[i], "--version") == 0;
 		}
 		if (count == 0)
 			st = kms_fail(err, KMS_ERR_USAGE, "no command given");

@@ -59,6 +59,8 @@ struct cli {
 	bool dry_run;
 	bool yes;
 	bool help;
+	bool version;
+	const char *help_on; /* the noun that --help was asked of, where there is no command */
 	const char *officers;
 	const char *override_reason;
 	int pin_fd; /* -1 when not given */

@@ -11,6 +11,7 @@ const struct cli_option cli_global_options[] = {
 	{"--override", "REASON", "set a rule aside, by two officers; it is logged", 0},
 	{"--pin-fd", "N", "read secrets from file descriptor N, as lines name=value", 0},
 	{"--help", NULL, "help on the command", 0},
+	{"--version", NULL, "the program's version", 0},
 	{NULL, NULL, NULL, 0},
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/cli.h"
+#include "cli/commands.h"
 
 #include <signal.h>
 #include <string.h>
@@ -14,7 +14,8 @@ static void cli_clear(struct cli *cli)
 static bool is_known(const char *name)
 {
 	static const char *const known[] = {"so-pin", "pin", "token-label"};
-	static const char *const numbered[] = {"officer.", "component.", "check-value.", "ceremony."};
+	static const char *const numbered[] = {
+		"officer.", "component.", "check-value.", "ceremony."};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(name, known[i]) == 0)
@@ -40,10 +41,6 @@ static enum kms_status run(struct cli *cli, struct kms_err *err)
 {
 	enum kms_status st;
 
-	if (cli->help) {
-		(void)cli_help(cli->command->path);
-		return KMS_OK;
-	}
 	if (cli->pin_fd >= 0) {
 		st = pinfd_read(cli->pin_fd, &cli->secrets, err);
 		if (st)
@@ -52,6 +49,14 @@ static enum kms_status run(struct cli *cli, struct kms_err *err)
 	st = cli->command->run(cli, err);
 	warn_unknown(cli);
 	return st;
+}
+
+static int print_version(struct cli *cli)
+{
+	struct kms_err err = {0};
+	enum kms_status st = cli_version(cli, &err);
+
+	return cli_finish(cli, st, &err);
 }
 
 int main(int argc, char **argv)
@@ -65,11 +70,11 @@ int main(int argc, char **argv)
 	st = secret_heap_open(&err);
 	if (!st)
 		st = cli_parse(&cli, argc, argv, &err);
+	if (cli.version)
+		return print_version(&cli);
+	if (cli.help && cli_help(cli.command ? cli.command->path : cli.help_on))
+		return 0;
 	if (!st)
 		st = run(&cli, &err);
-	else if (!cli.command && cli.help)
-		return cli_help("") ? 0 : 1;
-	if (cli.help && !st)
-		return 0;
 	return cli_finish(&cli, st, &err);
 }
