@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * LD_PRELOAD for tests: lets writing and syncing of files under one folder go wrong, or loses what
+ * was never synced.
+ *
+ *   FAULTFS_DIR   only files under this folder count (an absolute path without links)
+ *   FAULTFS_AT    "sync:3:before", "sync:3:after": the process is killed at its third fsync or
+ *                 fdatasync; "write:2:before|after": at its second write;
+ *                 "write:5:ENOSPC", "sync:1:EIO": that call fails; "write:5+:ENOSPC": all from there
+ *   FAULTFS_LOSE  "unsynced": when the process is killed above, or ends, what was not synced is
+ *                 taken back first, as a power failure may do;
+ *                 "all": as if no sync had ever reached the disk
+ *   FAULTFS_LOG   a file that gets one line a call: "sync N FILE" or "write N FILE"
+ *
+ * Taken back are bytes and sizes of files. Names (creat, rename, unlink) stay as they are.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum kind { WRITES, SYNCS, KINDS };
+enum when { BEFORE, AFTER, FAILS };
+
+/* What a write replaced. Files are told by inode, since one may be open twice. */
+struct old {
+	struct old *next;
+	dev_t dev;
+	ino_t ino;
+	char *path;
+	off_t size, offset;
+	size_t len;
+	unsigned char bytes[];
+};
+
+static struct {
+	bool ready, lose, never_synced;
+	char dir[PATH_MAX];
+	size_t dir_len;
+	int log_fd;
+	unsigned long calls[KINDS];
+	bool set, onward;
+	enum kind kind;
+	enum when when;
+	unsigned long nth;
+	int error;
+	struct old *olds; /* newest first */
+} fs = {.log_fd = -1};
+
+static ssize_t (*real_write)(int, const void *, size_t);
+static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
+static int (*real_fsync)(int);
+static int (*real_fdatasync)(int);
+static int (*real_ftruncate)(int, off_t);
+
+static void bad_words(const char *value)
+{
+	fprintf(stderr, "faultfs: '%s' makes no sense\n", value);
+	_exit(99);
+}
+
+static void read_plan(const char *text)
+{
+	char kind[8], nth[16], what[16], *end;
+
+	if (sscanf(text, "%7[a-z]:%15[0-9+]:%15s", kind, nth, what) != 3)
+		bad_words(text);
+	fs.nth = strtoul(nth, &end, 10);
+	fs.onward = *end == '+';
+	fs.kind = strcmp(kind, "sync") == 0 ? SYNCS : WRITES;
+	fs.when = strcmp(what, "before") == 0 ? BEFORE : strcmp(what, "after") == 0 ? AFTER : FAILS;
+	fs.error = strcmp(what, "ENOSPC") == 0 ? ENOSPC : strcmp(what, "EIO") == 0 ? EIO : 0;
+	if ((fs.kind == WRITES && strcmp(kind, "write") != 0) || fs.nth == 0 ||
+		(fs.when == FAILS && !fs.error))
+		bad_words(text);
+	fs.set = true;
+}
+
+static void start(void)
+{
+	const char *dir = getenv("FAULTFS_DIR"), *at = getenv("FAULTFS_AT");
+	const char *log = getenv("FAULTFS_LOG"), *lose = getenv("FAULTFS_LOSE");
+
+	if (fs.ready)
+		return;
+	fs.ready = true;
+	*(void **)&real_write = dlsym(RTLD_NEXT, "write");
+	*(void **)&real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
+	*(void **)&real_fsync = dlsym(RTLD_NEXT, "fsync");
+	*(void **)&real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
+	*(void **)&real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
+	if (!dir || !*dir)
+		return;
+	fs.dir_len = (size_t)snprintf(fs.dir, sizeof(fs.dir), "%s/", dir);
+	if (log && *log)
+		fs.log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (at && *at)
+		read_plan(at);
+	if (lose && *lose) {
+		fs.lose = true;
+		fs.never_synced = strcmp(lose, "all") == 0;
+		if (!fs.never_synced && strcmp(lose, "unsynced") != 0)
+			bad_words(lose);
+	}
+}
+
+/* Whether a descriptor is a file (or, for syncs, a folder) that counts. */
+static bool counts(int fd, char path[PATH_MAX])
+{
+	char link[40];
+	ssize_t n;
+
+	start();
+	if (!fs.dir_len)
+		return false;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, PATH_MAX - 1);
+	if (n <= 0)
+		return false;
+	path[n] = 0;
+	return strncmp(path, fs.dir, fs.dir_len) == 0 || strncmp(path, fs.dir, fs.dir_len - 1) == 0;
+}
+
+static void take_back(void)
+{
+	while (fs.olds) {
+		struct old *old = fs.olds;
+		struct stat st;
+		int fd = open(old->path, O_WRONLY | O_CLOEXEC);
+
+		/* A file that has been removed or replaced since is no more to be lost. */
+		if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == old->dev &&
+			st.st_ino == old->ino) {
+			if (real_pwrite(fd, old->bytes, old->len, old->offset) < 0 ||
+				real_ftruncate(fd, old->size) < 0)
+				bad_words(old->path);
+		}
+		if (fd >= 0)
+			close(fd);
+		fs.olds = old->next;
+		free(old->path);
+		free(old);
+	}
+}
+
+static void keep_old(int fd, const char *path, off_t offset, size_t len)
+{
+	struct stat st;
+	struct old *old;
+	int reader;
+	ssize_t n = 0;
+
+	if (!fs.lose || fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return;
+	old = calloc(1, sizeof(*old) + len);
+	if (!old || !(old->path = strdup(path)))
+		_exit(99);
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	if (reader >= 0) {
+		n = pread(reader, old->bytes, len, offset);
+		close(reader);
+	}
+	old->dev = st.st_dev;
+	old->ino = st.st_ino;
+	old->size = st.st_size;
+	old->offset = offset;
+	old->len = n > 0 ? (size_t)n : 0;
+	old->next = fs.olds;
+	fs.olds = old;
+}
+
+static void forget_old(int fd)
+{
+	struct stat st;
+
+	if (fs.never_synced || fstat(fd, &st))
+		return;
+	for (struct old **p = &fs.olds; *p;) {
+		struct old *old = *p;
+
+		if (old->dev != st.st_dev || old->ino != st.st_ino) {
+			p = &old->next;
+			continue;
+		}
+		*p = old->next;
+		free(old->path);
+		free(old);
+	}
+}
+
+static bool is_here(enum kind kind, enum when when)
+{
+	return fs.set && fs.kind == kind && fs.when == when &&
+	       (fs.calls[kind] == fs.nth || (fs.onward && fs.calls[kind] > fs.nth));
+}
+
+static void die_here(enum kind kind, enum when when)
+{
+	if (!is_here(kind, when))
+		return;
+	take_back();
+	kill(getpid(), SIGKILL);
+}
+
+/* Counts the call; true if it is to fail, with errno set. */
+static bool begins(enum kind kind, const char *path)
+{
+	fs.calls[kind]++;
+	if (fs.log_fd >= 0)
+		dprintf(fs.log_fd, "%s %lu %s\n", kind == SYNCS ? "sync" : "write", fs.calls[kind],
+			path + fs.dir_len - 1);
+	die_here(kind, BEFORE);
+	if (!is_here(kind, FAILS))
+		return false;
+	errno = fs.error;
+	return true;
+}
+
+static ssize_t write_at(int fd, const void *data, size_t len, off_t offset, bool at)
+{
+	char path[PATH_MAX];
+	ssize_t n;
+
+	if (!counts(fd, path))
+		return at ? real_pwrite(fd, data, len, offset) : real_write(fd, data, len);
+	if (begins(WRITES, path))
+		return -1;
+	keep_old(fd, path, at ? offset : lseek(fd, 0, SEEK_CUR), len);
+	n = at ? real_pwrite(fd, data, len, offset) : real_write(fd, data, len);
+	die_here(WRITES, AFTER);
+	return n;
+}
+
+static int sync_it(int fd, int (*real)(int))
+{
+	char path[PATH_MAX];
+	int rc;
+
+	if (!counts(fd, path))
+		return real(fd);
+	if (begins(SYNCS, path))
+		return -1;
+	rc = real(fd);
+	if (rc == 0)
+		forget_old(fd);
+	die_here(SYNCS, AFTER);
+	return rc;
+}
+
+/* dlsym and the rest may write before start() has run through: libc's own write is not preloaded. */
+ssize_t write(int fd, const void *data, size_t len)
+{
+	return write_at(fd, data, len, 0, false);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
+{
+	return write_at(fd, data, len, offset, true);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t len, off_t offset);
+ssize_t pwrite64(int fd, const void *data, size_t len, off_t offset)
+{
+	return write_at(fd, data, len, offset, true);
+}
+
+int fsync(int fd)
+{
+	start();
+	return sync_it(fd, real_fsync);
+}
+
+int fdatasync(int fd)
+{
+	start();
+	return sync_it(fd, real_fdatasync);
+}
+
+static int truncate_it(int fd, off_t size)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (counts(fd, path) && fstat(fd, &st) == 0)
+		keep_old(fd, path, size, size < st.st_size ? (size_t)(st.st_size - size) : 0);
+	return real_ftruncate(fd, size);
+}
+
+int ftruncate(int fd, off_t size)
+{
+	return truncate_it(fd, size);
+}
+
+int ftruncate64(int fd, off_t size);
+int ftruncate64(int fd, off_t size)
+{
+	return truncate_it(fd, size);
+}
+
+__attribute__((destructor)) static void end(void)
+{
+	take_back();
+}
