@@ -328,7 +328,7 @@ static enum kms_status verify_file(
 	const char *path, const struct trust *trust, json_t **ret_report, struct kms_err *err)
 {
 	BUF_AUTO struct buf text = {0};
-	bool proof;
+	bool proof = false;
 	enum kms_status st = looks_like_proof(path, &proof, &text, err);
 
 	if (st)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/exchange.h"
 
+#include "audit/checkpoint.h"
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/utf8.h"
@@ -110,6 +111,24 @@ enum kms_status op_find_sender(struct op_site *site, const struct doc_party *sen
 		return kms_fail(
 			err, KMS_ERR_STORE, "the row of partner '%s' is damaged", sender->name);
 	return KMS_OK;
+}
+
+enum kms_status op_check_checkpoint(const struct store_partner *partner, const char *note,
+	const char *what, struct kms_err *err)
+{
+	char origin[AUDIT_ORIGIN_MAX + 1];
+	unsigned char point[P256_POINT_SIZE];
+	struct audit_checkpoint checkpoint;
+	enum kms_status st = audit_origin(partner->fingerprint, origin, err);
+
+	if (!st && !hex_decode_strict(partner->audit_key, point, sizeof(point)))
+		st = kms_fail(
+			err, KMS_ERR_STORE, "the row of partner '%s' is damaged", partner->name);
+	if (!st)
+		st = audit_checkpoint_verify(note, strlen(note), origin, point, &checkpoint, err);
+	if (st)
+		kms_prefix(err, "the audit checkpoint in the %s: ", what);
+	return st;
 }
 
 enum kms_status op_transport_row(struct op_site *site, const char *label, const char *direction,

@@ -87,6 +87,8 @@ static enum kms_status check_sender(struct op *op, struct kms_err *err)
 	if (!st)
 		st = doc_package_verify(p, a->partner.fingerprint, point, err);
 	if (!st)
+		st = op_check_checkpoint(&a->partner, p->checkpoint, "package", err);
+	if (!st)
 		st = op_check_recipient(&a->self, &p->recipient, "package", err);
 	if (!st && strcmp(p->hsm_serial, a->self.serial) != 0) {
 		kms_fail(err, KMS_ERR_DENIED,
@@ -440,7 +442,8 @@ static enum kms_status import_act(struct op *op, struct kms_err *err)
 /* Read back from the HSM, against what the sender's HSM said. */
 static enum kms_status verify_one(struct op *op, struct import_key *key, struct kms_err *err)
 {
-	const struct store_key row = {.cka_id = key->id, .label = key->label};
+	const struct store_key row = {
+		.cka_id = key->id, .label = key->label, .algorithm = key_alg_name(key->doc->alg)};
 	char what[80];
 	struct hsm_key object;
 	enum kms_status st = op_key_object(op->site, &row, &object, err);

@@ -319,7 +319,9 @@ enum kms_status keygen_verify(struct keygen *gen, struct op *op, struct kms_err 
 {
 	for (size_t i = 0; i < gen->count; i++) {
 		const struct keygen_key *key = &gen->keys[i];
-		const struct store_key row = {.cka_id = key->id, .label = key->label};
+		const struct store_key row = {.cka_id = key->id,
+			.label = key->label,
+			.algorithm = key_alg_name(key->set->alg)};
 		struct key_kcv now;
 		struct hsm_key object;
 		enum kms_status st;

@@ -50,20 +50,25 @@ struct audit_nodes op_log_nodes(struct op_site *site)
 
 enum kms_status op_log_last_time(struct op_site *site, int64_t *ret_time, struct kms_err *err)
 {
+	STORE_AUTO(checkpoint) struct store_checkpoint checkpoint = {0};
 	STORE_AUTO(entry) struct store_entry last = {0};
-	int64_t size;
+	int64_t size, time = 0;
 	enum kms_status st;
 
 	st = store_audit_size(site->store, &size, err);
+	if (!st && size > 0) {
+		st = store_audit_get(site->store, size - 1, &last, err);
+		time = last.time;
+	}
 	if (st)
 		return st;
-	if (size == 0) {
-		*ret_time = 0;
-		return KMS_OK;
+	st = store_checkpoint_last(site->store, &checkpoint, err);
+	if (st == KMS_ERR_NOT_FOUND) {
+		kms_err_clear(err);
+		st = KMS_OK;
 	}
-	st = store_audit_get(site->store, size - 1, &last, err);
 	if (!st)
-		*ret_time = last.time;
+		*ret_time = checkpoint.time > time ? checkpoint.time : time;
 	return st;
 }
 

@@ -119,9 +119,21 @@ enum kms_status op_key_object(struct op_site *site, const struct store_key *row,
 	struct hsm_key *ret_key, struct kms_err *err)
 {
 	unsigned char id[HSM_ID_LEN];
+	enum key_alg alg = KEY_ALG_NONE;
 	enum kms_status st = row_id(row, id, err);
 
-	return st ? st : hsm_key_find(site->hsm, id, row->label, ret_key, err);
+	if (!st)
+		st = key_alg_parse(row->algorithm, &alg, err);
+	if (!st)
+		st = hsm_key_find(site->hsm, id, row->label, ret_key, err);
+	if (st)
+		return st;
+	if (!hsm_alg_fits(ret_key->alg, key_alg_to_hsm(alg)))
+		return kms_fail(err, KMS_ERR_MISMATCH, "the HSM's '%s' is %s, the store says %s",
+			row->label, hsm_alg_name(ret_key->alg), row->algorithm);
+	/* Some tokens forget the length of an unwrapped AES key. */
+	ret_key->alg = key_alg_to_hsm(alg);
+	return KMS_OK;
 }
 
 enum kms_status op_hsm_role(struct op_site *site, const struct store_key *row,

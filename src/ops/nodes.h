@@ -8,7 +8,7 @@
 
 struct audit_nodes op_log_nodes(struct op_site *site);
 
-/* Time of the last entry; 0 if there is none. */
+/* Time of the last entry or checkpoint, whichever is later; 0 if there is none. */
 KMS_CHECKED enum kms_status op_log_last_time(
 	struct op_site *site, int64_t *ret_time, struct kms_err *err);
 

@@ -81,6 +81,8 @@ static enum kms_status receipt_validate(struct op *op, struct kms_err *err)
 	if (!st)
 		st = doc_receipt_verify(&a->receipt, a->partner.fingerprint, point, err);
 	if (!st)
+		st = op_check_checkpoint(&a->partner, a->receipt.checkpoint, "receipt", err);
+	if (!st)
 		st = find_package(op, err);
 	for (size_t i = 0; !st && i < a->receipt.key_count; i++)
 		st = op_checked_json(keys, a->receipt.keys[i].label, a->receipt.keys[i].alg,

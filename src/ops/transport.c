@@ -463,7 +463,8 @@ static enum kms_status transport_act(struct op *op, struct kms_err *err)
 static enum kms_status transport_verify(struct op *op, struct kms_err *err)
 {
 	const struct transport_args *a = op->args;
-	const struct store_key row = {.cka_id = a->id, .label = a->in->label};
+	const struct store_key row = {
+		.cka_id = a->id, .label = a->in->label, .algorithm = key_alg_name(a->alg)};
 	struct hsm_key key;
 	enum kms_status st = op_key_object(op->site, &row, &key, err);
 
