@@ -48,6 +48,50 @@ static void test_line_check_is_crc8_autosar(void **state)
 	}
 }
 
+/* What one wrong bit of the 72 of a line does to the check byte; the CRC is linear, so the effect of
+ * several is the XOR. */
+static unsigned bit_effect(unsigned bit)
+{
+	unsigned char line[CER_LINE_BYTES] = {0};
+	unsigned none = cer_line_check(1, 1, line);
+
+	if (bit >= 64)
+		return 1u << (bit - 64); /* of the check byte itself */
+	line[bit / 8] = (unsigned char)(0x80 >> bit % 8);
+	return none ^ cer_line_check(1, 1, line);
+}
+
+static void test_three_wrong_bits_are_found(void **state)
+{
+	unsigned effect[72];
+
+	(void)state;
+	for (unsigned i = 0; i < 72; i++) {
+		effect[i] = bit_effect(i);
+		assert_int_not_equal(effect[i], 0);
+	}
+	for (unsigned i = 0; i < 72; i++)
+		for (unsigned j = 0; j < i; j++) {
+			assert_int_not_equal(effect[i] ^ effect[j], 0);
+			for (unsigned k = 0; k < j; k++)
+				assert_int_not_equal(effect[i] ^ effect[j] ^ effect[k], 0);
+		}
+}
+
+/* Every line of every component, taken for every other. */
+static void test_places_are_told_apart(void **state)
+{
+	static const unsigned char line[CER_LINE_BYTES] = {1, 2, 3, 4, 5, 6, 7, 8};
+	unsigned char seen[9 * 4];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(seen); i++) {
+		seen[i] = cer_line_check(i / 4 + 1, i % 4 + 1, line);
+		for (unsigned j = 0; j < i; j++)
+			assert_int_not_equal(seen[i], seen[j]);
+	}
+}
+
 /* The worked example of docs/formats/sheet.md. */
 #define LINE1	 "8D1F 04C2 77AB 90E3"
 #define LINE2	 "0123 4567 89AB CDEF"
@@ -234,6 +278,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_line_check_is_crc8_autosar),
+		cmocka_unit_test(test_three_wrong_bits_are_found),
+		cmocka_unit_test(test_places_are_told_apart),
 		cmocka_unit_test(test_render_example),
 		cmocka_unit_test(test_spellings),
 		cmocka_unit_test(test_refusals),
