@@ -19,6 +19,7 @@
 # What every run is checked for: with --json stdout is one object of the promised form; no secret
 # that went in comes out; and after `refused` or `same`, the site is as it was (state_of).
 set -uo pipefail
+shopt -s lastpipe # `… | failed` counts in this shell
 
 : "${CARDKMS_BIN:?run by ctest}" "${CARDKMS_SOURCE:?run by ctest}" "${TMPDIR:?run by ctest}"
 softhsm_module=/usr/lib/softhsm/libsofthsm2.so
@@ -371,7 +372,19 @@ state_of() {
 			SELECT 'exchange', * FROM exchange_doc ORDER BY 2;
 		END
 	fi
-	(cd "$HERE/$1" && sha256sum site/site.ini tokens/*/*.object 2>/dev/null)
+	token_of "$1"
+}
+
+# Configuration and objects. token.object has flags that SoftHSM sets at each login.
+token_of() {
+	(
+		cd "$HERE/$1" || exit
+		shopt -s nullglob
+		for file in site/site.ini tokens/*/*.object; do
+			[[ $file != */token.object ]] || continue
+			[ ! -e "$file" ] || sha256sum "$file"
+		done
+	)
 }
 
 # log_of SITE: the audit log's entries.
@@ -383,7 +396,7 @@ log_of() {
 # all_of SITE: everything, for dry runs.
 all_of() {
 	[ ! -e "$HERE/$1/site/cardkms.db" ] || sqlite3 -readonly "$HERE/$1/site/cardkms.db" .dump 2>&1
-	(cd "$HERE/$1" && sha256sum site/site.ini tokens/*/* 2>/dev/null)
+	token_of "$1"
 }
 
 # files_here: the case's other files, which a refused command must not have touched or added.
