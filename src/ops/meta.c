@@ -61,6 +61,8 @@ enum kms_status op_caps_save(struct op_site *site, struct kms_err *err)
 	struct hsm_token_info info;
 	enum kms_status st;
 
+	if (site->dry_run)
+		return KMS_OK;
 	st = hsm_token_info(site->hsm, &info, err);
 	if (!st)
 		st = hsm_caps_save(site->hsm, &text, err);

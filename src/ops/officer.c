@@ -74,7 +74,8 @@ static enum kms_status check_passphrase(struct op_site *site, struct store_offic
 		return st;
 	if (passphrase.len == 0 || crypto_pwhash_str_verify(officer->passphrase_hash,
 					   (const char *)passphrase.data, passphrase.len) != 0) {
-		if (!site->dry_run && count_failure(site, officer, officer->failures + 1, &ignored))
+		/* In a dry run too: it must not be a way to guess unseen. */
+		if (count_failure(site, officer, officer->failures + 1, &ignored))
 			op_say(site, "warning: the failure could not be counted: %s", ignored.msg);
 		kms_fail(err, KMS_ERR_AUTH, "wrong passphrase for officer '%s'", officer->name);
 		return kms_hint(err, "nothing was changed; the failure is in the audit log");

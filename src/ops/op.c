@@ -302,7 +302,7 @@ enum kms_status op_run(struct op_site *site, const struct op_kind *kind, void *a
 	st = authorise(&op, err);
 	if (!st)
 		st = run_steps(&op, err);
-	if (st && !site->dry_run)
+	if (st && (!site->dry_run || st == KMS_ERR_AUTH))
 		op_log_failure(site, &op, err);
 	/* A failed delivery reports what stands all the same. */
 	if (ret_report && json_object_size(op.report) > 0) {

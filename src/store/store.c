@@ -213,11 +213,21 @@ static enum kms_status apply_next(struct store *s, struct kms_err *err)
 	return st;
 }
 
-static enum kms_status migrate(struct store *s, struct kms_err *err)
+static enum kms_status migrate(struct store *s, bool create, struct kms_err *err)
 {
 	enum kms_status st;
 
 	st = read_schema(s, err);
+	if (!st && !create && s->schema == 0) {
+		kms_fail(err, KMS_ERR_STORE,
+			"store '%s' is empty: it has never held a registry, or "
+			"has lost it",
+			s->path);
+		kms_hint(err,
+			"put it back from a backup; it is not made anew, for that would forget "
+			"officers, keys and audit log");
+		return KMS_ERR_STORE;
+	}
 	if (!st && s->readonly && s->schema != store_schema_newest()) {
 		kms_fail(err, KMS_ERR_STORE, "store '%s' has schema %d, this program needs %d",
 			s->path, s->schema, store_schema_newest());
@@ -252,7 +262,7 @@ enum kms_status store_open(
 		return kms_nomem(err);
 	st = s->backend->open(&o, &s->conn, err);
 	if (!st)
-		st = migrate(s, err);
+		st = migrate(s, o.create, err);
 	if (st)
 		return st;
 	*ret_store = s;
