@@ -7,14 +7,18 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "ops/meta.h"
+#include "store/auditlog.h"
+#include "store/lock.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SITE_INI_MAX = 64 * 1024, SITE_INI_LINE = 160 };
+enum { SITE_INI_MAX = 64 * 1024, SITE_INI_LINE = 160, LOCK_WAIT_SECONDS = 10 };
 
 static const struct {
 	const char *word;
@@ -237,7 +241,7 @@ static enum kms_status make_folder(const char *dir, struct kms_err *err)
 	if (mkdir(dir, 0700) && errno != EEXIST)
 		return kms_fail(
 			err, KMS_ERR_IO, "cannot make the folder '%s': %s", dir, strerror(errno));
-	return KMS_OK;
+	return file_sync_folder(dir, err);
 }
 
 static enum kms_status first_entries(struct op_site *site, struct kms_err *err)
@@ -262,18 +266,94 @@ static enum kms_status first_entries(struct op_site *site, struct kms_err *err)
 	return store_end(site->store, st, err);
 }
 
+static enum kms_status site_exists(const char *dir, struct kms_err *err)
+{
+	kms_fail(err, KMS_ERR_EXISTS, "'%s' holds a site already", dir);
+	return kms_hint(err, "choose another folder; nothing was changed");
+}
+
+/*
+ * A registry without site.ini is what an interrupted init leaves, since site.ini is written last: it
+ * knows of nothing but its own beginning, and may go. Any other belongs to somebody.
+ */
+static enum kms_status only_begun(
+	const char *dir, const char *db, bool dry_run, struct kms_err *err)
+{
+	const struct store_options how = {.path = db, .create = !dry_run, .readonly = dry_run};
+	STORE_CLOSE_AUTO struct store *store = NULL;
+	int64_t entries;
+	enum kms_status st = store_open(&how, &store, err);
+
+	if (!st)
+		st = store_audit_size(store, &entries, err);
+	if (st || entries <= 1)
+		return st;
+	kms_fail(
+		err, KMS_ERR_EXISTS, "'%s' holds the registry of a site without its site.ini", dir);
+	return kms_hint(err, "bring that site.ini back, or choose another folder; nothing was "
+			     "changed");
+}
+
+static void remove_registry(const char *db)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		char path[PATH_MAX];
+
+		if ((size_t)snprintf(path, sizeof(path), "%s%s", db, ends[i]) < sizeof(path))
+			unlink(path);
+	}
+}
+
+/* The registry first and site.ini last, whole by its rename: from then on there is a site. */
+static enum kms_status make_site(struct op_site *draft, const char *ini, const char *db,
+	const struct buf *text, struct kms_err *err)
+{
+	const struct store_options how = {.path = db, .create = true};
+	STORE_LOCK_AUTO struct store_lock *lock = NULL;
+	FREE_AUTO char *lock_path = NULL;
+	enum kms_status st = make_folder(draft->dir, err);
+
+	if (!st)
+		st = op_site_path(draft, "cardkms.lock", &lock_path, err);
+	if (!st)
+		st = store_lock_take(lock_path, LOCK_WAIT_SECONDS, &lock, err);
+	if (!st && access(ini, F_OK) == 0)
+		st = site_exists(draft->dir, err);
+	if (!st && access(db, F_OK) == 0) {
+		st = only_begun(draft->dir, db, false, err);
+		if (!st)
+			remove_registry(db);
+	}
+	if (st)
+		return st;
+	st = store_open(&how, &draft->store, err);
+	if (!st)
+		st = first_entries(draft, err);
+	store_close(draft->store);
+	draft->store = NULL;
+	if (!st)
+		st = file_write(ini, 0600, text->data, text->len, err);
+	/* Nothing has been acknowledged: leave no half-made site behind. */
+	if (st && access(ini, F_OK) != 0)
+		remove_registry(db);
+	return st;
+}
+
 enum kms_status op_site_init(const char *dir, const struct op_site_options *options,
 	const struct op_front *front, bool dry_run, json_t **ret_report, struct kms_err *err)
 {
-	struct op_site *site __attribute__((cleanup(op_site_close_pointer))) = NULL;
-	struct op_site draft __attribute__((cleanup(op_site_clear))) = {.dir = strdup(dir)};
-	struct store_options how = {.create = true};
+	struct op_site draft
+		__attribute__((cleanup(op_site_clear))) = {.dir = strdup(dir), .now = clock_now};
 	FREE_AUTO char *ini = NULL, *db = NULL;
 	BUF_AUTO struct buf text = {0};
 	enum kms_status st;
 
 	if (!draft.dir)
 		return kms_nomem(err);
+	if (front)
+		draft.front = *front;
 	st = site_ini_text(options, &text, err);
 	if (!st)
 		st = op_site_path(&draft, "site.ini", &ini, err);
@@ -288,31 +368,14 @@ enum kms_status op_site_init(const char *dir, const struct op_site_options *opti
 			"the name or the HSM URI holds characters that site.ini cannot hold");
 	if (st)
 		return st;
-	if (access(ini, F_OK) == 0 || access(db, F_OK) == 0) {
-		kms_fail(err, KMS_ERR_EXISTS, "'%s' holds a site already", dir);
-		return kms_hint(err, "choose another folder; nothing was changed");
-	}
-	if (!dry_run) {
-		st = make_folder(dir, err);
-		if (!st)
-			st = file_create(ini, 0600, text.data, text.len, err);
-		if (st)
-			return st;
-		how.path = db;
-		st = store_open(&how, &draft.store, err);
-		store_close(draft.store);
-		draft.store = NULL;
-		if (!st)
-			st = op_site_open(dir, front, &site, err);
-		if (!st)
-			st = first_entries(site, err);
-		if (st) {
-			/* Nothing has been acknowledged: leave no half-made site behind. */
-			unlink(ini);
-			unlink(db);
-			return st;
-		}
-	}
+	if (access(ini, F_OK) == 0)
+		return site_exists(dir, err);
+	if (!dry_run)
+		st = make_site(&draft, ini, db, &text, err);
+	else if (access(db, F_OK) == 0)
+		st = only_begun(dir, db, true, err);
+	if (st)
+		return st;
 	*ret_report = json_pack("{s:s, s:s, s:s, s:s, s:b}", "site", dir, "name", options->name,
 		"role", options->role, "hsm", options->hsm_uri, "dry_run", dry_run);
 	return *ret_report ? KMS_OK : kms_nomem(err);

@@ -316,7 +316,7 @@ static enum kms_status open_room(struct op *op, struct components *components, s
 		.partner = a->partner.name,
 		.first_serial = (uint32_t)a->first_serial,
 		.expected = a->kind == CER_IMPORT ? &a->expected : NULL,
-		.tries = TRIES,
+		.tries = a->in->unattended ? 1 : TRIES,
 		.unattended = a->in->unattended,
 		.now = op->now};
 

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/incoming.h"
+
+#include "base/hex.h"
+#include "hsm/crypto.h"
+#include "ops/ceremony.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void incoming_free(struct incoming *in)
+{
+	store_key_free(&in->transport);
+	free(in->serial);
+	free(in->sets);
+	free(in->keys);
+	*in = (struct incoming){0};
+}
+
+/* ---- validate ---- */
+
+static enum kms_status check_transport_value(
+	struct incoming *in, const struct doc_checked_key *said, struct kms_err *err)
+{
+	char here[80], there[80];
+	enum key_kcv_method method;
+	struct key_kcv kcv;
+	enum kms_status st = key_kcv_method_parse(in->transport.check_method, &method, err);
+
+	if (!st)
+		st = key_kcv_parse(method, in->transport.check_value, &kcv, err);
+	if (st)
+		return st;
+	snprintf(here, sizeof(here), "transport key '%.50s'", in->transport.label);
+	snprintf(there, sizeof(there), "the sender (of '%.40s')", said->label);
+	st = key_kcv_check(here, &kcv, there, &said->kcv, err);
+	if (st == KMS_ERR_MISMATCH || st == KMS_ERR_INVALID)
+		kms_hint(err,
+			"name the transport key that the keys were wrapped under ('%s' at their "
+			"sender)",
+			said->label);
+	if (!st && in->transport_alg != said->alg)
+		st = kms_fail(err, KMS_ERR_MISMATCH, "transport key '%s' is %s, the sender says %s",
+			in->transport.label, key_alg_name(in->transport_alg),
+			key_alg_name(said->alg));
+	return st;
+}
+
+enum kms_status incoming_transport(struct incoming *in, struct op *op, const char *label,
+	const char *partner, enum key_wrapping wrapping, const struct doc_checked_key *said,
+	const char *carrier, struct kms_err *err)
+{
+	enum hsm_role role;
+	enum hsm_where where;
+	enum kms_status st;
+
+	in->origin = partner;
+	st = op_transport_row(op->site, label, "unwrap", partner, &in->transport, err);
+	if (!st)
+		st = key_alg_parse(in->transport.algorithm, &in->transport_alg, err);
+	if (!st)
+		st = key_wrapping_parse(
+			in->transport.wrapping ? in->transport.wrapping : "", &in->wrapping, err);
+	if (!st)
+		st = check_transport_value(in, said, err);
+	if (!st && in->wrapping != wrapping)
+		st = kms_fail(err, KMS_ERR_DENIED,
+			"transport key '%s' is bound to %s, the keys are wrapped by %s",
+			in->transport.label, key_wrapping_name(in->wrapping),
+			key_wrapping_name(wrapping));
+	if (!st)
+		st = op_separation(op, in->transport.label, "import", carrier, err);
+	if (!st)
+		st = hsm_transport_role(op->site->hsm, key_alg_to_hsm(in->transport_alg),
+			key_wrapping_to_hsm(in->wrapping), false, &role, &where, err);
+	if (!st && where == HSM_HOST_ASSISTED)
+		st = op_host_assisted(op, "each imported key", err);
+	if (!st)
+		st = op_meta_find(op->site, META_HSM_SERIAL, &in->serial, err);
+	if (!st)
+		st = op_detail(op, "transport_key", json_string(in->transport.label), err);
+	if (!st && carrier)
+		st = op_detail(op, "carrier", json_string(carrier), err);
+	return st;
+}
+
+enum kms_status incoming_alloc(struct incoming *in, size_t sets, size_t keys, struct kms_err *err)
+{
+	in->sets = calloc(sets, sizeof(*in->sets));
+	in->keys = calloc(keys, sizeof(*in->keys));
+	if (!in->sets || !in->keys)
+		return kms_nomem(err);
+	in->set_count = sets;
+	in->key_count = keys;
+	return KMS_OK;
+}
+
+static enum kms_status label_free(
+	struct op *op, const struct incoming_key *key, struct kms_err *err)
+{
+	STORE_AUTO(key) struct store_key there = {0};
+	STORE_AUTO(keyset) struct store_keyset set = {0};
+	enum kms_status st = store_key_by_label(op->site->store, key->label, &there, err);
+
+	if (st == KMS_ERR_NOT_FOUND) {
+		kms_err_clear(err);
+		st = store_keyset_get(op->site->store, key->set->name, &set, err);
+	}
+	if (!st) {
+		kms_fail(err, KMS_ERR_EXISTS, "there is a key set '%s' here already (%s)",
+			key->set->name, there.origin ? there.origin : set.origin);
+		return kms_hint(err, "import it under another name: --rename OLD=NEW");
+	}
+	if (st != KMS_ERR_NOT_FOUND)
+		return st;
+	kms_err_clear(err);
+	return KMS_OK;
+}
+
+static enum kms_status validate_key(
+	struct incoming *in, struct op *op, size_t i, struct kms_err *err)
+{
+	struct incoming_key *key = &in->keys[i];
+	enum kms_status st = key_label(key->set->name, key->role, key->label, err);
+
+	if (!st)
+		st = op_new_id(key->id, err);
+	if (!st)
+		st = label_free(op, key, err);
+	for (size_t j = 0; !st && j < i; j++)
+		if (key_label_same(key->label, in->keys[j].label))
+			st = kms_fail(err, KMS_ERR_INVALID,
+				"two of the keys would both be '%s' here", key->label);
+	return st ? st
+		  : op_wrapping_rules(
+			    op, in->wrapping, in->transport_alg, key->set->alg, key->sent_as, err);
+}
+
+enum kms_status incoming_validate(struct incoming *in, struct op *op, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < in->key_count; i++)
+		st = validate_key(in, op, i, err);
+	return st;
+}
+
+/* ---- intend ---- */
+
+static enum kms_status add_set(const struct incoming *in, struct op *op,
+	const struct incoming_set *set, struct kms_err *err)
+{
+	char div[KEY_DIV_TEXT_SIZE], period[KEY_PERIOD_TEXT_SIZE];
+
+	key_div_print(set->div, div);
+	key_period_print(&set->period, period);
+	return store_keyset_add(op->site->store,
+		&(struct store_keyset){.name = set->name,
+			.customer = set->customer,
+			.algorithm = key_alg_name(set->alg),
+			.diversification = set->div->name,
+			.definition = div,
+			.kvn = set->kvn,
+			.exportable = set->exportable ? "partner" : "never",
+			.cryptoperiod = set->period.unit == KEY_PERIOD_NONE ? NULL : period,
+			.origin = in->origin,
+			.order_ref = set->order,
+			.state = "pending",
+			.op_id = op->id,
+			.created = op->now},
+		err);
+}
+
+static enum kms_status write_row(const struct incoming *in, struct op *op,
+	const struct incoming_key *key, bool active, struct kms_err *err)
+{
+	char check[KEY_KCV_TEXT_SIZE], proof[2 * HSM_PROOF_MAX + 1];
+	int64_t end = key_period_end(&key->set->period, op->now);
+	struct store_key row = {.cka_id = key->id,
+		.label = key->label,
+		.keyset = key->set->name,
+		.role = key_role_name(key->role),
+		.algorithm = key_alg_name(key->set->alg),
+		.kvn = key->set->kvn,
+		.state = active ? "active" : "pending",
+		.location = "vault",
+		.origin = in->origin,
+		.exportable = key->set->exportable ? "partner" : "never",
+		.hsm_serial = in->serial,
+		.op_id = op->id,
+		.created = op->now,
+		.deactivate_after = end == INT64_MAX ? 0 : end,
+		.state_changed = op->now};
+
+	if (!active)
+		return store_key_add(op->site->store, &row, err);
+	key_kcv_print(&key->kcv, check);
+	hex_encode(key->made.proof, key->made.proof_len, proof);
+	row.check_value = check;
+	row.check_method = key_kcv_method_name(key->kcv.method);
+	row.proof = proof;
+	row.activated = op->now;
+	return store_key_update(op->site->store, &row, "pending", err);
+}
+
+enum kms_status incoming_intend(struct incoming *in, struct op *op, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < in->set_count; i++)
+		st = add_set(in, op, &in->sets[i], err);
+	for (size_t i = 0; !st && i < in->key_count; i++)
+		st = write_row(in, op, &in->keys[i], false, err);
+	return st;
+}
+
+/* ---- act, verify ---- */
+
+static enum kms_status unwrap_one(struct incoming *in, struct op *op, struct hsm_key *transport,
+	struct incoming_key *key, struct kms_err *err)
+{
+	struct hsm_new spec = {.alg = key_alg_to_hsm(key->set->alg),
+		.role = HSM_MASTER_VAULT,
+		.check = key_kcv_to_hsm(key->expected.method),
+		.label = key->label};
+	enum kms_status st;
+
+	if (!hex_decode_strict(key->id, spec.id, sizeof(spec.id)))
+		return kms_fail(err, KMS_ERR_INTERNAL, "a CKA_ID is no hex");
+	st = hsm_unwrap(op->site->hsm, transport, key_wrapping_to_hsm(in->wrapping),
+		op->site->policy.host_assisted, key->block, key->block_len, &spec, &key->made, err);
+	if (st) {
+		kms_prefix(err, "cannot unwrap '%s': ", key->sent_as);
+		kms_hint(err, "none of the keys was imported");
+		return st;
+	}
+	op->host_assisted |= key->made.where == HSM_HOST_ASSISTED;
+	return KMS_OK;
+}
+
+enum kms_status incoming_act(struct incoming *in, struct op *op, struct kms_err *err)
+{
+	struct hsm_key transport;
+	enum kms_status st = op_key_verify(op->site, &in->transport, err);
+
+	if (!st)
+		st = op_key_object(op->site, &in->transport, &transport, err);
+	for (size_t i = 0; !st && i < in->key_count; i++)
+		st = unwrap_one(in, op, &transport, &in->keys[i], err);
+	return st;
+}
+
+/* Read back from the HSM, against what the sender says. */
+static enum kms_status verify_one(struct op *op, struct incoming_key *key, struct kms_err *err)
+{
+	const struct store_key row = {
+		.cka_id = key->id, .label = key->label, .algorithm = key_alg_name(key->set->alg)};
+	char what[80];
+	struct hsm_key object;
+	enum kms_status st = op_key_object(op->site, &row, &object, err);
+
+	if (!st)
+		st = hsm_key_check_role(op->site->hsm, &object, HSM_MASTER_VAULT, err);
+	if (!st)
+		st = key_kcv_hsm(op->site->hsm, &object, key->expected.method, &key->kcv, err);
+	snprintf(what, sizeof(what), "cannot import '%.50s': its", key->sent_as);
+	if (!st)
+		st = key_kcv_check(what, &key->kcv, "the sender", &key->expected, err);
+	if (st == KMS_ERR_MISMATCH)
+		kms_hint(err, "none of the keys was imported");
+	return st;
+}
+
+enum kms_status incoming_verify(struct incoming *in, struct op *op, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < in->key_count; i++)
+		st = verify_one(op, &in->keys[i], err);
+	return st;
+}
+
+/* ---- commit ---- */
+
+static enum kms_status report_keys(const struct incoming *in, struct op *op, struct kms_err *err)
+{
+	JS_AUTO json_t *keys = json_array();
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < in->key_count; i++)
+		st = op_checked_json(
+			keys, in->keys[i].label, in->keys[i].set->alg, &in->keys[i].kcv, err);
+	if (!st)
+		st = op_detail(op, "keys", json_incref(keys), err);
+	if (!st)
+		st = op_report(op, "where",
+			json_string(
+				hsm_where_name(op->host_assisted ? HSM_HOST_ASSISTED : HSM_IN_HSM)),
+			err);
+	return st ? st : op_report(op, "keys", json_incref(keys), err);
+}
+
+enum kms_status incoming_commit(struct incoming *in, struct op *op, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < in->set_count; i++)
+		st = store_keyset_set_state(
+			op->site->store, in->sets[i].name, "pending", "active", err);
+	for (size_t i = 0; !st && i < in->key_count; i++)
+		st = write_row(in, op, &in->keys[i], true, err);
+	return st ? st : report_keys(in, op, err);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside ops/: master keys on their way in, under a transport key; from packages and listings.
+ * All of them become active in one commit, or none.
+ */
+#ifndef OPS_INCOMING_H
+#define OPS_INCOMING_H
+
+#include "ops/exchange.h"
+
+/* A key set as it shall be here. */
+struct incoming_set {
+	char name[KEY_SET_NAME_MAX + 1];
+	const char *customer;
+	const char *order; /* or NULL */
+	const struct key_div *div;
+	enum key_alg alg;
+	unsigned kvn;
+	bool exportable;
+	struct key_period period;
+};
+
+struct incoming_key {
+	const struct incoming_set *set;
+	enum key_role role;
+	char label[KEY_LABEL_MAX + 1];
+	const char *sent_as; /* its label at the sender, for messages */
+	struct key_kcv expected;
+	const unsigned char *block;
+	size_t block_len;
+
+	char id[OP_ID_HEX];
+	struct hsm_made made;
+	struct key_kcv kcv; /* as this HSM computes it */
+};
+
+struct incoming {
+	struct store_key transport;
+	enum key_alg transport_alg;
+	enum key_wrapping wrapping;
+	const char *origin; /* whose keys they are: the partner's name */
+	char *serial;	    /* of this HSM */
+
+	struct incoming_set *sets; /* owned arrays; their texts are the caller's */
+	size_t set_count;
+	struct incoming_key *keys;
+	size_t key_count;
+};
+
+/*
+ * The transport key: active, of that partner, bound to `wrapping`, nobody here a custodian of it,
+ * and with the check value that the sender says (`said`, for a key it calls said->label).
+ */
+KMS_CHECKED enum kms_status incoming_transport(struct incoming *in, struct op *op,
+	const char *label, const char *partner, enum key_wrapping wrapping,
+	const struct doc_checked_key *said, const char *carrier, struct kms_err *err);
+
+/* Room for what comes; the caller fills it in, then calls incoming_validate. */
+KMS_CHECKED enum kms_status incoming_alloc(
+	struct incoming *in, size_t sets, size_t keys, struct kms_err *err);
+
+/* Labels are free, no key is stronger than the transport key; gives each its CKA_ID. */
+KMS_CHECKED enum kms_status incoming_validate(
+	struct incoming *in, struct op *op, struct kms_err *err);
+
+/* The steps of the operation (ops/op.h). */
+KMS_CHECKED enum kms_status incoming_intend(
+	struct incoming *in, struct op *op, struct kms_err *err);
+KMS_CHECKED enum kms_status incoming_act(struct incoming *in, struct op *op, struct kms_err *err);
+KMS_CHECKED enum kms_status incoming_verify(
+	struct incoming *in, struct op *op, struct kms_err *err);
+KMS_CHECKED enum kms_status incoming_commit(
+	struct incoming *in, struct op *op, struct kms_err *err);
+void incoming_free(struct incoming *in);
+
+#endif
