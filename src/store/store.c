@@ -215,10 +215,13 @@ static enum kms_status apply_next(struct store *s, struct kms_err *err)
 
 static enum kms_status migrate(struct store *s, bool create, struct kms_err *err)
 {
+	bool found = true;
 	enum kms_status st;
 
 	st = read_schema(s, err);
-	if (!st && !create && s->schema == 0) {
+	if (!st && !create)
+		st = s->backend->has_table(s->conn, "schema_migration", &found, err);
+	if (!st && !found) {
 		kms_fail(err, KMS_ERR_STORE,
 			"store '%s' is empty: it has never held a registry, or "
 			"has lost it",

@@ -47,7 +47,7 @@ enum { STORE_BUSY_MS = 5000 };
 
 struct store_options {
 	const char *path; /* the database file; a connection string for other backends */
-	bool create;	  /* make it if absent (mode 0600); otherwise KMS_ERR_NOT_FOUND */
+	bool create;	  /* make it if absent (mode 0600), fill it if empty; else an error */
 	bool readonly;	  /* never writes, and works on read-only media */
 	int busy_ms;	  /* how long to wait for another process; 0 is STORE_BUSY_MS */
 	const struct store_backend *backend; /* NULL is SQLite */

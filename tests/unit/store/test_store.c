@@ -205,11 +205,25 @@ static void a_migration_that_fails_leaves_nothing(void **state)
 	(void)state;
 	/* The tables that migration 1 makes before `partner` must not be there afterwards. */
 	folder_sql(&f, "PRAGMA application_id = 0x434B4D53; CREATE TABLE partner (x TEXT)");
-	FAILS(KMS_ERR_STORE, "to schema 1", open_as(f.db, false, false, &err));
+	FAILS(KMS_ERR_STORE, "to schema 1", open_as(f.db, true, false, &err));
 	assert_non_null(strstr(err.msg, "partner"));
 	pragma_is(f.db, "SELECT COUNT(*) FROM sqlite_master", 1);
 	folder_sql(&f, "DROP TABLE partner");
-	OK(open_as(f.db, false, false, &err));
+	OK(open_as(f.db, true, false, &err));
+}
+
+static void an_emptied_store_is_not_made_anew(void **state)
+{
+	FOLDER_AUTO struct folder f = folder_make();
+	struct kms_err err = {0};
+
+	(void)state;
+	folder_sql(&f, "PRAGMA application_id = 0x434B4D53");
+	FAILS(KMS_ERR_STORE, "is empty", open_as(f.db, false, false, &err));
+	assert_non_null(strstr(err.hint, "backup"));
+	FAILS(KMS_ERR_STORE, "is empty", open_as(f.db, false, true, &err));
+	pragma_is(f.db, "SELECT COUNT(*) FROM sqlite_master", 0);
+	OK(open_as(f.db, true, false, &err));
 }
 
 static void transactions_do_not_nest(void **state)
@@ -409,6 +423,7 @@ int main(void)
 		cmocka_unit_test(a_newer_or_other_schema_is_refused),
 		cmocka_unit_test(an_older_schema_needs_writing_once),
 		cmocka_unit_test(a_migration_that_fails_leaves_nothing),
+		cmocka_unit_test(an_emptied_store_is_not_made_anew),
 		cmocka_unit_test(transactions_do_not_nest),
 		cmocka_unit_test(a_failed_step_dooms_the_transaction),
 		cmocka_unit_test(another_process_holds_the_lock),
