@@ -3,14 +3,15 @@
  * LD_PRELOAD for tests: lets writing and syncing of files under one folder go wrong, or loses what
  * was never synced.
  *
- *   FAULTFS_DIR   only files under this folder count (an absolute path without links)
- *   FAULTFS_AT    "sync:3:before", "sync:3:after": the process is killed at its third fsync or
- *                 fdatasync; "write:2:before|after": at its second write;
- *                 "write:5:ENOSPC", "sync:1:EIO": that call fails; "write:5+:ENOSPC": all from there
- *   FAULTFS_LOSE  "unsynced": when the process is killed above, or ends, what was not synced is
- *                 taken back first, as a power failure may do;
- *                 "all": as if no sync had ever reached the disk
- *   FAULTFS_LOG   a file that gets one line a call: "sync N FILE" or "write N FILE"
+ *   FAULTFS_DIR     only files under this folder count (an absolute path without links)
+ *   FAULTFS_EXCEPT  files whose path holds this text do not count
+ *   FAULTFS_AT      "sync:3:before", "sync:3:after": the process is killed at its third fsync or
+ *                   fdatasync; "write:2:before|after": at its second write;
+ *                   "write:5:ENOSPC", "sync:1:EIO": that call fails; "write:5+:ENOSPC": all from there
+ *   FAULTFS_LOSE    "unsynced": when the process is killed above, or ends, what was not synced is
+ *                   taken back first, as a power failure may do;
+ *                   "all": as if no sync had ever reached the disk
+ *   FAULTFS_LOG     a file that gets one line a call: "sync N FILE" or "write N FILE"
  *
  * Taken back are bytes and sizes of files. Names (creat, rename, unlink) stay as they are.
  */
@@ -44,6 +45,7 @@ static struct {
 	bool ready, lose, never_synced;
 	char dir[PATH_MAX];
 	size_t dir_len;
+	const char *except;
 	int log_fd;
 	unsigned long calls[KINDS];
 	bool set, onward;
@@ -98,6 +100,7 @@ static void start(void)
 	*(void **)&real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
 	if (!dir || !*dir)
 		return;
+	fs.except = getenv("FAULTFS_EXCEPT");
 	fs.dir_len = (size_t)snprintf(fs.dir, sizeof(fs.dir), "%s/", dir);
 	if (log && *log)
 		fs.log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -125,6 +128,8 @@ static bool counts(int fd, char path[PATH_MAX])
 	if (n <= 0)
 		return false;
 	path[n] = 0;
+	if (fs.except && strstr(path, fs.except))
+		return false;
 	return strncmp(path, fs.dir, fs.dir_len) == 0 || strncmp(path, fs.dir, fs.dir_len - 1) == 0;
 }
 
