@@ -118,11 +118,17 @@ static enum kms_status validate_ready_token(
 		st = hsm_objects(op->site->hsm, &objects, &count, err);
 	if (!st && count > 0)
 		st = refuse_or_erase(op, a, count, err);
-	if (!st && !a->initialise)
-		st = hsm_check_so_pin(op->site->hsm, &a->so_pin, err);
-	if (!st && !a->initialise)
-		st = keygen_try_token(&a->gen, op, err);
-	return st;
+	if (st || a->initialise)
+		return st;
+	/* Ends the operator's login, on a token that cannot have both. */
+	op->site->logged_in = false;
+	st = hsm_check_so_pin(op->site->hsm, &a->so_pin, err);
+	if (!st)
+		st = hsm_login(op->site->hsm, &a->pin, err);
+	if (st)
+		return st;
+	op->site->logged_in = true;
+	return keygen_try_token(&a->gen, op, err);
 }
 
 static enum kms_status setup_validate(struct op *op, struct kms_err *err)
