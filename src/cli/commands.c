@@ -15,15 +15,15 @@ const struct cli_option cli_global_options[] = {
 	{NULL, NULL, NULL, 0},
 };
 
-#define TRANSPORT_OPTIONS                                                                        \
-	{"--algorithm", "A", "tdea2, tdea3, aes128, aes192 or aes256", OPTION_REQUIRED},         \
-		{"--components", "N", "how many: 2 to 9 (3 is usual)", OPTION_REQUIRED},         \
-		{"--partner", "ORG", "the enrolled partner it is shared with", OPTION_REQUIRED}, \
-		{"--pairs", "F", "who holds which component", OPTION_REQUIRED},                  \
-	{                                                                                        \
-		"--wrapping", "W", "aes-kw (default for AES), raw-hex (ECB) or raw-cbc",         \
-			OPTION_OPTIONAL                                                          \
-	}
+/* clang-format off */
+#define TRANSPORT_OPTIONS \
+	{"--algorithm", "A", "tdea2, tdea3, aes128, aes192 or aes256", OPTION_REQUIRED}, \
+	{"--components", "N", "how many: 2 to 9 (3 is usual)", OPTION_REQUIRED}, \
+	{"--partner", "ORG", "the enrolled partner it is shared with", OPTION_REQUIRED}, \
+	{"--pairs", "F", "who holds which component", OPTION_REQUIRED}, \
+	{"--wrapping", "W", "aes-kw (default for AES), raw-hex (ECB) or raw-cbc", OPTION_OPTIONAL}, \
+	{"--legacy", NULL, "the partner runs a legacy KMS: no identity, raw wrapping", OPTION_OPTIONAL}
+/* clang-format on */
 
 #define REASON                                                             \
 	{                                                                  \
@@ -306,6 +306,34 @@ const struct cli_command cli_commands[] = {
 		.flags = CLI_CHANGES,
 		.positional = {{"F", "the receipt"}},
 		.run = cli_exchange_receipt,
+	},
+	{
+		.path = "exchange export-listing",
+		.summary = "key sets for a legacy KMS: a listing of encrypted keys to type by hand",
+		.details = "For a partner without an identity (transport-key … --legacy). The "
+			   "listing is\n"
+			   "not signed and ECB and CBC have no integrity: by --override only.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.options = {{"--transport-key", "LABEL", "bound to raw-hex or raw-cbc",
+				    OPTION_REQUIRED},
+			{"--keyset", "K", "a key set; several may follow", OPTION_REPEATED},
+			{"-o", "F", "the listing to write", OPTION_REQUIRED},
+			{"--carrier", "NAME", "who will carry it", OPTION_OPTIONAL}},
+		.run = cli_exchange_export_listing,
+	},
+	{
+		.path = "exchange import-listing",
+		.summary = "key sets from a legacy KMS, as a listing typed by hand",
+		.details =
+			"The key plan says what the key sets are: algorithm, diversification, key\n"
+			"version, customer. By --override only; every check value is compared.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"F", "the listing (docs/formats/exchange.md)"}},
+		.options = {{"--transport-key", "LABEL", "under which the keys were encrypted",
+				    OPTION_REQUIRED},
+			{"--plan", "F", "the key plan of these key sets", OPTION_REQUIRED},
+			{"--carrier", "NAME", "who carried it", OPTION_OPTIONAL}},
+		.run = cli_exchange_import_listing,
 	},
 	{
 		.path = "exchange list",

@@ -37,6 +37,8 @@ CLI_RUN(exchange_request);
 CLI_RUN(exchange_export);
 CLI_RUN(exchange_import);
 CLI_RUN(exchange_receipt);
+CLI_RUN(exchange_export_listing);
+CLI_RUN(exchange_import_listing);
 CLI_RUN(exchange_show);
 CLI_RUN(exchange_list);
 CLI_RUN(exchange_reissue);

@@ -360,6 +360,44 @@ enum kms_status cli_exchange_receipt(struct cli *cli, struct kms_err *err)
 	return st;
 }
 
+enum kms_status cli_exchange_export_listing(struct cli *cli, struct kms_err *err)
+{
+	struct op_export_listing args = {.transport_key = cli_value(cli, "--transport-key"),
+		.path = cli_value(cli, "-o"),
+		.carrier = cli_value(cli, "--carrier")};
+	char **sets = NULL;
+	WITH_SITE(site)
+
+	st = cli_values(cli, "--keyset", &sets, &args.keyset_count, err);
+	args.keysets = sets;
+	if (!st)
+		st = op_exchange_export_listing(site, &args, &cli->result, err);
+	cli_values_free(sets, args.keyset_count);
+	if (cli->result) {
+		cli_print_fields(cli, cli->result, "listing partner wrapping where sha256 file");
+		cli_print_table(cli, json_object_get(cli->result, "keys"), checked_columns);
+		dry_run_note(cli);
+	}
+	return st;
+}
+
+enum kms_status cli_exchange_import_listing(struct cli *cli, struct kms_err *err)
+{
+	const struct op_import_listing args = {.listing_path = cli->positional[0],
+		.transport_key = cli_value(cli, "--transport-key"),
+		.plan_path = cli_value(cli, "--plan"),
+		.carrier = cli_value(cli, "--carrier")};
+	WITH_SITE(site)
+
+	st = op_exchange_import_listing(site, &args, &cli->result, err);
+	if (cli->result) {
+		cli_print_fields(cli, cli->result, "partner where");
+		cli_print_table(cli, json_object_get(cli->result, "keys"), checked_columns);
+		dry_run_note(cli);
+	}
+	return st;
+}
+
 enum kms_status cli_exchange_show(struct cli *cli, struct kms_err *err)
 {
 	CLI_SITE_AUTO struct op_site *site = NULL;

@@ -165,6 +165,7 @@ static enum kms_status common(struct cli *cli, struct op_transport *t, struct km
 	t->partner = cli_value(cli, "--partner");
 	t->pairs_path = cli_value(cli, "--pairs");
 	t->wrapping = cli_value(cli, "--wrapping");
+	t->legacy = cli_switch(cli, "--legacy");
 	return parse_count(cli_value(cli, "--components"), &t->components, err);
 }
 

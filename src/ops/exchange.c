@@ -166,7 +166,7 @@ enum kms_status op_wrapping_rules(struct op *op, enum key_wrapping wrapping, enu
 
 	if (key_wrap_allowed(wrapper, wrapped, &why))
 		st = op_override(op, err, "'%s': %s", label, why.msg);
-	if (!st && op_wrapping_is_raw(wrapping) && json_array_size(op->overrides) == 0)
+	if (!st && op_wrapping_is_raw(wrapping))
 		st = op_override(op, err,
 			"%s wrapping has no integrity: a changed key would only show by its check "
 			"value",

@@ -332,8 +332,8 @@ static enum kms_status import_deliver(struct op *op, struct kms_err *err)
 	return op_deliver(a->args->receipt_path, &a->receipt_file, a->receipt_id, err);
 }
 
-enum kms_status op_exchange_import(
-	struct op_site *site, const struct op_import *import, json_t **ret_report, struct kms_err *err)
+enum kms_status op_exchange_import(struct op_site *site, const struct op_import *import,
+	json_t **ret_report, struct kms_err *err)
 {
 	static const struct op_kind kind = {
 		.name = "exchange.import",

@@ -67,6 +67,19 @@ void op_say(struct op_site *site, const char *fmt, ...)
 		site->front.say(site->front.ctx, text);
 }
 
+static bool has_text(const json_t *array, const char *text)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(array, i, item)
+	{
+		if (strcmp(json_string_value(item), text) == 0)
+			return true;
+	}
+	return false;
+}
+
 enum kms_status op_override(struct op *op, struct kms_err *err, const char *fmt, ...)
 {
 	FREE_AUTO char *rule = NULL;
@@ -85,6 +98,8 @@ enum kms_status op_override(struct op *op, struct kms_err *err, const char *fmt,
 		return kms_hint(err, "two officers can override it, and it is logged: "
 				     "--override REASON --officers A,B");
 	}
+	if (has_text(op->overrides, rule))
+		return KMS_OK;
 	if (json_array_append_new(op->overrides, json_string(rule)))
 		return kms_nomem(err);
 	op_say(op->site, "override (%s): %s", op->site->override_reason, rule);

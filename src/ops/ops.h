@@ -64,6 +64,7 @@ struct op_transport {
 	size_t components;
 	const char *check_value; /* import: the combined one, in hex */
 	const char *ceremony;	 /* import: of the sheets, or NULL */
+	bool legacy; /* the partner runs a legacy KMS and has no identity: raw wrapping, listings */
 
 	/*
 	 * Makes ready what the room needs (sheet files), before the first component is drawn; NULL if
@@ -115,6 +116,27 @@ OP_CALL op_exchange_show(
 	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
 OP_CALL op_exchange_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 OP_CALL op_exchange_reissue(struct op_site *site, const char *id, const char *path,
+	json_t **ret_report, struct kms_err *err);
+
+/* ---- listing.c: for sites that run a legacy KMS, always by override ---- */
+
+struct op_export_listing {
+	const char *transport_key; /* bound to raw-ecb or raw-cbc */
+	char *const *keysets;
+	size_t keyset_count;
+	const char *path;
+	const char *carrier; /* or NULL */
+};
+OP_CALL op_exchange_export_listing(struct op_site *site, const struct op_export_listing *in,
+	json_t **ret_report, struct kms_err *err);
+
+struct op_import_listing {
+	const char *listing_path;
+	const char *transport_key;
+	const char *plan_path; /* says what the key sets of the listing are */
+	const char *carrier;
+};
+OP_CALL op_exchange_import_listing(struct op_site *site, const struct op_import_listing *import,
 	json_t **ret_report, struct kms_err *err);
 
 /* ---- audit.c ---- */

@@ -90,6 +90,11 @@ static enum kms_status transport_check(struct op *op, struct kms_err *err)
 			KEY_COMPONENTS_MIN, KEY_COMPONENTS_MAX, in->components);
 	if (!st)
 		st = cer_pairs_load(in->pairs_path, in->components, &a->pairs, err);
+	if (!st && in->legacy && !op_wrapping_is_raw(a->wrapping)) {
+		kms_fail(err, KMS_ERR_INVALID, "a legacy KMS takes raw wrapping only, not %s",
+			key_wrapping_name(a->wrapping));
+		st = kms_hint(err, "--legacy goes with --wrapping raw-hex or raw-cbc");
+	}
 	if (!st && in->check_value)
 		st = key_kcv_parse(key_alg_info(a->alg)->kcv, in->check_value, &a->expected, err);
 	if (!st && in->ceremony)
@@ -113,6 +118,30 @@ static enum kms_status label_is_free(struct op *op, const char *label, struct km
 		return st;
 	kms_err_clear(err);
 	return KMS_OK;
+}
+
+/* The partner that the key is shared with: enrolled, or, with a legacy KMS, known by name only. */
+static enum kms_status find_partner(struct op *op, struct kms_err *err)
+{
+	struct transport_args *a = op->args;
+	enum kms_status st = store_partner_get(op->site->store, a->in->partner, &a->partner, err);
+
+	if (!a->in->legacy) {
+		if (st == KMS_ERR_NOT_FOUND)
+			kms_hint(err, "enrol the partner first: 'cardkms partner add F "
+				      "--fingerprint HEX'");
+		return st;
+	}
+	if (!st)
+		return kms_fail(err, KMS_ERR_INVALID,
+			"'%s' is enrolled with an identity: leave --legacy out", a->in->partner);
+	if (st != KMS_ERR_NOT_FOUND)
+		return st;
+	kms_err_clear(err);
+	st = name_check(a->in->partner, "the partner's name", err);
+	if (!st && !(a->partner.name = strdup(a->in->partner)))
+		st = kms_nomem(err);
+	return st;
 }
 
 /* Nobody may get a second component of this key, not even years later at a re-issue. */
@@ -169,9 +198,7 @@ static enum kms_status transport_validate(struct op *op, struct kms_err *err)
 
 	st = label_is_free(op, a->in->label, err);
 	if (!st)
-		st = store_partner_get(op->site->store, a->in->partner, &a->partner, err);
-	if (st == KMS_ERR_NOT_FOUND)
-		kms_hint(err, "enrol the partner first: 'cardkms partner add F --fingerprint HEX'");
+		st = find_partner(op, err);
 	if (!st)
 		st = separation_over_time(op, err);
 	if (!st)
@@ -313,7 +340,7 @@ static enum kms_status open_room(struct op *op, struct components *components, s
 						  : NULL,
 		.pairs = &a->pairs,
 		.site = op->site->name,
-		.partner = a->partner.name,
+		.partner = a->in->legacy ? NULL : a->partner.name,
 		.first_serial = (uint32_t)a->first_serial,
 		.expected = a->kind == CER_IMPORT ? &a->expected : NULL,
 		.tries = a->in->unattended ? 1 : TRIES,
@@ -321,8 +348,9 @@ static enum kms_status open_room(struct op *op, struct components *components, s
 		.now = op->now};
 
 	if (!hex_decode_strict(a->fingerprint, setup.here.fingerprint, CER_FINGERPRINT_BYTES) ||
-		!hex_decode_strict(a->partner.fingerprint, setup.partner_identity.fingerprint,
-			CER_FINGERPRINT_BYTES))
+		(!a->in->legacy &&
+			!hex_decode_strict(a->partner.fingerprint,
+				setup.partner_identity.fingerprint, CER_FINGERPRINT_BYTES)))
 		return kms_fail(err, KMS_ERR_STORE, "a fingerprint in the store is damaged");
 	return cer_new(&setup, a->kind == CER_CREATE ? components->part : NULL, &a->cer, err);
 }
