@@ -269,6 +269,7 @@ static enum kms_status run_steps(struct op *op, struct kms_err *err)
 
 	if (st)
 		return st;
+	op->stands = op->site->dry_run;
 	if (op->site->dry_run)
 		return op_report(op, "dry_run", json_true(), err);
 	st = record_intent(op, err);
@@ -279,6 +280,7 @@ static enum kms_status run_steps(struct op *op, struct kms_err *err)
 		undo(op, err);
 		return st;
 	}
+	op->stands = true;
 	if (op->site->logged_in) {
 		struct kms_err bad = {0};
 
@@ -320,7 +322,7 @@ enum kms_status op_run(struct op_site *site, const struct op_kind *kind, void *a
 	if (st && (!site->dry_run || st == KMS_ERR_AUTH))
 		op_log_failure(site, &op, err);
 	/* A failed delivery reports what stands all the same. */
-	if (ret_report && json_object_size(op.report) > 0) {
+	if (ret_report && op.stands && json_object_size(op.report) > 0) {
 		*ret_report = op.report;
 		op.report = NULL;
 	}

@@ -61,6 +61,7 @@ struct op {
 	json_t *overrides;	     /* rules set aside, texts */
 	int64_t now;		     /* of the intent */
 	bool host_assisted;	     /* some key passed through host memory */
+	bool stands; /* committed, or a dry run that went to its end: the report is true */
 };
 
 /* Runs an operation down the path. *ret_report (may be NULL) is owned by the caller. */
