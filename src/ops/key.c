@@ -89,10 +89,8 @@ static void change_clear(struct change_args *a)
 
 static enum kms_status change_check(struct op *op, struct kms_err *err)
 {
-	struct change_args *a = op->args;
+	const struct change_args *a = op->args;
 
-	if (a->state == KEY_COMPROMISED && (!a->reason || !*a->reason))
-		return kms_fail(err, KMS_ERR_USAGE, "a compromise needs --reason");
 	return op_subject(op, err, "%s", a->label);
 }
 
@@ -168,8 +166,9 @@ static enum kms_status destroy_validate(struct op *op, struct kms_err *err)
 		st = op_detail(op, "check_value", json_string(a->row.check_value), err);
 	if (!st && a->row.check_method)
 		st = op_detail(op, "check_method", json_string(a->row.check_method), err);
-	if (!st)
-		st = op_key_object(op->site, &a->row, &object, err);
+	if (st)
+		return st;
+	st = op_key_object(op->site, &a->row, &object, err);
 	/* Gone already: what remains is to say so. Anything else stops it. */
 	if (st == KMS_ERR_NOT_FOUND) {
 		kms_err_clear(err);
