@@ -9,9 +9,10 @@
  *
  *   — cardkms/3F9A… kT2x…=
  *
- * C2SP signed-note and tlog-checkpoint; signature type 02 (ECDSA P-256, SHA-256, DER; key ID =
- * first four bytes of SHA-256 of the SPKI). Narrower than C2SP: exactly one extension line (time),
- * exactly one signature, by the key named as the origin; every value in one spelling only.
+ * C2SP signed-note and tlog-checkpoint; signature type 02: ECDSA with P-256, key ID = first four
+ * bytes of SHA-256 of the SPKI (the text leaves hash and encoding to an implementation, which takes
+ * SHA-256 and DER). Narrower than C2SP: exactly one extension line (time), exactly one signature, by
+ * the key named as the origin; every value in one spelling only.
  */
 #ifndef AUDIT_CHECKPOINT_H
 #define AUDIT_CHECKPOINT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SHA-256 (FIPS 180-4, by OpenSSL) of bytes that are no secret. */
+/* SHA-256, by OpenSSL, of bytes that are no secret. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

@@ -46,7 +46,7 @@ KMS_CHECKED enum kms_status p256_sign(const struct p256_signer *signer,
 bool p256_verify(const unsigned char point[P256_POINT_SIZE], const unsigned char digest[HASH_SIZE],
 	const unsigned char sig[P256_SIG_SIZE]);
 
-/* The one DER spelling of SubjectPublicKeyInfo (RFC 5480) with an uncompressed point. */
+/* The one DER spelling of SubjectPublicKeyInfo with an uncompressed point (RFC 5480 section 2.2). */
 void p256_spki(const unsigned char point[P256_POINT_SIZE], unsigned char ret_spki[P256_SPKI_SIZE]);
 
 /* DER SEQUENCE { r, s }, and back; only the spelling that p256_der_from_sig gives is read. */

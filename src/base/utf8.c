@@ -32,6 +32,58 @@ bool utf8_valid(const char *text, size_t len)
 	return true;
 }
 
+struct range {
+	unsigned first, last;
+};
+
+static bool in_ranges(unsigned code, const struct range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (code >= ranges[i].first && code <= ranges[i].last)
+			return true;
+	return false;
+}
+
+#define IN_RANGES(code, ranges) in_ranges(code, ranges, sizeof(ranges) / sizeof((ranges)[0]))
+
+/* The code of the character of len bytes at text, which is valid. */
+static unsigned code_at(const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	unsigned code = len == 1 ? p[0] : p[0] & (0x7Fu >> len);
+
+	for (size_t i = 1; i < len; i++)
+		code = code << 6 | (p[i] & 0x3Fu);
+	return code;
+}
+
+bool utf8_hidden(const char *text, size_t len)
+{
+	static const struct range hidden[] = {{0xAD, 0xAD}, {0x34F, 0x34F}, {0x61C, 0x61C},
+		{0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180B, 0x180F}, {0x200B, 0x200F},
+		{0x2028, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164}, {0xFE00, 0xFE0F},
+		{0xFEFF, 0xFEFF}, {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFB}, {0xE0000, 0xE0FFF}};
+
+	return IN_RANGES(code_at(text, len), hidden);
+}
+
+/* A name that looks like another must not be another: no blanks but U+0020, nothing unseen. */
+static bool has_hidden(const char *name)
+{
+	static const struct range blanks[] = {{0xA0, 0xA0}, {0x1680, 0x1680}, {0x2000, 0x200A},
+		{0x202F, 0x202F}, {0x205F, 0x205F}, {0x2800, 0x2800}, {0x3000, 0x3000}};
+	size_t len;
+
+	for (; *name; name += len) {
+		unsigned char c = (unsigned char)*name;
+
+		len = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+		if (utf8_hidden(name, len) || IN_RANGES(code_at(name, len), blanks))
+			return true;
+	}
+	return false;
+}
+
 /* C0 and DEL, and C1 (U+0080 to U+009F, in UTF-8 C2 80 to C2 9F), which terminals obey too. */
 static bool has_control(const char *text)
 {
@@ -53,6 +105,10 @@ enum kms_status name_check(const char *name, const char *what, struct kms_err *e
 	if (!utf8_valid(name, len) || has_control(name))
 		return kms_fail(
 			err, KMS_ERR_INVALID, "%s holds a control character or is not UTF-8", what);
+	if (has_hidden(name))
+		return kms_fail(err, KMS_ERR_INVALID,
+			"%s holds a character that is not seen, or a blank other than the usual one",
+			what);
 	if (strpbrk(name, ",=\""))
 		return kms_fail(err, KMS_ERR_INVALID, "%s '%s' holds a comma, '=' or double quote",
 			what, name);

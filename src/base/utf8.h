@@ -10,12 +10,18 @@
 
 enum { NAME_MAX_BYTES = 100 };
 
-/* RFC 3629: shortest form only, no surrogates, at most U+10FFFF. */
+/* RFC 3629 section 3: no surrogates, at most U+10FFFF; and the shortest form only. */
 bool utf8_valid(const char *text, size_t len);
 
 /*
- * A name that may be stored, signed and printed: 1 to 100 bytes of UTF-8, no control characters,
- * no comma, '=' or double quote (they separate names elsewhere), no blank at either end.
+ * Whether the character of len bytes at text (valid UTF-8) is one that is not seen, or that changes
+ * how others are shown: zero width, variation selectors, direction marks and overrides, tags.
+ */
+bool utf8_hidden(const char *text, size_t len);
+
+/*
+ * A name that may be stored, signed and printed: 1 to 100 bytes of UTF-8, no control or hidden
+ * characters, no blank but U+0020, no comma, '=' or double quote (they separate names elsewhere), no blank at either end.
  */
 KMS_CHECKED enum kms_status name_check(const char *name, const char *what, struct kms_err *err);
 

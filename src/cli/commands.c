@@ -207,7 +207,7 @@ const struct cli_command cli_commands[] = {
 		.summary = "somebody may know it",
 		.flags = CLI_CHANGES,
 		.positional = {{"LABEL", "the key"}},
-		.options = {{"--reason", "TEXT", "what happened", OPTION_REQUIRED}},
+		.options = {REASON},
 		.run = cli_key_compromise,
 	},
 	{

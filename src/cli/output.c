@@ -3,9 +3,11 @@
 #include "cli/cli.h"
 
 #include "base/buf.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NAME_WIDTH = 18, JSON_FORMAT_VERSION = 1 };
@@ -67,6 +69,17 @@ int cli_finish(struct cli *cli, enum kms_status st, const struct kms_err *err)
 	return exit_code(st);
 }
 
+/* Text of others (documents, tokens, the store) on one line, without what a terminal obeys. */
+static void clean_text(const char *text, struct buf *out)
+{
+	FREE_AUTO char *clean = malloc(strlen(text) + 1);
+
+	if (!clean)
+		return;
+	text_clean(text, clean, strlen(text) + 1);
+	(void)!buf_puts(out, clean, NULL);
+}
+
 /* A member as text; numbers and truth values too, a list with commas. */
 static void value_text(const json_t *value, struct buf *out)
 {
@@ -75,7 +88,7 @@ static void value_text(const json_t *value, struct buf *out)
 
 	switch (value ? json_typeof(value) : JSON_NULL) {
 	case JSON_STRING:
-		(void)!buf_puts(out, json_string_value(value), NULL);
+		clean_text(json_string_value(value), out);
 		break;
 	case JSON_INTEGER:
 		(void)!buf_printf(out, NULL, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -201,6 +214,17 @@ void cli_print_table(struct cli *cli, const json_t *array, const char *names)
 	}
 }
 
+static void put_lines(FILE *to, const char *fmt, va_list args)
+{
+	FREE_AUTO char *clean = NULL;
+	FREE_AUTO char *text = NULL;
+
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
+	clean = text ? text_clean_lines(text) : NULL;
+	fprintf(to, "%s\n", clean ? clean : "(out of memory)");
+}
+
 void cli_print(struct cli *cli, const char *fmt, ...)
 {
 	va_list args;
@@ -208,9 +232,8 @@ void cli_print(struct cli *cli, const char *fmt, ...)
 	if (cli->json)
 		return;
 	va_start(args, fmt);
-	vprintf(fmt, args);
+	put_lines(stdout, fmt, args);
 	va_end(args);
-	putchar('\n');
 }
 
 void cli_say(const char *fmt, ...)
@@ -218,7 +241,6 @@ void cli_say(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	put_lines(stderr, fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
 }

@@ -2,6 +2,7 @@
 #include "cli/term.h"
 
 #include "base/hex.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -151,13 +152,20 @@ static enum kms_status gone(struct kms_err *err)
 	return kms_fail(err, KMS_ERR_CANCELLED, "the terminal has gone");
 }
 
+/* Names and labels of others come this way too: nothing of it may move the cursor. */
 void term_say(struct term *t, const char *fmt, ...)
 {
+	FREE_AUTO char *clean = NULL;
+	FREE_AUTO char *text = NULL;
 	va_list args;
 
 	va_start(args, fmt);
-	vdprintf(t->fd, fmt, args);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
 	va_end(args);
+	clean = text ? text_clean_lines(text) : NULL;
+	if (clean)
+		put_text(t, clean);
 }
 
 enum kms_status term_show(struct term *t, const struct secret *text, struct kms_err *err)

@@ -172,6 +172,22 @@ static enum kms_status common(struct cli *cli, struct op_transport *t, struct km
 static const char fields[] = "label algorithm check_value check_method ceremony sheets_ceremony "
 			     "partner wrapping direction where";
 
+static enum kms_status report_sheets(
+	struct cli *cli, const struct sheets *sheets, struct kms_err *err)
+{
+	json_t *paths = json_array();
+
+	for (size_t i = 0; i < sheets->made; i++)
+		if (json_array_append_new(paths, json_string(sheets->path[i])))
+			return kms_nomem(err);
+	if (json_object_set_new(cli->result, "sheets", paths))
+		return kms_nomem(err);
+	cli_print_fields(cli, cli->result, fields);
+	for (size_t i = 0; i < sheets->made; i++)
+		cli_print(cli, "%-18s  %s", "sheet", sheets->path[i]);
+	return KMS_OK;
+}
+
 enum kms_status cli_transport_create(struct cli *cli, struct kms_err *err)
 {
 	CLI_SITE_AUTO struct op_site *site = NULL;
@@ -198,10 +214,7 @@ enum kms_status cli_transport_create(struct cli *cli, struct kms_err *err)
 	sheets_close(&sheets);
 	if (st)
 		return st;
-	cli_print_fields(cli, cli->result, fields);
-	for (size_t i = 0; i < sheets.made; i++)
-		cli_print(cli, "%-18s  %s", "sheet", sheets.path[i]);
-	return KMS_OK;
+	return report_sheets(cli, &sheets, err);
 }
 
 enum kms_status cli_transport_import(struct cli *cli, struct kms_err *err)

@@ -202,7 +202,10 @@ static CK_RV run_native(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
 		m->data + n->pos + 1, m->len - n->pos - 1, &c->t, &c->object);
 }
 
-/* PKCS#11's SP 800-108 keys are not extractable if their base key is not. */
+/*
+ * Not if the result shall be extractable and the base key is not: PKCS#11 allows that in a template,
+ * but NSS refuses it, and to try is to fail there.
+ */
 static enum kms_status may_be_native(struct hsm *hsm, const struct cmac_ctx *c,
 	const struct hsm_temp *temp, size_t want, size_t *ret_pos, bool *ret_native,
 	struct kms_err *err)

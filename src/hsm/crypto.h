@@ -47,7 +47,8 @@ KMS_CHECKED enum kms_status hsm_derive_cbc(struct hsm *hsm, struct hsm_key *base
 
 /*
  * ECB_K(data) into host memory, through a readable derived object. For public results only (check
- * values, CMAC subkeys); a result that is a key belongs in hsm_derive_cmac_secret.
+ * values); a result that is a key belongs in hsm_derive_cmac_secret. E_K(0) of a key that makes
+ * CMACs is not public (SP 800-38B section 5.3).
  */
 KMS_CHECKED enum kms_status hsm_ecb_read(struct hsm *hsm, struct hsm_key *base,
 	const unsigned char *data, size_t len, unsigned char *out, struct kms_err *err);

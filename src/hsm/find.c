@@ -299,7 +299,7 @@ static CK_RV read_point(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
 	rv = read_one(hsm, session, got[0], CKA_EC_POINT, der, sizeof(der), &c->len);
 	if (rv != CKR_OK)
 		return rv;
-	/* A DER OCTET STRING (PKCS#11 v2.40 and later); some tokens give the bare point. */
+	/* PKCS#11 has the DER of an ECPoint, an OCTET STRING; some tokens give the bare point. */
 	if (c->len == sizeof(der) && der[0] == 0x04 && der[1] == HSM_POINT_LEN && der[2] == 0x04)
 		memcpy(c->point, der + 2, HSM_POINT_LEN);
 	else if (c->len == HSM_POINT_LEN && der[0] == 0x04)

@@ -288,7 +288,7 @@ struct pair_ctx {
 
 static CK_RV run_pair(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
 {
-	/* DER of the object identifier 1.2.840.10045.3.1.7, prime256v1 (RFC 5480 section 2.1.1.1) */
+	/* DER of the object identifier 1.2.840.10045.3.1.7, secp256r1 in RFC 5480 section 2.1.1.1 */
 	static const CK_BYTE p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
 	static const CK_OBJECT_CLASS public_class = CKO_PUBLIC_KEY;
 	static const CK_KEY_TYPE ec = CKK_EC;

@@ -2,8 +2,8 @@
 /*
  * PKCS#11 as p11-kit 0.24 declares it (v2.40), plus what this program uses from v3.0.
  *
- * Source of the additions: OASIS PKCS#11 v3.1 pkcs11t.h (values) and the specification's section
- * "SP800-108 Key Derivation" (structures), read in oasis-tcs/pkcs11.
+ * Source of the additions: values and structures as in pkcs11t.h of NSS 3.87 (PKCS#11 v3.0); the
+ * structures also in the specification's section "SP800-108 Key Derivation" (oasis-tcs/pkcs11).
  */
 #ifndef HSM_P11_H
 #define HSM_P11_H

@@ -3,7 +3,7 @@
  * Built-in methods and recipes. The layouts of emv, visa2, visa and kdf3 are those of
  * GlobalPlatformPro (PlaintextKeys.kdf_templates) and those of AN10922 as libfreefare and
  * nxp-key-diversification have them; each is proved by the vectors in tests/vectors. EMV CPS 1.1
- * itself was not read.
+ * and AN10922 themselves were not read.
  */
 #include "keys/div.h"
 

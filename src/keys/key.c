@@ -54,9 +54,9 @@ static const char *const kcv_methods[] = {
 
 /*
  * From each state where a key may go, after SP 800-57 part 1, 7.1 to 7.3 (pre-activation, active,
- * suspended: read in revision 4). That deactivated and compromised keys never become active again
- * is unverified there. pending and void are ours: a key is pending until its object in the HSM is
- * verified, and void if that never happened.
+ * suspended: read in revision 4, in parts). That deactivated and compromised keys never become
+ * active again is our rule: what 7.4 and 7.5 say of it was not read. pending and void are ours: a
+ * key is pending until its object in the HSM is verified, and void if that never happened.
  */
 static const unsigned transitions[] = {
 	[KEY_STATE_NONE] = 0,

@@ -75,7 +75,7 @@ enum key_state {
 enum key_kcv_method {
 	KEY_KCV_NONE,
 	KEY_KCV_TDES_ZERO, /* E(eight bytes 00), first 3 bytes */
-	KEY_KCV_AES_GP,	   /* E(sixteen bytes 01), first 3 bytes: what cards report */
+	KEY_KCV_AES_GP,	   /* E(sixteen bytes 01), first 3 bytes: GPC_2.2_D v1.1.1, 7.2.2 */
 	KEY_KCV_AES_ZERO,  /* E(sixteen bytes 00), first 3 bytes: PKCS#11 CKA_CHECK_VALUE */
 	KEY_KCV_CMAC,	   /* CMAC of one block 00, first 5 bytes */
 };
@@ -124,8 +124,8 @@ bool key_kcv_method_fits(enum key_kcv_method method, enum key_alg alg);
 /* enc, mac, kek: the roles of which a key set has one each. */
 bool key_role_is_master(enum key_role role);
 
-/* The number that diversification uses, the GlobalPlatform key identifier: enc 1, mac 2, kek 3; 0
- * for others. */
+/* The number that diversification uses, as GlobalPlatformPro counts: enc 1, mac 2, kek 3; 0 for
+ * others. */
 unsigned key_role_number(enum key_role role);
 
 /* Whether a key may go from one state to the other (key.c has the table with its source). */

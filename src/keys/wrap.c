@@ -57,7 +57,7 @@ size_t key_wrapped_len(enum key_wrapping wrapping, enum key_alg kek_alg, size_t 
 	if (len == 0 || len > WRAP_MAX)
 		return 0;
 	switch (wrapping) {
-	case KEY_WRAP_AES_KW: /* RFC 3394: at least two semiblocks */
+	case KEY_WRAP_AES_KW: /* RFC 3394 section 2: at least two semiblocks */
 		return aes && len % SEMIBLOCK == 0 && len >= 2 * SEMIBLOCK ? len + SEMIBLOCK : 0;
 	case KEY_WRAP_AES_KWP: /* RFC 5649 */
 		return aes ? round_up(len, SEMIBLOCK) + SEMIBLOCK : 0;

@@ -121,7 +121,8 @@ static enum kms_status report_sets(struct keygen *gen, struct op *op, struct kms
 			    op, "sets_already_there", json_integer((json_int_t)gen->skipped), err);
 }
 
-/* 2TDEA: 80 bits of strength (NIST SP 800-57 part 1), deprecated; said before anything is made. */
+/* 2TDEA: 80 bits of strength in SP 800-57 part 1 (revision 3), no longer for new data; said before
+ * anything is made. */
 static enum kms_status ask_tdea2(struct keygen *gen, struct op *op, struct kms_err *err)
 {
 	size_t count = 0;

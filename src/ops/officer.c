@@ -14,8 +14,8 @@
 enum {
 	PASSPHRASE_MIN = 8,
 	PASSPHRASE_MAX = 256,
-	/* Argon2id as in RFC 9106 section 4, second choice: 64 MiB, three passes (libsodium has one
-	 * lane). About 0.15 s. */
+	/* Argon2id as in RFC 9106 section 4, second recommended option: 64 MiB, three passes; but one
+	 * lane where that has four, as libsodium has no more. About 0.15 s. */
 	ARGON_PASSES = 3,
 	ARGON_MEMORY = 64 * 1024 * 1024,
 	OFFICERS_TO_APPROVE = 2,

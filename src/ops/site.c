@@ -60,7 +60,8 @@ static enum kms_status take_text(char **to, const char *from, struct kms_err *er
 	return KMS_OK;
 }
 
-/* A URI may be folded over lines; RFC 7512 section 2.3 has white space inside one ignored. */
+/* A URI may be folded over lines: white space is no part of one (in a value it is %20). p11-kit
+ * leaves it out as well. */
 static enum kms_status take_uri(char **to, const char *from, struct kms_err *err)
 {
 	enum kms_status st = take_text(to, from, err);

@@ -542,3 +542,52 @@ sound() { # NAME SITE
 		passed "$name"
 	fi
 }
+
+# ---- components, seen from outside ----
+
+# xor_hex A B: of equal length.
+xor_hex() {
+	local i out='' piece
+	for ((i = 0; i < ${#1}; i += 8)); do
+		printf -v piece '%08X' $((16#${1:i:8} ^ 16#${2:i:8}))
+		out+=$piece
+	done
+	echo "$out"
+}
+
+# combined LABEL N [FOLDER]: the key that N sheets make (TDEA parity left as it comes out).
+combined() {
+	local i key
+	key=$(sheet_plain "${3:-sheets}/$1-1.txt")
+	for ((i = 2; i <= $2; i++)); do
+		key=$(xor_hex "$key" "$(sheet_plain "${3:-sheets}/$1-$i.txt")")
+	done
+	echo "$key"
+}
+
+# check_value_of ALGORITHM KEY: by OpenSSL's command, which knows nothing of ours.
+check_value_of() {
+	local block='\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1' cipher=aes-${1#aes}-ecb
+	case $1 in
+	tdea2) cipher=des-ede-ecb ;;
+	tdea3) cipher=des-ede3-ecb ;;
+	esac
+	[[ $1 != tdea? ]] || block='\0\0\0\0\0\0\0\0'
+	# shellcheck disable=SC2059 # the block is the format
+	printf "$block" | openssl enc -"$cipher" -K "$2" -nopad | od -An -v -tx1 -N3 |
+		tr -d ' \n' | tr a-f A-F
+}
+
+# leaked HEX FILE…: the names of files that hold the first eight bytes of it: as bytes, as digits of
+# either case, or as digits in groups.
+leaked() {
+	local part=${1:0:16} file
+	shift
+	for file; do
+		[ -f "$file" ] || continue
+		if tr -d ' :\n' <"$file" | grep -q -a -i "$part" ||
+			od -An -v -tx1 "$file" | tr -d ' \n' | grep -q -i "$part"; then
+			echo "$file"
+		fi
+	done
+}

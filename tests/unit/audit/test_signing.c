@@ -189,7 +189,7 @@ static void hashes_parts(void **state)
 	unsigned char want[HASH_SIZE], got[HASH_SIZE];
 
 	(void)state;
-	/* FIPS 180-4 example "abc" */
+	/* SHA-256 of "abc", as sha256sum prints it */
 	unhex("BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD", want);
 	assert_int_equal(hash_sha256_parts(parts, 3, got, NULL), KMS_OK);
 	assert_memory_equal(got, want, HASH_SIZE);

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-/* All words, even ones first, a newline between: this digest was computed by others over a copy
- * that two independent sources agree on (docs/sources.md). */
+/* All words, even ones first, a newline between: no word has changed since the list was compared
+ * with published fingerprints (docs/sources.md). */
 static void test_list_is_the_published_one(void **state)
 {
 	BUF_AUTO struct buf all = {0};
