@@ -278,7 +278,7 @@ static enum kms_status parse(struct scan *s, const char *text, size_t len,
 	struct secret *ret_component, bool *ret_checked, struct kms_err *err)
 {
 	SECRET_AUTO struct secret component = {0};
-	bool checked;
+	bool checked = false;
 	enum kms_status st;
 
 	st = scan_text(s, text, len, err);
