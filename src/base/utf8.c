@@ -107,7 +107,8 @@ enum kms_status name_check(const char *name, const char *what, struct kms_err *e
 			err, KMS_ERR_INVALID, "%s holds a control character or is not UTF-8", what);
 	if (has_hidden(name))
 		return kms_fail(err, KMS_ERR_INVALID,
-			"%s holds a character that is not seen, or a blank other than the usual one",
+			"%s holds a character that is not seen, or a blank other than the usual "
+			"one",
 			what);
 	if (strpbrk(name, ",=\""))
 		return kms_fail(err, KMS_ERR_INVALID, "%s '%s' holds a comma, '=' or double quote",

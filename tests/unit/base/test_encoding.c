@@ -105,11 +105,15 @@ static void test_printable(void **state)
 		{"a\tb\nc\x7F", "a?b?c?"},
 		{"\xC2\x9B.", "??."},
 		{"\xC2\xA0", "\xC2\xA0"},
+		{"a\xE2\x80\xAE"
+		 "b",
+			"a???b"},
+		{"\xE2\x80\xA2", "\xE2\x80\xA2"},
 		{"\xE2\x82", "??"},
 		{"\xFF\xFE", "??"},
 		{"\xC0\xAF", "??"},
 	};
-	char out[64];
+	char out[64], *lines;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -133,6 +137,10 @@ static void test_printable(void **state)
 	assert_string_equal(out, "ab\xE2\x82\xAC");
 	text_clean("abc", out, 1);
 	assert_string_equal(out, "");
+	lines = text_clean_lines("one\n\x1B]0;two\x07\n\tthree\xC2\x9B\n");
+	assert_non_null(lines);
+	assert_string_equal(lines, "one\n?]0;two?\n\tthree??\n");
+	free(lines);
 }
 
 static void test_name_fold(void **state)

@@ -87,17 +87,21 @@ static void test_name_check(void **state)
 	static const struct {
 		const char *name, *says;
 	} bad[] = {
-		{"", "is empty"},
-		{" a", "starts or ends with a blank"},
-		{"a ", "starts or ends with a blank"},
-		{"a,b", "comma"},
-		{"a=b", "comma, '='"},
-		{"a\"b", "double quote"},
-		{"a\nb", "control character"},
-		{"a\x1B[2J", "control character"},
-		{"a\x7F", "control character"},
-		{"a\xC2\x9B", "control character"},
-		{"a\xC3", "not UTF-8"},
+		{"", "is empty"}, {" a", "starts or ends with a blank"},
+		{"a ", "starts or ends with a blank"}, {"a,b", "comma"}, {"a=b", "comma, '='"},
+		{"a\"b", "double quote"}, {"a\nb", "control character"},
+		{"a\x1B[2J", "control character"}, {"a\x7F", "control character"},
+		{"a\xC2\x9B", "control character"}, {"a\xC3", "not UTF-8"},
+		{"an\xE2\x80\x8B"
+		 "a",
+			"not seen"}, /* zero width space */
+		{"\xE2\x80\xAE"
+		 "ana",
+			"not seen"},			     /* right-to-left override */
+		{"a\xEF\xB8\x8F", "not seen"},		     /* variation selector */
+		{"a\xF3\xA0\x81\xA1", "not seen"},	     /* tag */
+		{"A.\xC2\xA0Ortiz", "blank other than"},     /* no-break space */
+		{"A.\xE3\x80\x80Ortiz", "blank other than"}, /* ideographic space */
 	};
 	char hundred[102];
 
