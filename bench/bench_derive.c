@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-enum { ROLES = 3, CARDS = 300, CHECKED_CARDS = 5, FIRST_TRY = 1000000 };
+enum { ROLES = 3, CARDS = 600, CHECKED_CARDS = 5, FIRST_TRY = 1000000 };
 
 static const enum key_role roles[ROLES] = {KEY_ROLE_ENC, KEY_ROLE_MAC, KEY_ROLE_KEK};
 

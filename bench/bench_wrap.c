@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MASTERS = 30, KEYS = 600 /* of each half: every master several times */ };
+enum { MASTERS = 30, KEYS = 3000 /* of each half: every master many times */, CONTROL_KEYS = 600 };
 
 struct export
 {
@@ -121,6 +121,7 @@ int main(void)
 	if (!st) {
 		e.search = true;
 		pair.name = "wrap.control";
+		pair.units = CONTROL_KEYS;
 		pair.note = "a search too many for each key";
 		st = bench_pair_run(&pair, &err);
 	}

@@ -13,7 +13,7 @@
 
 #include <stddef.h>
 
-enum { BENCH_PAIRS = 15, BENCH_SLICES = 10 };
+enum { BENCH_PAIRS = 15, BENCH_SLICES = 20 };
 
 /* CLOCK_MONOTONIC, seconds. */
 double bench_now(void);
