@@ -51,6 +51,10 @@ KMS_CHECKED enum kms_status op_caps_restore(
 	struct op_site *site, const struct hsm_token_info *info, struct kms_err *err);
 KMS_CHECKED enum kms_status op_caps_save(struct op_site *site, struct kms_err *err);
 
+/* Refuses a name that is another spelling (name_same) of a partner's, past or present. */
+KMS_CHECKED enum kms_status op_partner_spelling(
+	struct op_site *site, const char *name, struct kms_err *err);
+
 /* ---- one layer's words in another's ---- */
 
 /* key_wrapping_parse and the alias "raw-hex" for raw-ecb; what a transport key can be bound to. */

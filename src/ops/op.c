@@ -176,7 +176,8 @@ char *op_actor(const struct op_site *site, const struct op *op)
 	const char *login;
 	(void)site;
 
-	if (op && op->officers[0]) {
+	/* One of two proved nothing yet: then it is whoever sits here. */
+	if (op && op->officers[0] && op->officers[1]) {
 		if (asprintf(&text, "%s, %s", op->officers[0], op->officers[1]) < 0)
 			text = NULL;
 		return text;

@@ -16,6 +16,7 @@ struct partner_args {
 	const char *path, *fingerprint;
 	const char *name, *reason; /* of what is revoked */
 	bool rotate;
+	char expected[DOC_FINGERPRINT_SIZE];
 	struct buf text;
 	struct doc_identity identity;
 };
@@ -26,7 +27,28 @@ static void args_clear(struct partner_args *args)
 	doc_identity_free(&args->identity);
 }
 
-/* Shape and self-signature, and that it is the file whose fingerprint was compared. */
+/*
+ * Key sets and transport keys know their partner by name, in any spelling: a second partner whose
+ * name is another spelling of the first one's would be given what is the first one's.
+ */
+enum kms_status op_partner_spelling(struct op_site *site, const char *name, struct kms_err *err)
+{
+	STORE_AUTO(partner_list) struct store_partner_list list = {0};
+	enum kms_status st = store_partners(site->store, &list, err);
+
+	for (size_t i = 0; !st && i < list.count; i++) {
+		const char *there = list.items[i].name;
+
+		if (strcmp(there, name) == 0 || !name_same(there, name))
+			continue;
+		kms_fail(err, KMS_ERR_EXISTS, "'%s' is another spelling of the partner '%s'", name,
+			there);
+		st = kms_hint(err, "two organisations need names that tell them apart");
+	}
+	return st;
+}
+
+/* The shape of the file. */
 static enum kms_status enrol_check(struct op *op, struct kms_err *err)
 {
 	struct partner_args *args = op->args;
@@ -42,15 +64,34 @@ static enum kms_status enrol_check(struct op *op, struct kms_err *err)
 		kms_prefix(err, "cannot enrol '%s': ", args->path);
 		return st;
 	}
-	st = doc_identity_verify(&args->identity, expected, err);
-	if (st) {
-		kms_prefix(err, "cannot enrol '%s': ", args->path);
-		kms_hint(err,
-			"get the partner's identity file again and compare its fingerprint by "
-			"voice; nothing was enrolled");
-		return st;
-	}
+	memcpy(args->expected, expected, sizeof(expected));
 	return op_subject(op, err, "%s", args->identity.name);
+}
+
+/*
+ * Self-signature, and that it is the file whose fingerprint was compared. Not before the site is
+ * locked: an identity that somebody put in the partner's place belongs in the audit log.
+ */
+static enum kms_status is_what_was_compared(const struct partner_args *args, struct kms_err *err)
+{
+	enum kms_status st = doc_identity_verify(&args->identity, args->expected, err);
+
+	if (!st)
+		return KMS_OK;
+	kms_prefix(err, "cannot enrol '%s': ", args->path);
+	kms_hint(err, "get the partner's identity file again and compare its fingerprint by voice; "
+		      "nothing was enrolled");
+	return st;
+}
+
+/* Taking up again with a revoked partner changes whom packages are believed from, as rotate does. */
+static enum kms_status after_revocation(struct op *op, const char *name, struct kms_err *err)
+{
+	if (op->officers[0])
+		return KMS_OK;
+	kms_fail(err, KMS_ERR_DENIED, "'%s' was revoked: enrolling it again needs two officers",
+		name);
+	return kms_hint(err, "name them: --officers A,B");
 }
 
 static enum kms_status enrol_validate(struct op *op, struct kms_err *err)
@@ -58,12 +99,17 @@ static enum kms_status enrol_validate(struct op *op, struct kms_err *err)
 	const struct partner_args *args = op->args;
 	const struct doc_identity *id = &args->identity;
 	STORE_AUTO(partner) struct store_partner there = {0};
-	enum kms_status st;
+	enum kms_status st = is_what_was_compared(args, err);
 
+	if (st)
+		return st;
 	if (name_same(id->name, op->site->name)) {
 		kms_fail(err, KMS_ERR_DENIED, "'%s' is this site itself", id->name);
 		return kms_hint(err, "a partner is another organisation");
 	}
+	st = op_partner_spelling(op->site, id->name, err);
+	if (st)
+		return st;
 	st = store_partner_get(op->site->store, id->name, &there, err);
 	if (!st && !args->rotate) {
 		kms_fail(err, KMS_ERR_EXISTS, "'%s' is enrolled already, with fingerprint %.16s…",
@@ -73,6 +119,10 @@ static enum kms_status enrol_validate(struct op *op, struct kms_err *err)
 	if (st == KMS_ERR_NOT_FOUND && !args->rotate) {
 		kms_err_clear(err);
 		st = KMS_OK;
+	}
+	if (st == KMS_ERR_STATE && !args->rotate) {
+		kms_err_clear(err);
+		st = after_revocation(op, id->name, err);
 	}
 	if (!st && args->rotate && strcmp(there.fingerprint, id->fingerprint) == 0)
 		st = kms_fail(err, KMS_ERR_EXISTS, "'%s' has this identity already", id->name);

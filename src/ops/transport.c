@@ -139,6 +139,8 @@ static enum kms_status find_partner(struct op *op, struct kms_err *err)
 		return st;
 	kms_err_clear(err);
 	st = name_check(a->in->partner, "the partner's name", err);
+	if (!st)
+		st = op_partner_spelling(op->site, a->in->partner, err);
 	if (!st && !(a->partner.name = strdup(a->in->partner)))
 		st = kms_nomem(err);
 	return st;
