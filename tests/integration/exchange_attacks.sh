@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016,SC2317 # filters of jq; functions called by name
 # Requests, packages and receipts that must not be believed: cut, edited, written anew, for somebody
 # else, from somebody else, used twice, under another key. Nothing changes, and the message says why.
 . "$(dirname "$0")/lib.sh"
@@ -20,7 +21,7 @@ keep asked
 need a exchange export --request req --transport-key TK1 -o pkg
 keep sent
 need b exchange import pkg --transport-key TK1 --receipt rcpt
-keep done
+keep imported
 
 # ---- the words of this script ----
 
@@ -182,7 +183,7 @@ refused 'package for another recipient' 1 "is for 'Third Bank', not for this sit
 	b exchange import d.pkg --transport-key TK1 --receipt new
 
 # Used twice; and after a restore of the site to before its request.
-use done
+use imported
 refused 'replayed package' 1 'has been used … imported already' \
 	b exchange import pkg --transport-key TK1 --receipt new
 rm -rf b
@@ -216,7 +217,7 @@ refused 'package of a former identity' 1 'not enrolled … partner rotate' \
 	b exchange import pkg --transport-key TK1 --receipt new
 
 # ---- receipts, at the maker ----
-use done
+use imported
 snap a
 malformed a_receipt rcpt 'cannot take the receipt'
 for change in '.keys[0].check_value = "000000"' '.keys |= .[0:2]' '.hsm_serial = "0000"' \
