@@ -42,18 +42,24 @@ static enum kms_status add_people(
 }
 
 /*
- * A ceremony that failed or was interrupted counts too: its custodians may have seen a component
- * before it did. But that component is void, so only one that was done binds a person for ever.
+ * A creation that came to nothing made no key: its components are void and bind nobody. In an import
+ * the key is there before and after: who typed a component of it, or opened its bag, knows it, however
+ * the ceremony ended.
  */
+static bool binds(const struct store_ceremony *c)
+{
+	return strcmp(c->state, "done") == 0 || strcmp(c->kind, OP_TRANSPORT_IMPORT) == 0;
+}
+
 enum kms_status op_custodians_of(struct op_site *site, const char *label,
 	struct op_custodians *ret_custodians, struct kms_err *err)
 {
 	STORE_AUTO(ceremony_list) struct store_ceremony_list list = {0};
 	struct op_custodians found __attribute__((cleanup(op_custodians_free))) = {0};
-	enum kms_status st = store_ceremonies(site->store, "done", &list, err);
+	enum kms_status st = store_ceremonies(site->store, NULL, &list, err);
 
 	for (size_t i = 0; !st && i < list.count; i++)
-		if (key_label_same(list.items[i].key_label, label))
+		if (binds(&list.items[i]) && key_label_same(list.items[i].key_label, label))
 			st = add_people(site, list.items[i].id, &found, err);
 	if (st)
 		return st;

@@ -8,6 +8,9 @@
 #include "ceremony/separation.h"
 #include "ops/op.h"
 
+/* The kind of an import's operation and of its ceremony. */
+#define OP_TRANSPORT_IMPORT "transport-key.import"
+
 /* Everybody who has ever held, or was to hold, a component of a key with this label. */
 struct op_custodians {
 	struct cer_custodian *items;

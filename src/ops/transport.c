@@ -557,7 +557,7 @@ static const struct op_kind create_kind = {
 };
 
 static const struct op_kind import_kind = {
-	.name = "transport-key.import",
+	.name = OP_TRANSPORT_IMPORT,
 	.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN,
 	.dual = DUAL_IMPORT,
 	.check = transport_check,

@@ -415,10 +415,15 @@ static void test_import_refusals(void **state)
 		{"all zero", WRONG_TEXT, NULL, 0, "00000000000000000000000000000000", NULL,
 			KMS_ERR_INVALID, "component 2 is refused: it is all zero"},
 		{"wrong check value", WRONG_CHECK, NULL, 2, NULL, "000000", KMS_ERR_MISMATCH,
-			"component 2: the digits entered do not give the check value 000000 "
+			"component 2: the digits entered do not give the check value typed "
 			"(aes-gp)"},
 		{"malformed check value", WRONG_CHECK, NULL, 2, NULL, "12345", KMS_ERR_INVALID,
-			"check value"},
+			"component 2: what was typed is no check value: by aes-gp they have 6 "
+			"hexadecimal digits"},
+		{"component digits as check value", WRONG_CHECK, NULL, 2, NULL, "8D1F 04C2 77",
+			KMS_ERR_INVALID,
+			"component 2: what was typed is no check value: by aes-gp they have 6 "
+			"hexadecimal digits"},
 	};
 	struct key k;
 
