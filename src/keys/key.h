@@ -74,8 +74,8 @@ enum key_state {
 
 enum key_kcv_method {
 	KEY_KCV_NONE,
-	KEY_KCV_TDES_ZERO, /* E(eight bytes 00), first 3 bytes */
-	KEY_KCV_AES_GP,	   /* E(sixteen bytes 01), first 3 bytes: GPC_2.2_D v1.1.1, 7.2.2 */
+	KEY_KCV_TDES_ZERO, /* E(eight bytes 00), first 3 bytes: GPCS 2.3.1, B.6 */
+	KEY_KCV_AES_GP,	   /* E(sixteen bytes 01), first 3 bytes: GPCS 2.3.1, B.6 */
 	KEY_KCV_AES_ZERO,  /* E(sixteen bytes 00), first 3 bytes: PKCS#11 CKA_CHECK_VALUE */
 	KEY_KCV_CMAC,	   /* CMAC of one block 00, first 5 bytes */
 };
