@@ -96,12 +96,9 @@ static enum kms_status refuse_or_erase(
 		op->site->front.ctx, question, "token-label", a->info.label, err);
 }
 
-/* A token with PINs: it must be empty, or be erased on request. */
-static enum kms_status validate_ready_token(
-	struct op *op, struct setup_args *a, struct kms_err *err)
+/* Logs in to a token with PINs, and settles there what an earlier setup left. */
+static enum kms_status enter_ready_token(struct op *op, struct setup_args *a, struct kms_err *err)
 {
-	FREE_AUTO struct hsm_object *objects = NULL;
-	size_t count;
 	enum kms_status st;
 
 	st = hsm_token_info(op->site->hsm, &a->info, err);
@@ -113,9 +110,17 @@ static enum kms_status validate_ready_token(
 		return st;
 	op->site->token_found = true;
 	op->site->logged_in = true;
-	st = op_reconcile(op->site, true, NULL, err);
-	if (!st)
-		st = hsm_objects(op->site->hsm, &objects, &count, err);
+	return op_reconcile(op->site, true, NULL, err);
+}
+
+/* It must be empty, or be erased on request. */
+static enum kms_status validate_ready_token(
+	struct op *op, struct setup_args *a, struct kms_err *err)
+{
+	FREE_AUTO struct hsm_object *objects = NULL;
+	size_t count;
+	enum kms_status st = hsm_objects(op->site->hsm, &objects, &count, err);
+
 	if (!st && count > 0)
 		st = refuse_or_erase(op, a, count, err);
 	if (st || a->initialise)
@@ -147,8 +152,9 @@ static enum kms_status setup_validate(struct op *op, struct kms_err *err)
 	if (st)
 		return st;
 	op->site->token_blank = a->token != OP_TOKEN_READY;
-	if (op->site->token_blank)
-		st = op_reconcile(op->site, true, NULL, err);
+	/* First of all: what an interrupted setup left must not pass for key sets that are there. */
+	st = op->site->token_blank ? op_reconcile(op->site, true, NULL, err)
+				   : enter_ready_token(op, a, err);
 	if (!st)
 		st = keygen_validate(&a->gen, op, err);
 	if (!st)
