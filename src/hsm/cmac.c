@@ -108,6 +108,7 @@ static CK_RV chain(struct hsm *hsm, CK_SESSION_HANDLE session, const struct cmac
 		for (size_t i = 0; i < n; i++)
 			memcpy(chains + who[i] * block, out + used - (n - i) * block, block);
 	}
+	secret_wipe(in, sizeof(in));
 	secret_wipe(out, sizeof(out));
 	return rv;
 }
@@ -117,14 +118,14 @@ static CK_RV run_composed(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
 	struct cmac_ctx *c = arg;
 	size_t block = hsm_block_len(c->base->alg);
 	unsigned char chains[HSM_MESSAGES_MAX * BLOCK_MAX];
-	unsigned char last[HSM_MESSAGES_MAX * BLOCK_MAX];
+	unsigned char last[HSM_MESSAGES_MAX * BLOCK_MAX] = {0};
 	unsigned char k1[BLOCK_MAX];
 	unsigned char k2[BLOCK_MAX];
 	CK_RV rv;
 
 	rv = chain(hsm, session, c, k1, chains);
 	if (rv != CKR_OK)
-		return rv;
+		goto out;
 	hsm_cmac_double(k1, block);
 	memcpy(k2, k1, block);
 	hsm_cmac_double(k2, block);
@@ -135,6 +136,7 @@ static CK_RV run_composed(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
 			      c->count * block, c->out)
 		    : hsm_raw_derive_data(hsm, session, c->base->handle, c->base->alg, NULL, last,
 			      c->count * block, &c->t, &c->object);
+out:
 	/* Subkeys are no keys, but with the chains they are part of every MAC under the master. */
 	secret_wipe(k1, sizeof(k1));
 	secret_wipe(k2, sizeof(k2));
