@@ -231,7 +231,8 @@ static enum kms_status unwrap_one(struct incoming *in, struct op *op, struct hsm
 	st = hsm_unwrap(op->site->hsm, transport, key_wrapping_to_hsm(in->wrapping),
 		op->site->policy.host_assisted, key->block, key->block_len, &spec, &key->made, err);
 	if (st) {
-		kms_prefix(err, "cannot unwrap '%s': ", key->sent_as);
+		if (strcmp(key->sent_as, key->label) != 0)
+			kms_prefix(err, "the sender's '%s': ", key->sent_as);
 		kms_hint(err, "none of the keys was imported");
 		return st;
 	}
