@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # functions called by name
 # Every byte of a request, a package and a receipt changed: every one refused.
 . "$(dirname "$0")/lib.sh"
 
