@@ -11,6 +11,7 @@
 #include "exchange/identity.h"
 #include "ops/meta.h"
 #include "ops/nodes.h"
+#include "ops/witness.h"
 #include "store/auditlog.h"
 #include "store/people.h"
 
@@ -203,6 +204,19 @@ static enum kms_status report_verdict(const struct audit_verdict *v, const struc
 	return KMS_OK;
 }
 
+/* What partners were sent is what they can be asked for: the log must still be that one. */
+static enum kms_status feed_witnesses(struct op_site *site, const struct trust *trust,
+	struct audit_check *check, struct kms_err *err)
+{
+	struct op_witnesses known __attribute__((cleanup(op_witnesses_free))) = {0};
+	enum kms_status st =
+		op_witnesses_find(site, trust->origin, trust->point, UINT64_MAX, &known, err);
+
+	for (size_t i = 0; !st && i < known.count; i++)
+		st = audit_check_witness(check, &known.items[i], err);
+	return st;
+}
+
 enum kms_status op_audit_verify(struct op_site *site, json_t **ret_report, struct kms_err *err)
 {
 	AUDIT_CHECK_AUTO struct audit_check *check = NULL;
@@ -217,10 +231,15 @@ enum kms_status op_audit_verify(struct op_site *site, json_t **ret_report, struc
 	if (!st)
 		st = audit_check_new(trust.origin, trust.point, NULL, &compare, &check, err);
 	if (!st)
+		st = feed_witnesses(site, &trust, check, err);
+	if (!st)
 		st = store_begin_read(site->store, err);
 	if (st)
 		return st;
 	st = store_audit_size(site->store, &size, err);
+	/* It begins with the site's own beginning. */
+	if (!st && size == 0)
+		st = kms_fail(err, KMS_ERR_MISMATCH, "the log was cut off: it has no entries");
 	if (!st)
 		st = store_checkpoints(site->store, &checkpoints, err);
 	walk.check = check;
@@ -267,22 +286,43 @@ static enum kms_status read_file(
 	return KMS_OK;
 }
 
-static enum kms_status verify_export(
-	const char *path, const struct trust *trust, json_t **ret_report, struct kms_err *err)
+static enum kms_status read_export(const char *path, const struct trust *trust,
+	const struct op_witnesses *known, struct audit_verdict *ret_verdict, struct kms_err *err)
 {
-	const struct audit_trust t = {
-		.name = trust->name, .origin = trust->origin, .audit_key = trust->point};
+	const struct audit_trust t = {.name = trust->name,
+		.origin = trust->origin,
+		.audit_key = trust->point,
+		.witness = known->items,
+		.witness_count = known->count};
 	struct file_reader source = {path, open(path, O_RDONLY | O_CLOEXEC)};
 	const struct audit_reader reader = {&source, read_file};
 	struct audit_export_header header = {0};
-	struct audit_verdict verdict = {0};
-	struct kms_err ignored = {0};
 	enum kms_status st;
 
 	if (source.fd < 0)
 		return kms_fail(err, KMS_ERR_IO, "cannot read '%s': %s", path, strerror(errno));
-	st = audit_export_verify(&reader, &t, &header, &verdict, err);
+	st = audit_export_verify(&reader, &t, &header, ret_verdict, err);
 	close(source.fd);
+	return st;
+}
+
+/*
+ * Good by itself is not enough where a partner has sent checkpoints of that log: its site could have
+ * written another one since. Only those within the export count, which may be an old one.
+ */
+static enum kms_status verify_export(struct op_site *site, const char *path,
+	const struct trust *trust, json_t **ret_report, struct kms_err *err)
+{
+	struct op_witnesses known __attribute__((cleanup(op_witnesses_free))) = {0};
+	struct audit_verdict verdict = {0};
+	struct kms_err ignored = {0};
+	enum kms_status st = read_export(path, trust, &known, &verdict, err);
+
+	if (!st && site)
+		st = op_witnesses_find(
+			site, trust->origin, trust->point, verdict.size, &known, err);
+	if (!st && known.count > 0)
+		st = read_export(path, trust, &known, &verdict, err);
 	if (report_verdict(&verdict, trust, st == KMS_OK, ret_report, &ignored) && !st)
 		return kms_nomem(err);
 	return st;
@@ -324,8 +364,8 @@ static enum kms_status looks_like_proof(
 	return *ret_proof ? file_read(path, 2 * AUDIT_LINE_MAX, ret_text, err) : KMS_OK;
 }
 
-static enum kms_status verify_file(
-	const char *path, const struct trust *trust, json_t **ret_report, struct kms_err *err)
+static enum kms_status verify_file(struct op_site *site, const char *path,
+	const struct trust *trust, json_t **ret_report, struct kms_err *err)
 {
 	BUF_AUTO struct buf text = {0};
 	bool proof = false;
@@ -334,7 +374,7 @@ static enum kms_status verify_file(
 	if (st)
 		return st;
 	st = proof ? verify_proof(&text, trust, ret_report, err)
-		   : verify_export(path, trust, ret_report, err);
+		   : verify_export(site, path, trust, ret_report, err);
 	if (st)
 		kms_prefix(err, "'%s': ", path);
 	return st;
@@ -346,7 +386,13 @@ enum kms_status op_audit_verify_file(
 	struct trust trust;
 	enum kms_status st = trust_file(identity_path, &trust, err);
 
-	return st ? st : verify_file(path, &trust, ret_report, err);
+	return st ? st : verify_file(NULL, path, &trust, ret_report, err);
+}
+
+/* Whether the reading got so far that it is that log, good or not. */
+static bool is_that_log(const json_t *report)
+{
+	return json_integer_value(json_object_get(report, "entries")) > 0;
 }
 
 /* By this site's identity or that of whichever partner signed it. */
@@ -359,21 +405,25 @@ enum kms_status op_audit_verify_known(
 	enum kms_status st = trust_self(site, &trust, err);
 
 	if (!st)
-		st = verify_file(path, &trust, ret_report, err);
-	if (st != KMS_ERR_MISMATCH && st != KMS_ERR_INVALID)
+		st = verify_file(site, path, &trust, ret_report, err);
+	if ((st != KMS_ERR_MISMATCH && st != KMS_ERR_INVALID) || is_that_log(*ret_report))
 		return st;
 	if (store_partners(site->store, &partners, &other))
 		return st;
 	for (size_t i = 0; i < partners.count; i++) {
 		const char *document = partners.items[i].document;
 		json_t *report = NULL;
+		enum kms_status found = trust_text(document, strlen(document), &trust, &other);
 
-		if (trust_text(document, strlen(document), &trust, &other) == KMS_OK &&
-			verify_file(path, &trust, &report, &other) == KMS_OK) {
+		if (!found)
+			found = verify_file(site, path, &trust, &report, &other);
+		if (!found || is_that_log(report)) {
 			json_decref(*ret_report);
 			*ret_report = report;
 			kms_err_clear(err);
-			return KMS_OK;
+			if (found && err)
+				*err = other;
+			return found;
 		}
 		json_decref(report);
 	}

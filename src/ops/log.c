@@ -170,6 +170,32 @@ void op_log_failure(struct op_site *site, const struct op *op, const struct kms_
 			err.msg);
 }
 
+/* The HSM signs only what continues what it signed last. */
+static enum kms_status continues_last(struct op_site *site, int64_t size, struct kms_err *err)
+{
+	const struct audit_nodes nodes = op_log_nodes(site);
+	STORE_AUTO(checkpoint) struct store_checkpoint last = {0};
+	unsigned char root[HASH_SIZE];
+	char text[2 * HASH_SIZE + 1] = "";
+	enum kms_status st = store_checkpoint_last(site->store, &last, err);
+
+	if (st == KMS_ERR_NOT_FOUND) {
+		kms_err_clear(err);
+		st = KMS_OK;
+	}
+	if (!st && last.size > 0 && last.size <= size) {
+		st = audit_tree_root(&nodes, (uint64_t)last.size, root, err);
+		hex_encode(root, sizeof(root), text);
+	}
+	if (st || (size > 0 && (last.size == 0 || strcmp(text, last.root) == 0)))
+		return st;
+	kms_fail(err, KMS_ERR_MISMATCH,
+		"the audit log does not continue what was signed last (%" PRId64
+		" entries): nothing more is signed",
+		last.size);
+	return kms_hint(err, "'cardkms audit verify' says more; keep the site's folder as it is");
+}
+
 enum kms_status op_log_checkpoint(struct op_site *site, char **ret_note, struct kms_err *err)
 {
 	const struct audit_nodes nodes = op_log_nodes(site);
@@ -191,6 +217,8 @@ enum kms_status op_log_checkpoint(struct op_site *site, char **ret_note, struct 
 	if (st)
 		return st;
 	st = store_audit_size(site->store, &size, err);
+	if (!st)
+		st = continues_last(site, size, err);
 	if (!st)
 		st = audit_origin(fingerprint, checkpoint.origin, err);
 	if (!st)

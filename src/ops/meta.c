@@ -133,6 +133,13 @@ enum kms_status op_key_object(struct op_site *site, const struct store_key *row,
 	if (!hsm_alg_fits(ret_key->alg, key_alg_to_hsm(alg)))
 		return kms_fail(err, KMS_ERR_MISMATCH, "the HSM's '%s' is %s, the store says %s",
 			row->label, hsm_alg_name(ret_key->alg), row->algorithm);
+	/* The row says which object is the key: the label, which the HSM keeps, says so too. */
+	if (strcmp(ret_key->label, row->label) != 0) {
+		kms_fail(err, KMS_ERR_MISMATCH, "the HSM's object of '%s' is labelled '%s' there",
+			row->label, ret_key->label);
+		return kms_hint(
+			err, "the store was changed: do not use the key; run 'cardkms doctor'");
+	}
 	/* Some tokens forget the length of an unwrapped AES key. */
 	ret_key->alg = key_alg_to_hsm(alg);
 	return KMS_OK;

@@ -317,9 +317,11 @@ enum kms_status op_run(struct op_site *site, const struct op_kind *kind, void *a
 		st = store_lock_take(lock_path, LOCK_WAIT_SECONDS, &lock, err);
 	if (st)
 		return st;
+	site->in_operation = true;
 	st = authorise(&op, err);
 	if (!st)
 		st = run_steps(&op, err);
+	site->in_operation = false;
 	if (st && (!site->dry_run || st == KMS_ERR_AUTH))
 		op_log_failure(site, &op, err);
 	/* A failed delivery reports what stands all the same. */

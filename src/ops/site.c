@@ -473,6 +473,16 @@ enum kms_status op_site_hsm(struct op_site *site, struct kms_err *err)
 	return KMS_OK;
 }
 
+/* Whatever command a PIN is tried by, the audit log shows it. */
+static void log_wrong_pin(struct op_site *site, char *token, const struct kms_err *why)
+{
+	static const struct op_kind kind = {.name = "hsm.login"};
+	struct op op = {.site = site, .kind = &kind, .subject = token};
+
+	if (!op_new_id(op.id, NULL))
+		op_log_failure(site, &op, why);
+}
+
 enum kms_status op_site_login(struct op_site *site, struct kms_err *err)
 {
 	SECRET_AUTO struct secret pin = {0};
@@ -491,6 +501,8 @@ enum kms_status op_site_login(struct op_site *site, struct kms_err *err)
 	st = op_ask_secret(site, "pin", prompt, &pin, err);
 	if (!st)
 		st = hsm_login(site->hsm, &pin, err);
+	if (st == KMS_ERR_AUTH && !site->in_operation)
+		log_wrong_pin(site, info.label, err);
 	if (!st)
 		st = op_caps_restore(site, &info, err);
 	if (!st)

@@ -69,6 +69,7 @@ struct op_site {
 	bool token_found;
 	bool token_blank; /* known to hold nothing: nothing there to undo, no login to undo it with */
 	bool logged_in;
+	bool in_operation; /* op_run writes its own failure into the audit log */
 
 	/* Of this call. */
 	struct op_front front;
