@@ -26,13 +26,17 @@ static int exit_code(enum kms_status st)
 	}
 }
 
+/* A message may quote what was typed, or have been cut within a character: JSON takes only UTF-8. */
 static json_t *error_object(enum kms_status st, const struct kms_err *err)
 {
+	char msg[sizeof(err->msg)], hint[sizeof(err->hint)];
+
 	if (st == KMS_OK)
 		return json_null();
+	text_clean(err->msg, msg, sizeof(msg));
+	text_clean(err->hint, hint, sizeof(hint));
 	return json_pack("{s:s, s:s?, s:s, s:s?}", "code", kms_status_name(st), "native",
-		err->native[0] ? err->native : NULL, "message", err->msg, "hint",
-		err->hint[0] ? err->hint : NULL);
+		err->native[0] ? err->native : NULL, "message", msg, "hint", hint[0] ? hint : NULL);
 }
 
 /* False if stdout did not take it: a caller must not think that all was well. */

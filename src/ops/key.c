@@ -3,12 +3,15 @@
 #include "ops/ops.h"
 
 #include "base/hex.h"
+#include "base/text.h"
 #include "ops/meta.h"
 #include "ops/reconcile.h"
 #include "store/keys.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { REASON_MAX = 500 };
 
 enum kms_status op_key_list(struct op_site *site, const char *keyset, const char *state,
 	json_t **ret_report, struct kms_err *err)
@@ -91,6 +94,12 @@ static enum kms_status change_check(struct op *op, struct kms_err *err)
 {
 	const struct change_args *a = op->args;
 
+	if (a->reason && !text_printable(a->reason, REASON_MAX)) {
+		kms_fail(err, KMS_ERR_INVALID, "cannot note that reason for '%s'", a->label);
+		return kms_hint(err,
+			"a reason is one line of at most %d bytes, without control characters",
+			REASON_MAX);
+	}
 	return op_subject(op, err, "%s", a->label);
 }
 
