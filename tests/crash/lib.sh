@@ -1,0 +1,282 @@
+# shellcheck shell=bash disable=SC2034 # for those who source it
+# SPDX-License-Identifier: Apache-2.0
+# Every operation of the exchange as something to break: from which fixture it starts, at which site,
+# how it is run, and what there is of its effect afterwards. Sourced by the sweeps.
+#
+#   FAULT=(KILLP11_AT=change:1:after)     # words for env in the next runs of cardkms
+#   use "${from[import]}"; op_import      # sets CODE, OUT, ERR
+#   effect_import                         # "whole", "none", or else what is wrong
+#   settle import doctor; wrong_at b      # say what is wrong; nothing if all is well
+. "$CARDKMS_SOURCE/tests/integration/lib.sh"
+
+softhsm_module=$CARDKMS_BIN/libkillp11.so
+export KILLP11_MODULE=/usr/lib/softhsm/libsofthsm2.so
+SEED=${SEED:-$(date +%s)}
+RANDOM=$((SEED % 32768))
+full() { [ "${SWEEP:-sample}" = full ]; }
+
+# What goes wrong in the next run: words for env.
+FAULT=()
+cardkms() {
+	env "${FAULT[@]}" "$CARDKMS_BIN/cardkms" "$@"
+}
+
+# Preloading comes before the sanitizer's runtime.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
+# The token is no disk of ours: what SoftHSM writes there counts as written.
+preload=("LD_PRELOAD=$CARDKMS_BIN/libfaultfs.so" "FAULTFS_DIR=$HERE" FAULTFS_EXCEPT=/tokens/)
+
+# ---- the operations: from which fixture, at which site, how, and what there is of it then ----
+
+declare -A at from
+# effect_NAME prints "whole", "none", or else what is wrong.
+sql() { # SITE QUERY
+	sqlite3 "$HERE/$1/site/cardkms.db" "$2" 2>&1
+}
+
+# some SITE WANTED QUERY: whole if the query counts as many as wanted.
+some() {
+	local n
+	n=$(sql "$1" "$3")
+	case $n in
+	0) echo none ;;
+	"$2") echo whole ;;
+	*) echo "half: $n of $2" ;;
+	esac
+}
+
+# reissued SITE ID FILE: a file that an operation did not come to write can be written again.
+reissued() {
+	[ -e "$3" ] && cmp -s "$3" <(
+		on "$1" exchange reissue "$2" -o "$TMPDIR/again" && cat "$TMPDIR/again"
+	) && return
+	on "$1" exchange reissue "$2" -o "$TMPDIR/again" && [ ! -e "$3" ]
+}
+
+# document SITE KIND ID_COLUMN FILE: of a document going out, its row and its file.
+document() {
+	local id
+	id=$(sql "$1" "SELECT id FROM exchange_doc WHERE kind = '$2' AND direction = 'out'")
+	if [ -z "$id" ]; then
+		echo none
+	elif reissued "$1" "$id" "$3"; then
+		echo whole
+	else
+		echo "half: $3 is not what 'exchange reissue $id' writes"
+	fi
+}
+
+at[site_init]=c from[site_init]=nothing
+op_site_init() {
+	run_in c cardkms --json site init "$HERE/c/site" --name 'Card Maker' --role manufacturer \
+		--hsm "pkcs11:token=c?module-path=$softhsm_module"
+}
+effect_site_init() {
+	if on c site status; then
+		some c 1 "SELECT count(*) FROM site_meta WHERE name = 'name' AND value = 'Card Maker'"
+	else
+		echo none
+	fi
+}
+
+at[officer_add]=a from[officer_add]=officers
+op_officer_add() {
+	EXTRA='officer.carla=staple correct' a officer add carla
+}
+effect_officer_add() {
+	some a 1 "SELECT count(*) FROM officer WHERE name = 'carla' AND state = 'active'"
+}
+
+at[hsm_setup]=a from[hsm_setup]=officers
+op_hsm_setup() {
+	a hsm setup --plan plan.ini
+}
+effect_hsm_setup() {
+	some a 5 "SELECT count(*) FROM key_object WHERE state = 'active'"
+}
+
+at[partner_add]=a from[partner_add]=strangers
+op_partner_add() {
+	a partner add b.id --fingerprint "$(cat b.fp)"
+}
+effect_partner_add() {
+	some a 1 "SELECT count(*) FROM partner WHERE state = 'active'"
+}
+
+at[hsm_update]=a from[hsm_update]=pair
+op_hsm_update() {
+	a hsm update --plan more.ini
+}
+effect_hsm_update() {
+	some a 4 "SELECT (SELECT count(*) FROM key_object WHERE keyset = 'OPMasterKey2'
+		AND state = 'active') + (SELECT count(*) FROM keyset WHERE name = 'OPMasterKey2'
+		AND state = 'active')"
+}
+
+at[transport_create]=a from[transport_create]=pair
+op_transport_create() {
+	rm -rf sheets && mkdir sheets
+	a transport-key create TK1 --algorithm aes256 --components 3 --partner 'Example Bank' \
+		--pairs pairs.ini --sheets sheets
+}
+effect_transport_create() {
+	some a 8 "SELECT (SELECT count(*) FROM key_object WHERE label = 'TK1' AND state = 'active')
+		+ (SELECT count(*) FROM ceremony WHERE state = 'done')
+		+ (SELECT count(*) FROM custodian JOIN ceremony ON ceremony.id = ceremony_id
+			WHERE sheet_state = 'issued' AND state = 'done')"
+}
+
+at[transport_import]=b from[transport_import]=created
+op_transport_import() {
+	EXTRA=$(cat components) b transport-key import TK1 --algorithm aes256 --components 3 \
+		--partner 'Card Maker' --pairs pairs.ini --check-value "$(cat tk.kcv)"
+}
+effect_transport_import() {
+	some b 2 "SELECT (SELECT count(*) FROM key_object WHERE label = 'TK1' AND state = 'active')
+		+ (SELECT count(*) FROM ceremony WHERE state = 'done')"
+}
+
+at[request]=b from[request]=ready
+op_request() {
+	b exchange request --from 'Card Maker' --keyset OPMasterKey1 -o req
+}
+effect_request() {
+	document b request req
+}
+
+at[export]=a from[export]=requested
+op_export() {
+	a exchange export --request req --transport-key TK1 -o pkg
+}
+effect_export() {
+	document a package pkg
+}
+
+at[import]=b from[import]=exported
+op_import() {
+	b exchange import pkg --transport-key TK1 --receipt rcpt
+}
+effect_import() {
+	local keys
+	keys=$(some b 6 "SELECT (SELECT count(*) FROM key_object WHERE keyset = 'OPMasterKey1'
+		AND state = 'active') + (SELECT count(*) FROM keyset WHERE state = 'active')
+		+ (SELECT count(*) FROM exchange_doc WHERE kind = 'request' AND state = 'consumed')
+		+ (SELECT count(*) FROM exchange_doc WHERE kind = 'package')")
+	[ "$keys" = "$(document b receipt rcpt)" ] || keys="half: keys $keys, receipt not"
+	echo "$keys"
+}
+
+at[receipt]=a from[receipt]=imported
+op_receipt() {
+	a exchange receipt rcpt
+}
+effect_receipt() {
+	some a 2 "SELECT count(*) FROM exchange_doc WHERE (kind = 'package' AND state = 'closed')
+		OR kind = 'receipt'"
+}
+
+at[key_destroy]=a from[key_destroy]=pair
+op_key_destroy() {
+	a --yes key destroy OPMasterKeyENC1
+}
+effect_key_destroy() {
+	some a 1 "SELECT count(*) FROM key_object WHERE label = 'OPMasterKeyENC1' AND state = 'destroyed'"
+}
+
+at[key_suspend]=a from[key_suspend]=pair
+op_key_suspend() {
+	a key suspend OPMasterKeyMAC1
+}
+effect_key_suspend() {
+	some a 1 "SELECT count(*) FROM key_object WHERE label = 'OPMasterKeyMAC1' AND state = 'suspended'"
+}
+
+operations=(site_init officer_add hsm_setup partner_add hsm_update transport_create
+	transport_import request export import receipt key_destroy key_suspend)
+
+# ---- fixtures ----
+
+build_fixtures() {
+	empty_case
+	softhsm_conf "$HERE/c"
+	printf 'so-pin=12345678\npin=87654321\n' >c/secrets
+	: >c/officers
+	keep nothing
+	empty_case
+	need site_new a 'Card Maker' manufacturer ana ben
+	plan_maker >plan.ini
+	plan_maker | sed 's/OPMasterKey1/OPMasterKey2/' >more.ini
+	pairs_three >pairs.ini
+	keep officers
+	need op_hsm_setup
+	need site_new b 'Example Bank' issuer cleo dan
+	need b hsm setup
+	need a site identity export -o a.id
+	need b partner add a.id --fingerprint "$(get .result.fingerprint)"
+	need b site identity export -o b.id
+	get .result.fingerprint >b.fp
+	keep strangers
+	need op_partner_add
+	keep pair
+	need op_transport_create
+	get .result.check_value >tk.kcv
+	typed_from TK1 3 >components
+	keep created
+	need op_transport_import
+	keep ready
+	need op_request
+	keep requested
+	need op_export
+	keep exported
+	need op_import
+	keep imported
+}
+
+# ---- judging ----
+
+is_set_up() {
+	[ "$(sql "$1" "SELECT count(*) FROM key_object WHERE role = 'identity' AND state = 'active'")" \
+		= 1 ]
+}
+
+# What is wrong with a site, on standard output.
+wrong_at() {
+	local site=$1 n
+	[ -e "$HERE/$site/site/site.ini" ] || return 0
+	n=$(sql "$site" "SELECT (SELECT count(*) FROM operation WHERE state = 'intent')
+		+ (SELECT count(*) FROM key_object WHERE state = 'pending')
+		+ (SELECT count(*) FROM keyset WHERE state = 'pending')
+		+ (SELECT count(*) FROM ceremony WHERE state = 'started')")
+	[ "$n" = 0 ] || echo "unfinished: $n"
+	if is_set_up "$site"; then
+		on "$site" audit verify || echo "audit verify: $(said)"
+		on "$site" hsm check || echo "hsm check: $(said)"
+	fi
+}
+
+# settle OP WAY: by doctor, or by the operation itself, run again. Prints what is wrong.
+settle() {
+	local op=$1 way=$2 site=${at[$1]} effect
+	if [ "$way" = doctor ] && [ -e "$HERE/$site/site/site.ini" ]; then
+		on "$site" doctor || echo "doctor: $(said)"
+		effect=$("effect_$op")
+		[ "$effect" = whole ] || [ "$effect" = none ] || echo "after doctor $effect"
+	else
+		effect=$("effect_$op")
+	fi
+	if [ "$effect" != whole ]; then
+		"op_$op"
+		# What had taken effect is refused the second time; whole is whole.
+		effect=$("effect_$op")
+		if [ "$effect" != whole ]; then
+			"op_$op"
+			echo "repeated: $effect; $(said)"
+		fi
+	fi
+	wrong_at "$site"
+}
+
+lose() { # WHAT TEXT
+	echo "lost: $1 (SEED=$SEED):"
+	printf '    %s\n' "${2//$'\n'/$'\n'    }"
+}
