@@ -55,7 +55,7 @@ failed() {
 	cases=$((cases + 1))
 	failures=$((failures + 1))
 	echo "not ok  $*"
-	sed 's/^/        | /'
+	cut -c1-1500 | sed 's/^/        | /'
 }
 
 last_run() {
