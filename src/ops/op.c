@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/op.h"
 
+#include "base/text.h"
 #include "ops/meta.h"
 #include "store/journal.h"
 #include "store/lock.h"
@@ -135,6 +136,10 @@ static enum kms_status authorise(struct op *op, struct kms_err *err)
 
 	if (site->override_reason && !*site->override_reason)
 		return kms_fail(err, KMS_ERR_USAGE, "an override needs a reason");
+	if (site->override_reason && !text_printable(site->override_reason, 500))
+		return kms_fail(err, KMS_ERR_USAGE,
+			"the reason of an override is one line of at most 500 "
+			"bytes, without control characters");
 	if (op->kind->needs & OP_NEED_IDENTITY) {
 		st = op_meta_find(site, META_IDENTITY, &identity, err);
 		if (!st && !identity) {
