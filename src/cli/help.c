@@ -222,6 +222,17 @@ void cli_help_man(void)
 	man_option("DIR/cardkms.lock", NULL, "Held while an operation changes something.");
 }
 
+enum { PATH_WORDS_MAX = 3 };
+
+static int words_in(const char *path)
+{
+	int words = 1;
+
+	for (; *path; path++)
+		words += *path == ' ';
+	return words;
+}
+
 void cli_help_bash(void)
 {
 	printf("# bash completion for cardkms, written by 'cardkms help --bash-completion'\n"
@@ -240,12 +251,16 @@ void cli_help_bash(void)
 		if (o->value)
 			printf("\t\t%s) ((i++)) ;;\n", o->name);
 	printf("\t\t-*) ;;\n\t\t*) path+=\" $word\" ;;\n\t\tesac\n\tdone\n\tcase $path in\n");
-	for (const struct cli_command *c = cli_commands; c->path; c++) {
-		printf("\t' %s'*)\n\t\tset --", c->path);
-		for (size_t i = 0; i < CLI_OPTIONS_MAX && c->options[i].name; i++)
-			printf(" %s", c->options[i].name);
-		printf(" ;;\n");
-	}
+	/* Longest first: 'site identity export' is also a 'site identity' with one more word. */
+	for (int words = PATH_WORDS_MAX; words > 0; words--)
+		for (const struct cli_command *c = cli_commands; c->path; c++) {
+			if (words_in(c->path) != words)
+				continue;
+			printf("\t' %s'|' %s '*)\n\t\tset --", c->path, c->path);
+			for (size_t i = 0; i < CLI_OPTIONS_MAX && c->options[i].name; i++)
+				printf(" %s", c->options[i].name);
+			printf(" ;;\n");
+		}
 	for (size_t i = 0; i < sizeof(nouns) / sizeof(nouns[0]); i++) {
 		bool verbs = false;
 

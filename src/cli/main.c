@@ -72,8 +72,10 @@ int main(int argc, char **argv)
 		st = cli_parse(&cli, argc, argv, &err);
 	if (cli.version)
 		return print_version(&cli);
-	if (cli.help && cli_help(cli.command ? cli.command->path : cli.help_on))
-		return 0;
+	if (cli.help && cli_help(cli.command ? cli.command->path : cli.help_on)) {
+		cli.json = false; /* help is text */
+		return cli_finish(&cli, KMS_OK, &err);
+	}
 	if (!st)
 		st = run(&cli, &err);
 	return cli_finish(&cli, st, &err);
