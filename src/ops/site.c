@@ -414,6 +414,8 @@ enum kms_status op_site_open(const char *dir, const struct op_front *front,
 	if (st)
 		return st;
 	how.path = db;
+	/* From read-only media, or as an auditor, a site can be read. A change says what is wrong. */
+	how.readonly = access(db, W_OK) != 0 && (errno == EROFS || errno == EACCES);
 	st = store_open(&how, &site->store, err);
 	if (st)
 		return st;
