@@ -7,8 +7,8 @@
  *                   17th call of all), "change:2:after" (the second call that changes the token);
  *                   "C_Sign:2+:before" means every one from there on
  *   KILLP11_RET     what happens there: CKR_DEVICE_ERROR and the like is returned (before: instead
- *                   of the call; after: although the call took effect); unset: the process is
- *                   killed by SIGKILL
+ *                   of the call; after: although the call took effect); "stop": the process is
+ *                   stopped (SIGSTOP) and may go on later; unset: it is killed (SIGKILL)
  *   KILLP11_LOG     a file that gets one line a call: "NUMBER NAME NTH change|-"
  *
  * A change is a call that leaves something on the token: PINs, and objects with CKA_TOKEN.
@@ -43,7 +43,8 @@ struct count {
 
 static CK_FUNCTION_LIST *real;
 static struct plan plan;
-static CK_RV answer; /* CKR_OK: kill */
+static CK_RV answer; /* CKR_OK: the process gets with_signal */
+static int with_signal = SIGKILL;
 static int log_fd = -1;
 static unsigned long all_calls, all_changes;
 
@@ -93,7 +94,9 @@ static void read_answer(const char *text)
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
 		if (strcmp(answers[i].name, text) == 0)
 			answer = answers[i].rv;
-	if (answer == CKR_OK)
+	if (strcmp(text, "stop") == 0)
+		with_signal = SIGSTOP;
+	else if (answer == CKR_OK)
 		bad_words("KILLP11_RET", text);
 }
 
@@ -116,8 +119,10 @@ static bool strikes(const struct count *count, bool change, enum when when, CK_R
 {
 	if (!is_here(count, change, when))
 		return false;
-	if (answer == CKR_OK)
-		kill(getpid(), SIGKILL);
+	if (answer == CKR_OK) {
+		kill(getpid(), with_signal);
+		return false;
+	}
 	*ret_rv = answer;
 	return true;
 }
@@ -135,7 +140,7 @@ static bool before(struct count *count, bool change, CK_RV *ret_rv)
 
 static CK_RV after(const struct count *count, bool change, CK_RV rv)
 {
-	CK_RV other;
+	CK_RV other = CKR_OK;
 
 	return strikes(count, change, AFTER, &other) ? other : rv;
 }
