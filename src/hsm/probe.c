@@ -50,6 +50,12 @@ static void note_answer(struct hsm *hsm, const struct probe_ctx *c)
 		has_mechanism && !c->listed && c->rv != HSM_RV_WRONG ? HSM_ABSENT : HSM_FAILS;
 }
 
+/* What says nothing about the token's abilities: a guard that is not tried must not pass for absent. */
+static bool is_no_answer(CK_RV rv)
+{
+	return rv == CKR_HOST_MEMORY || rv == CKR_DEVICE_MEMORY || rv == CKR_SESSION_COUNT;
+}
+
 static enum kms_status probe_one(struct hsm *hsm, enum hsm_cap cap, struct kms_err *err)
 {
 	const struct hsm_work work = {.doing = "probe", .what = hsm_probes[cap].name};
@@ -60,6 +66,8 @@ static enum kms_status probe_one(struct hsm *hsm, enum hsm_cap cap, struct kms_e
 		return kms_fail(err, KMS_ERR_STATE,
 			"cannot find out what token '%s' can do: nobody is logged in", hsm->label);
 	st = hsm_do(hsm, &work, run_probe, &c, NULL, err);
+	if (!st && is_no_answer(c.rv))
+		return hsm_fail_rv(hsm, c.rv, err, "probe", hsm_probes[cap].name);
 	if (!st && c.rv != HSM_RV_UNTRIED)
 		note_answer(hsm, &c);
 	return st;
@@ -147,6 +155,12 @@ static bool load_line(const char *line, size_t len, char name[48], char answer[1
 	return (size_t)end == len || !native[0];
 }
 
+/*
+ * From here on the rows of the table say what the token guards. New keys are made as narrow as it
+ * can guard them, so a record that was changed would have wider ones made: these are asked anew.
+ */
+enum { FIRST_GUARD = CAP_MODIFIABLE };
+
 static bool take_answer(struct hsm *hsm, const char *name, const char *answer, const char *native)
 {
 	enum hsm_answer value = HSM_UNKNOWN;
@@ -156,7 +170,7 @@ static bool take_answer(struct hsm *hsm, const char *name, const char *answer, c
 			value = (enum hsm_answer)a;
 	if (value == HSM_UNKNOWN)
 		return false;
-	for (size_t i = 0; i < CAP_COUNT; i++) {
+	for (size_t i = 0; i < FIRST_GUARD; i++) {
 		if (strcmp(hsm_probes[i].name, name))
 			continue;
 		snprintf(hsm->caps[i].native, sizeof(hsm->caps[i].native), "%s", native);

@@ -39,7 +39,10 @@ void hsm_cap_get(const struct hsm *hsm, size_t i, struct hsm_cap_result *ret_res
 KMS_CHECKED enum kms_status hsm_caps_save(
 	const struct hsm *hsm, struct buf *ret_text, struct kms_err *err);
 
-/* Takes over what hsm_caps_save wrote; unknown names are ignored, other text is KMS_ERR_INVALID. */
+/*
+ * Takes over what hsm_caps_save wrote, but for what the token guards (modifiable-false and so on):
+ * that is probed anew. Unknown names are ignored, other text is KMS_ERR_INVALID.
+ */
 KMS_CHECKED enum kms_status hsm_caps_load(struct hsm *hsm, const char *text, struct kms_err *err);
 
 /* An operation with several ways of doing it. */

@@ -84,9 +84,10 @@ equal 'but the same can try again' 0 "$CODE"
 use attack
 printf '{\n  "\\u001B]0;gone\\u0007": 1,\n  "cardkms": "package/1"\n}\n' >evil
 TEXT=1 refused 'a file cannot talk to the terminal' 1 "unknown member '?]0;gone?'" a exchange show evil
-OFFICERS='' need a key suspend TK1 --reason $'x\e[2Jy'
-TEXT=1 ok 'nor can a reason' a key show TK1
-check 'nor can a reason: shown without' grep -q 'x?\[2Jy' "$OUT"
+sqlite3 "$HERE/a/site/cardkms.db" \
+	"UPDATE key_object SET state_reason = 'x' || char(27) || '[2Jy' WHERE label = 'TK1'"
+TEXT=1 ok 'nor can a row of the store' a key show TK1
+check 'nor can a row of the store: shown without' grep -q 'x?\[2Jy' "$OUT"
 
 # ---- a database that was changed ----
 use attack
@@ -120,6 +121,15 @@ OFFICERS='' need a key suspend TK1
 a audit checkpoint
 check 'nor is one that does not go on from what was signed' has "$CODE $(said)" \
 	'3 … nothing more is signed'
+
+# What the token can guard is not taken from the record.
+use attack
+plan_maker | sed 's/OPMasterKey1/Other1/' >other.ini
+sqlite3 "$HERE/a/site/cardkms.db" "UPDATE token_caps SET caps = caps ||
+	'modifiable-false fails' || char(10) || 'copyable-false fails' || char(10)"
+need a hsm update --plan other.ini
+sqlite3 "$HERE/a/site/cardkms.db" 'DELETE FROM token_caps'
+ok 'keys are as narrow as ever' a hsm check
 
 # ---- a log that was written anew, and signed by its own site ----
 use attack
