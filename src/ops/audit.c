@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { EXPORT_PIECE = 64 * 1024 };
@@ -353,11 +354,17 @@ static enum kms_status looks_like_proof(
 {
 	char start[sizeof(proof_start)] = "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat info;
 	ssize_t n;
 
 	if (fd < 0)
 		return kms_fail(err, errno == ENOENT ? KMS_ERR_NOT_FOUND : KMS_ERR_IO,
 			"cannot read '%s': %s", path, strerror(errno));
+	if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode)) {
+		close(fd);
+		kms_fail(err, KMS_ERR_INVALID, "'%s' is no regular file", path);
+		return kms_hint(err, "it is read twice: save it to a file first");
+	}
 	n = read(fd, start, sizeof(start) - 1);
 	close(fd);
 	*ret_proof = n == (ssize_t)sizeof(start) - 1 && strcmp(start, proof_start) == 0;
