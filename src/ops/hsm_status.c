@@ -3,6 +3,7 @@
 #include "ops/ops.h"
 
 #include "base/hex.h"
+#include "exchange/identity.h"
 #include "hsm/probe.h"
 #include "ops/meta.h"
 #include "ops/survey.h"
@@ -186,6 +187,42 @@ static enum kms_status check_strangers(struct op_site *site, const struct store_
 	return st;
 }
 
+static bool pair_is(const struct store_key_list *keys, enum key_role role,
+	const unsigned char point[P256_POINT_SIZE])
+{
+	char text[2 * P256_POINT_SIZE + 1];
+
+	hex_encode(point, P256_POINT_SIZE, text);
+	for (size_t i = 0; i < keys->count; i++)
+		if (strcmp(keys->items[i].role, key_role_name(role)) == 0)
+			return keys->items[i].public_key &&
+			       strcmp(keys->items[i].public_key, text) == 0;
+	return false;
+}
+
+/* By the identity on record the log is verified: it must be of the pairs, which check_row has
+ * compared with the HSM. */
+static enum kms_status check_identity(struct op_site *site, const struct store_key_list *keys,
+	struct op_survey *survey, struct kms_err *err)
+{
+	DOC_IDENTITY_AUTO struct doc_identity identity = {0};
+	FREE_AUTO char *text = NULL, *fingerprint = NULL;
+	enum kms_status st = op_meta_find(site, META_IDENTITY, &text, err);
+
+	if (!st)
+		st = op_meta_find(site, META_FINGERPRINT, &fingerprint, err);
+	if (st || !text)
+		return st;
+	if (doc_identity_parse(text, strlen(text), &identity, NULL) == KMS_OK &&
+		doc_identity_verify(&identity, fingerprint, NULL) == KMS_OK &&
+		pair_is(keys, KEY_ROLE_IDENTITY, identity.identity_key) &&
+		pair_is(keys, KEY_ROLE_AUDIT, identity.audit_key))
+		return KMS_OK;
+	return finding(survey,
+		"the identity on record is not that of the keys in the HSM: the store was changed",
+		err);
+}
+
 enum kms_status op_survey(struct op_site *site, struct op_survey *ret_survey, struct kms_err *err)
 {
 	const struct store_key_filter live = {.live = true};
@@ -199,6 +236,8 @@ enum kms_status op_survey(struct op_site *site, struct op_survey *ret_survey, st
 		st = store_keys(site->store, &live, &keys, err);
 	for (size_t i = 0; !st && i < keys.count; i++)
 		st = check_row(site, &keys.items[i], &survey, err);
+	if (!st)
+		st = check_identity(site, &keys, &survey, err);
 	if (!st)
 		st = check_strangers(site, &keys, &survey, err);
 	if (st)

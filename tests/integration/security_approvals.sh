@@ -122,6 +122,15 @@ a audit checkpoint
 check 'nor is one that does not go on from what was signed' has "$CODE $(said)" \
 	'3 … nothing more is signed'
 
+# Whose log it is says the identity on record: that must be the HSM's.
+use attack
+sqlite3 "$HERE/a/site/cardkms.db" "
+	UPDATE site_meta SET value = CAST(readfile('e.id') AS TEXT) WHERE name = 'identity';
+	UPDATE site_meta SET value = '$(cat e.fp)' WHERE name = 'fingerprint'"
+a hsm check
+check "another site's identity in the place of this one's" has "$CODE $(said)" \
+	'3 … identity on record is not that of the keys in the HSM'
+
 # What the token can guard is not taken from the record.
 use attack
 plan_maker | sed 's/OPMasterKey1/Other1/' >other.ini
