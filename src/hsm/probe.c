@@ -50,10 +50,18 @@ static void note_answer(struct hsm *hsm, const struct probe_ctx *c)
 		has_mechanism && !c->listed && c->rv != HSM_RV_WRONG ? HSM_ABSENT : HSM_FAILS;
 }
 
-/* What says nothing about the token's abilities: a guard that is not tried must not pass for absent. */
-static bool is_no_answer(CK_RV rv)
+/*
+ * What says nothing about the token's abilities: a guard that could not be tried must not pass for
+ * one that is absent, or keys would be made without it. (With a mechanism, NSS says DEVICE_ERROR for
+ * what it cannot do.)
+ */
+static bool is_no_answer(const struct probe_ctx *c)
 {
-	return rv == CKR_HOST_MEMORY || rv == CKR_DEVICE_MEMORY || rv == CKR_SESSION_COUNT;
+	bool guard = !hsm_probes[c->cap].mechanism;
+
+	return c->rv == CKR_HOST_MEMORY || c->rv == CKR_DEVICE_MEMORY ||
+	       c->rv == CKR_SESSION_COUNT ||
+	       (guard && (c->rv == CKR_DEVICE_ERROR || c->rv == CKR_DEVICE_REMOVED));
 }
 
 static enum kms_status probe_one(struct hsm *hsm, enum hsm_cap cap, struct kms_err *err)
@@ -66,7 +74,7 @@ static enum kms_status probe_one(struct hsm *hsm, enum hsm_cap cap, struct kms_e
 		return kms_fail(err, KMS_ERR_STATE,
 			"cannot find out what token '%s' can do: nobody is logged in", hsm->label);
 	st = hsm_do(hsm, &work, run_probe, &c, NULL, err);
-	if (!st && is_no_answer(c.rv))
+	if (!st && is_no_answer(&c))
 		return hsm_fail_rv(hsm, c.rv, err, "probe", hsm_probes[cap].name);
 	if (!st && c.rv != HSM_RV_UNTRIED)
 		note_answer(hsm, &c);
