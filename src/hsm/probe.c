@@ -57,11 +57,27 @@ static void note_answer(struct hsm *hsm, const struct probe_ctx *c)
  */
 static bool is_no_answer(const struct probe_ctx *c)
 {
+	static const CK_RV passing[] = {CKR_HOST_MEMORY, CKR_DEVICE_MEMORY, CKR_DEVICE_REMOVED,
+		CKR_TOKEN_NOT_PRESENT, CKR_SESSION_COUNT, CKR_SESSION_HANDLE_INVALID,
+		CKR_SESSION_CLOSED, CKR_USER_NOT_LOGGED_IN};
 	bool guard = !hsm_probes[c->cap].mechanism;
 
-	return c->rv == CKR_HOST_MEMORY || c->rv == CKR_DEVICE_MEMORY ||
-	       c->rv == CKR_SESSION_COUNT ||
-	       (guard && (c->rv == CKR_DEVICE_ERROR || c->rv == CKR_DEVICE_REMOVED));
+	for (size_t i = 0; i < COUNT_OF(passing); i++)
+		if (c->rv == passing[i])
+			return true;
+	return guard && c->rv == CKR_DEVICE_ERROR;
+}
+
+/* An answer that may have been a passing fault holds for this run, and is asked for again. */
+static bool is_lasting(const struct hsm_cap_state *state)
+{
+	static const char *const doubtful[] = {
+		"CKR_DEVICE_ERROR", "CKR_FUNCTION_FAILED", "CKR_GENERAL_ERROR"};
+
+	for (size_t i = 0; i < COUNT_OF(doubtful); i++)
+		if (strcmp(state->native, doubtful[i]) == 0)
+			return false;
+	return state->answer != HSM_UNKNOWN;
 }
 
 static enum kms_status probe_one(struct hsm *hsm, enum hsm_cap cap, struct kms_err *err)
@@ -136,7 +152,7 @@ enum kms_status hsm_caps_save(const struct hsm *hsm, struct buf *ret_text, struc
 	for (size_t i = 0; !st && i < CAP_COUNT; i++) {
 		enum hsm_answer answer = hsm->caps[i].answer;
 
-		if (answer != HSM_UNKNOWN)
+		if (is_lasting(&hsm->caps[i]))
 			st = buf_printf(&text, err, "%s %s%s%s\n", hsm_probes[i].name,
 				hsm_answer_name(answer), hsm->caps[i].native[0] ? " " : "",
 				hsm->caps[i].native);
