@@ -61,8 +61,7 @@ check 'init: files only for their owner' test \
 refused 'init: a site is there already' 1 "'new' holds a site already … nothing was changed" \
 	init new Other issuer "$uri"
 rm new/site.ini
-refused 'init: a store without site.ini' 1 "'new' holds a site already" \
-	init new Other issuer "$uri"
+ok 'init: what was only begun is begun again' init new Other issuer "$uri"
 ok 'init: dry run' plain --json --dry-run site init dry --name Org --role issuer --hsm "$uri"
 check 'init: the dry run made nothing' test ! -e dry
 mkdir there
@@ -72,6 +71,13 @@ check 'init: of which others keep what they had' test "$(stat -c %a there)" = 75
 # ---- site.ini ----
 
 fixture_officers
+use officers
+mv a/site/site.ini .
+before=$(state_of a)
+refused 'init: the registry of a site without its site.ini' 1 \
+	"'a/site' holds the registry of a site without its site.ini … nothing was changed" \
+	init a/site Other issuer "$uri"
+equal 'init: that registry is as it was' "$before" "$(state_of a)"
 # ini LINE…: site.ini of site a, with these lines in place of [policy].
 ini() {
 	use officers
