@@ -34,6 +34,18 @@ static enum kms_status must_be_raw(const struct store_key *row, struct kms_err *
 		err, "listings are for transport keys made with --wrapping raw-hex or raw-cbc");
 }
 
+/* Who runs a legacy KMS has no identity here; but a partner that had one may have lost it. */
+static enum kms_status not_revoked(struct op *op, const char *partner, struct kms_err *err)
+{
+	STORE_AUTO(partner) struct store_partner row = {0};
+	enum kms_status st = store_partner_get(op->site->store, partner, &row, err);
+
+	if (st != KMS_ERR_NOT_FOUND)
+		return st;
+	kms_err_clear(err);
+	return KMS_OK;
+}
+
 /* Whom the transport key is shared with says whose listing it is. */
 static enum kms_status partner_of(
 	struct op *op, const char *transport_key, char **ret_partner, struct kms_err *err)
@@ -45,6 +57,8 @@ static enum kms_status partner_of(
 		st = kms_fail(err, KMS_ERR_INVALID, "'%s' is no transport key", transport_key);
 	if (!st)
 		st = must_be_raw(&row, err);
+	if (!st)
+		st = not_revoked(op, row.partner, err);
 	if (!st && !(*ret_partner = strdup(row.partner)))
 		st = kms_nomem(err);
 	return st;

@@ -40,6 +40,15 @@ OFFICERS='' refused 'and so does enrolling after a revocation' 1 \
 	"'Example Bank' was revoked … two officers" a partner add e.id --fingerprint "$(cat e.fp)"
 OFFICERS=ana,ben ok 'which two can' a partner add e.id --fingerprint "$(cat e.fp)"
 
+# A revoked partner gets nothing by the way of legacy sites either.
+use pair
+mkdir raw
+need a --override test transport-key create TKR --algorithm aes256 --components 3 \
+	--partner 'Example Bank' --pairs pairs.ini --wrapping raw-hex --sheets raw
+need a partner revoke 'Example Bank' --reason test
+OFFICERS=ana,ben refused 'a listing for a revoked partner' 1 "'Example Bank' is revoked" \
+	a --override test exchange export-listing --transport-key TKR --keyset OPMasterKey1 -o listing
+
 # ---- people ----
 use attack
 for name in $'an\u200ba' $'\u202Eana' $'ana\u00A0x' $'ana\u3000x'; do
@@ -79,6 +88,13 @@ check 'then the pairs cannot change places' has "$CODE $(said)" \
 	"1 … A. Ortiz cannot be custodian of component 2 … has held component 1"
 import pairs.ini "$value"
 equal 'but the same can try again' 0 "$CODE"
+again() { # LABEL PAIRS
+	EXTRA=$(cat components) b transport-key import "$1" --algorithm aes256 --components 3 \
+		--partner 'Card Maker' --pairs "$2" --check-value "$value"
+}
+OFFICERS=cleo,dan refused 'the same key under another label, to other hands' 1 \
+	"A. Ortiz cannot be custodian of component 2 of 'TK1'" again TK2 exchanged.ini
+OFFICERS=cleo,dan ok 'but to the same' again TK2 pairs.ini
 
 # ---- terminals ----
 use attack
