@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # functions are called by lib.sh
 # What one person, a forged file or a changed database must not achieve: a partner's keys for another
 # spelling of its name, one person as two, two components through a ceremony that failed, a terminal
 # that obeys a file, guesses that nobody sees, another key than the one that the row names, a log
