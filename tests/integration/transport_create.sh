@@ -56,6 +56,16 @@ for algorithm in tdea2 tdea3 aes128 aes192 aes256; do
 		equal "$label: no component and no key anywhere else" '' "$bad"
 	done
 done
+part=$(sheet_plain sheets/aes256-2-1.txt)
+{
+	cat a/site/cardkms.db
+	for ((i = 0; i < ${#part}; i += 2)); do
+		printf '%b' "\\x${part:i:2}"
+	done
+	cat a/site/cardkms.db
+} >bytes
+equal 'the search for components finds their bytes in a large file' bytes "$(leaked "$part" a/site/* bytes)"
+rm bytes
 check 'the search for components finds one' test \
 	"$(leaked "$(sheet_plain sheets/aes256-2-1.txt)" sheets/*)" = sheets/aes256-2-1.txt
 equal 'sheets: their serial numbers are all different' 90 \
