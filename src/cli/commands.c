@@ -343,6 +343,9 @@ const struct cli_command cli_commands[] = {
 	{
 		.path = "exchange reissue",
 		.summary = "write a file again that this site made",
+		.details = "A package only by two officers, none of them a custodian of its "
+			   "transport key.",
+		.flags = CLI_CHANGES,
 		.positional = {{"ID", "of the request, package or receipt"}},
 		.options = {{"-o", "F", "the file to write", OPTION_REQUIRED}},
 		.run = cli_exchange_reissue,

@@ -81,6 +81,13 @@ static enum kms_status refuse_or_erase(
 		return kms_hint(err, "set up an empty token, or erase this one for good: "
 				     "hsm setup --erase, then type its label");
 	}
+	/* It ends keys, as key destroy does. */
+	if (!op->officers[0]) {
+		kms_fail(err, KMS_ERR_DENIED,
+			"erasing the token '%s' with its %zu object%s needs two officers",
+			a->info.label, objects, objects == 1 ? "" : "s");
+		return kms_hint(err, "name them: --officers A,B");
+	}
 	a->initialise = true;
 	if (op->site->dry_run) {
 		op_say(op->site, "would erase the token '%s' with its %zu objects", a->info.label,

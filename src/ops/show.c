@@ -3,11 +3,9 @@
 #include "ops/ops.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "exchange/identity.h"
 #include "ops/exchange.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static json_t *party_json(const struct doc_party *party)
@@ -238,22 +236,4 @@ enum kms_status op_exchange_list(struct op_site *site, json_t **ret_report, stru
 	if (!st)
 		*ret_report = json_incref(rows);
 	return st;
-}
-
-enum kms_status op_exchange_reissue(struct op_site *site, const char *id, const char *path,
-	json_t **ret_report, struct kms_err *err)
-{
-	STORE_AUTO(doc) struct store_doc row = {0};
-	enum kms_status st = store_doc_get(site->store, id, &row, err);
-
-	if (!st && strcmp(row.direction, "out") != 0)
-		st = kms_fail(err, KMS_ERR_INVALID,
-			"'%s' came in: it is its sender's to write again", id);
-	if (!st)
-		st = file_write(path, 0644, row.text, strlen(row.text), err);
-	if (st)
-		return st;
-	*ret_report = json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", row.id, "kind", row.kind,
-		"state", row.state, "sha256", row.sha256, "file", path);
-	return *ret_report ? KMS_OK : kms_nomem(err);
 }

@@ -179,7 +179,12 @@ ok 'the request, again' b exchange reissue "$ID" -o again
 stands 'package to nowhere' a package a exchange export --request req --transport-key TK1 -o nowhere/pkg
 refused 'the request counts as answered' 1 'answered already … reissue' \
 	a exchange export --request req --transport-key TK1 -o pkg
+OFFICERS='' refused 'the package, again: needs two officers' 1 'needs two officers' \
+	a exchange reissue "$ID" -o pkg
 ok 'the package, again' a exchange reissue "$ID" -o pkg
+a audit list
+check 'and the log says so' test "$(get '[.result[] | select(.operation == "exchange.reissue"
+	and .phase == "outcome")] | length')" = 1
 ok 'the package is explained' b exchange show pkg
 check 'with its signature judged' test "$(get .result.signature)" = 'good, by the enrolled partner'
 stands 'receipt to nowhere' b receipt b exchange import pkg --transport-key TK1 --receipt nowhere/rcpt

@@ -110,6 +110,8 @@ EXTRA=$'token-label=a\npin=99999999' refused 'erase: with a wrong PIN' 1 'PIN' \
 	a hsm setup --plan plan.ini --erase
 EXTRA=$'token-label=a\nso-pin=99999999' refused 'erase: with a wrong administrator PIN' 1 'PIN' \
 	a hsm setup --plan plan.ini --erase
+EXTRA='token-label=a' OFFICERS='' refused 'erase: without officers' 1 'needs two officers' \
+	a hsm setup --plan plan.ini --erase
 EXTRA='token-label=a' dry 'erase: dry run' a hsm setup --plan plan.ini --erase
 printf '[plan]\nname = x\n[keyset "Bad1"]\nalgorithm = rot13\n' >bad.ini
 EXTRA='token-label=a' refused 'erase: with a bad plan' 1 'rot13' a hsm setup --plan bad.ini --erase

@@ -272,7 +272,7 @@ run_in() {
 for_two() {
 	case " $* " in
 	*' destroy '* | *' officer '* | *' export --'* | *' import '* | *' rotate '* | *' --override '* | \
-		*' export-listing '* | *' import-listing '*)
+		*' export-listing '* | *' import-listing '* | *' reissue '* | *' --erase '*)
 		return 0
 		;;
 	*) return 1 ;;

@@ -55,18 +55,17 @@ for key in tdea2-2 tdea3-3 aes128-2 aes192-4 aes256-9; do
 done
 id=$(sheet_ceremony sheets/aes256-3-1.txt)
 sound 'sound with all of them' b
-# One key may have one label only: the next ones are imported each into a fresh token.
 EXTRA=$(typed_plain aes256-3 3) ok 'without line check digits' import plain aes256 3 "${check[aes256-3]}"
-EXTRA=$(typed_from aes256-3 3) refused 'the same key under another label' 1 \
-	"a transport key with check value ${check[aes256-3]} is here already: 'plain' … one label" \
-	import again aes256 3 "${check[aes256-3]}"
-use keys
+EXTRA=$(typed_from aes256-3 3) ok 'the same key under another label' import again aes256 3 \
+	"${check[aes256-3]}"
+sed 's/Right 1/Somebody/; s/Left 3/Right 1/' pairs3.ini >swapped.ini
+EXTRA=$(typed_from aes256-3 3) refused 'the same key under another label, in other hands' 1 \
+	'Right 1 cannot be custodian of component 3' b transport-key import swapped --algorithm aes256 \
+	--components 3 --partner 'Card Maker' --pairs swapped.ini --check-value "${check[aes256-3]}"
 EXTRA=$(typed_plain aes256-3 3 | sed '/^component/{s/=\(.*\)/=\L\1/;s/\(....\)/\1/g}') \
 	ok 'in lower case' import lower aes256 3 "${check[aes256-3],,}"
-use keys
 EXTRA=$(typed_from aes256-3 3 | sed '/^component/s/ //g') \
 	ok 'with line check digits and no blanks' import squeezed aes256 3 "${check[aes256-3]}"
-use keys
 EXTRA=$(
 	typed_from aes256-3 3
 	printf 'ceremony.%d=%s\n' 1 "$id" 2 "$id" 3 "$id"
