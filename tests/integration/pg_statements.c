@@ -10,7 +10,8 @@
 static void every_function_and_statement(void **state)
 {
 	struct store_backend counting = scenario_count(&pg_backend);
-	struct store_options options = {.path = getenv("PG_CONNINFO"), .backend = &counting};
+	struct store_options options = {
+		.path = getenv("PG_CONNINFO"), .create = true, .backend = &counting};
 	STORE_CLOSE_AUTO struct store *s = NULL;
 	STORE_CLOSE_AUTO struct store *again = NULL;
 	struct kms_err err = {0};
@@ -23,6 +24,7 @@ static void every_function_and_statement(void **state)
 	printf("%d statements run\n", scenario_all(s));
 	/* A second opening finds the migrations recorded. */
 	options.backend = &pg_backend;
+	options.create = false;
 	OK(store_open(&options, &again, &err));
 }
 
