@@ -136,7 +136,7 @@ mangled() {
 
 line=$(grep -n '^entry' log | sed -n '4{s/:.*//;p}') # of entry 3
 mangled 'an entry edited' 3 'entry 3' "${line}s/ben/eve/"
-mangled 'a hash edited' 3 'entry 3' "${line}s/^entry ./entry Z/;${line}s/^entry Z/entry 0/"
+mangled 'a hash edited' 3 'entry 3' "${line}{s/^entry 0/entry 1/;t;s/^entry ./entry 0/}"
 mangled 'an entry removed' 3 'entry 3' "${line}d"
 mangled 'an entry twice' '' 'entry' "${line}p"
 mangled 'two entries swapped' 3 'entry 3' "${line}{h;d};$((line + 1)){G}"
