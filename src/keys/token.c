@@ -153,12 +153,7 @@ enum kms_status key_div_hsm(const struct key_recipe *recipe, struct hsm *hsm,
 	}
 	switch (recipe->kind) {
 	case KEY_RECIPE_COPY:
-		/* SoftHSM copies no locked token key; hsm_key_drop leaves token keys alone. */
-		st = KMS_OK;
-		if (master->token)
-			*ret_key = *master;
-		else
-			st = hsm_key_session_copy(hsm, master, ret_key, err);
+		st = hsm_key_session_copy(hsm, master, ret_key, err);
 		break;
 	case KEY_RECIPE_ECB:
 		st = hsm_derive_ecb(hsm, master, recipe->data[0], recipe->len, &temp, ret_key, err);

@@ -8,7 +8,9 @@
 #include "base/utf8.h"
 #include "ops/meta.h"
 #include "store/auditlog.h"
+#include "store/keys.h"
 #include "store/lock.h"
+#include "store/people.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -281,13 +283,20 @@ static enum kms_status only_begun(
 	const char *dir, const char *db, bool dry_run, struct kms_err *err)
 {
 	const struct store_options how = {.path = db, .create = !dry_run, .readonly = dry_run};
+	const struct store_key_filter any = {0};
+	STORE_AUTO(officer_list) struct store_officer_list officers = {0};
+	STORE_AUTO(key_list) struct store_key_list keys = {0};
 	STORE_CLOSE_AUTO struct store *store = NULL;
-	int64_t entries;
+	int64_t entries = 0;
 	enum kms_status st = store_open(&how, &store, err);
 
 	if (!st)
 		st = store_audit_size(store, &entries, err);
-	if (st || entries <= 1)
+	if (!st)
+		st = store_officers(store, &officers, err);
+	if (!st)
+		st = store_keys(store, &any, &keys, err);
+	if (st || (entries <= 1 && officers.count == 0 && keys.count == 0))
 		return st;
 	kms_fail(
 		err, KMS_ERR_EXISTS, "'%s' holds the registry of a site without its site.ini", dir);
