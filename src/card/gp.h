@@ -123,7 +123,7 @@ struct gp_put_keys {
 	unsigned first_id; /* key identifier of ENC; 0 is taken for 1 */
 	enum gp_key_block block;
 	bool extended_format; /* clause 11.8.2.3.1 format 2, with usage and access: */
-	unsigned char usage, access;
+	unsigned char usage[CARD_ROLES], access;
 };
 
 /* The data field (table 11-67), pure. ret_kcvs: the three check values in it. */
