@@ -211,15 +211,13 @@ size_t card_pad(unsigned char *data, size_t len, size_t block)
 	return len;
 }
 
-bool card_unpad(const unsigned char *data, size_t len, size_t block, size_t *ret_len)
+bool card_unpad(const unsigned char *data, size_t len, size_t *ret_len)
 {
-	size_t n = len;
-
-	while (n > 0 && n + block > len && data[n - 1] == 0)
-		n--;
-	if (n == 0 || n + block <= len || data[n - 1] != 0x80)
+	while (len > 0 && data[len - 1] == 0)
+		len--;
+	if (len == 0 || data[len - 1] != 0x80)
 		return false;
-	*ret_len = n - 1;
+	*ret_len = len - 1;
 	return true;
 }
 

@@ -45,8 +45,11 @@ KMS_CHECKED enum kms_status card_kdf(const struct secret *key,
 
 /* '80' and zeros up to a whole block (clauses B.1.3, B.2.3): the new length. data has room. */
 size_t card_pad(unsigned char *data, size_t len, size_t block);
-/* The other way; false if there is no such padding. */
-bool card_unpad(const unsigned char *data, size_t len, size_t block, size_t *ret_len);
+/*
+ * The other way; false if there is no '80' before the zeros. They may fill more than one block: the
+ * recorded answers of a card (tests: SCP03 Aes128S8, Aes192S8) do.
+ */
+bool card_unpad(const unsigned char *data, size_t len, size_t *ret_len);
 
 /* In constant time. */
 bool card_same(const void *a, const void *b, size_t len);

@@ -252,7 +252,7 @@ enum kms_status gp_initialize_update(struct gp *gp, unsigned key_version, size_t
 	unsigned scp02_i, struct scp_init *ret_init, struct kms_err *err)
 {
 	static const char what[] = "INITIALIZE UPDATE";
-	unsigned char challenge[SCP_CHALLENGE_MAX];
+	unsigned char challenge[SCP_CHALLENGE_MAX] = {0};
 	struct apdu apdu =
 		command(gp, GP_INITIALIZE_UPDATE, key_version, 0, challenge, challenge_len);
 	struct scp_init init;
@@ -277,10 +277,6 @@ enum kms_status gp_initialize_update(struct gp *gp, unsigned key_version, size_t
 		gp->response->len, &init, err);
 	if (st)
 		return st;
-	if (key_version && init.key_version != key_version)
-		return kms_fail(err, KMS_ERR_MISMATCH,
-			"asked for key version %02X, the card answers with %02X", key_version,
-			init.key_version);
 	*ret_init = init;
 	return KMS_OK;
 }

@@ -95,7 +95,8 @@ KMS_CHECKED enum kms_status gp_get_sequence(
  * INITIALIZE UPDATE (clause E.5.1, Amendment D clause 7.1.1) with a fresh host challenge of 8 (S8)
  * or 16 (S16) bytes; key_version 0: the card's choice. Ends a session that is open. scp02_i: what
  * recognition data or the profile say. An absent key version is KMS_ERR_NOT_FOUND (gp->sw 6A88).
- * A card that answers with another key version than asked for is KMS_ERR_MISMATCH.
+ * ret_init->key_version is the one that the card says it took; a recorded trace (pysim) asks for 20
+ * and gets 70, so that is no error here. The cryptogram, not the version, tells whose keys they are.
  */
 KMS_CHECKED enum kms_status gp_initialize_update(struct gp *gp, unsigned key_version,
 	size_t challenge_len, unsigned scp02_i, struct scp_init *ret_init, struct kms_err *err);

@@ -3,7 +3,7 @@
  * Card profiles: what differs from card to card, as INI files (share/cardkms/profiles).
  *
  *   [profile]      name, title
- *   [match]        optional: ic-fabricator, os-id (CPLC), aid: which cards it may be for
+ *   [match]        optional: ic-fabricator, os-id (both CPLC): which cards it may be for
  *   [card]         the fields of struct card_profile
  *   [test-keys]    optional, public: version, type, enc, mac, dek
  *   [sources]      for each name in [card] and [test-keys] where its value was read, or
@@ -66,7 +66,6 @@ struct card_profile {
 	unsigned test_version;
 	enum card_key_type test_type;
 	char *test_keys[CARD_ROLES]; /* hex: public values from a vendor's manual */
-	char *file;
 };
 
 #define CARD_PROFILE_AUTO __attribute__((cleanup(card_profile_free)))

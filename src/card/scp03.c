@@ -229,7 +229,7 @@ static enum kms_status decrypt(struct scp *scp, struct apdu_response *r, struct 
 			r->data, err);
 	if (st)
 		return st;
-	if (!card_unpad(r->data, r->len, CARD_AES_BLOCK, &r->len))
+	if (!card_unpad(r->data, r->len, &r->len))
 		return kms_fail(err, KMS_ERR_INVALID, "the card's answer has no padding in it");
 	return KMS_OK;
 }
