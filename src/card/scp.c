@@ -53,7 +53,8 @@ void scp_secured(const struct apdu *plain, size_t len, struct scp_wrapped *w)
 enum kms_status scp_bad_answer(const char *why, struct kms_err *err)
 {
 	kms_fail(err, KMS_ERR_MISMATCH, "the card's answer %s", why);
-	return kms_hint(err, "somebody may be on the line; what the card did is not known");
+	(void)kms_hint(err, "somebody may be on the line; what the card did is not known");
+	return KMS_ERR_MISMATCH;
 }
 
 /* ---- options and levels ---- */
@@ -161,7 +162,8 @@ enum kms_status scp_match(const struct scp_init *init, struct card_keys *const *
 	kms_fail(err, KMS_ERR_MISMATCH,
 		"the card cryptogram for key version %02X is of none of %zu key sets",
 		init->key_version, count);
-	return kms_hint(err, "nothing was sent to the card but INITIALIZE UPDATE");
+	(void)kms_hint(err, "nothing was sent to the card but INITIALIZE UPDATE");
+	return KMS_ERR_MISMATCH;
 }
 
 /* ---- the session ---- */
@@ -183,7 +185,8 @@ enum kms_status scp_open(struct scp *scp, const struct scp_init *init, struct ca
 		kms_fail(err, KMS_ERR_MISMATCH,
 			"the card cryptogram for key version %02X is not that of '%s'",
 			init->key_version, keys->name);
-		return kms_hint(err, "these are other keys than the card's; nothing was spent");
+		(void)kms_hint(err, "these are other keys than the card's; nothing was spent");
+		return KMS_ERR_MISMATCH;
 	}
 	scp->protocol = init->scp;
 	scp->i = init->i;

@@ -106,8 +106,11 @@ enum kms_status apdu_refused(struct kms_err *err, unsigned char ins, const char 
 {
 	kms_fail(err, KMS_ERR_CARD, "%s was refused: SW %04X, %s", what, sw, apdu_sw_text(sw));
 	kms_native(err, "SW %04X", sw);
-	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
-		if (hints[i].sw == sw && (hints[i].ins == ins || hints[i].ins == 0))
-			return kms_hint(err, "%s", hints[i].text);
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+		if (hints[i].sw == sw && (hints[i].ins == ins || hints[i].ins == 0)) {
+			(void)kms_hint(err, "%s", hints[i].text);
+			break;
+		}
+	}
 	return KMS_ERR_CARD;
 }
