@@ -3,10 +3,10 @@
 #include "card/reader.h"
 
 #include "base/text.h"
+#include "card/reader_int.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <winscard.h>
 
 static const char pnp[] = "\\\\?PnP?\\Notification"; /* "readers came or went" */
@@ -193,28 +193,6 @@ static enum kms_status pcsc_connect(struct card_system *system, const char *read
 	return KMS_OK;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* The reader in which it has happened, or NULL. */
-static const struct card_reader *happened(
-	const struct card_reader_list *list, const char *reader, enum card_event event)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		const struct card_reader *r = &list->readers[i];
-
-		if ((!reader || strcmp(r->name, reader) == 0) &&
-			r->present == (event == CARD_INSERTED))
-			return r;
-	}
-	return NULL;
-}
-
 /* Sleeps until any reader or card comes or goes, or the time is up. */
 static enum kms_status sleep_until_change(
 	struct pcsc *p, const struct card_reader_list *list, int64_t left_ms, struct kms_err *err)
@@ -244,25 +222,19 @@ static enum kms_status pcsc_wait(struct card_system *system, const char *reader,
 	enum card_event event, int timeout_ms, struct card_reader *ret_reader, struct kms_err *err)
 {
 	struct pcsc *p = (struct pcsc *)system;
-	int64_t end = now_ms() + timeout_ms;
+	int64_t end = card_now_ms() + timeout_ms;
 
 	for (;;) {
 		struct card_reader_list list;
-		const struct card_reader *found;
-		int64_t left = end - now_ms();
+		int64_t left = end - card_now_ms();
 		enum kms_status st = pcsc_list(system, &list, err);
 
 		if (st)
 			return st;
-		found = happened(&list, reader, event);
-		if (found) {
-			*ret_reader = *found;
+		if (card_happened(&list, reader, event, ret_reader))
 			return KMS_OK;
-		}
 		if (left <= 0)
-			return kms_fail(err, KMS_ERR_NOT_FOUND, "no card was %s %s within %d s",
-				event == CARD_INSERTED ? "put into" : "taken out of",
-				reader ? reader : "any reader", (timeout_ms + 999) / 1000);
+			return card_nothing_happened(reader, event, timeout_ms, err);
 		st = sleep_until_change(p, &list, left, err);
 		if (st)
 			return st;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "card/reader.h"
 
+#include "card/reader_int.h"
+
 #include <string.h>
+#include <time.h>
 
 enum kms_status card_system_open(
 	const char *spec, struct card_system **ret_system, struct kms_err *err)
@@ -109,4 +112,41 @@ enum kms_status card_transmit(struct card_link *link, const unsigned char *comma
 enum kms_status card_reset(struct card_link *link, struct kms_err *err)
 {
 	return link->ops->reset(link, err);
+}
+
+/* ---- shared ---- */
+
+int64_t card_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+bool card_happened(const struct card_reader_list *list, const char *reader, enum card_event event,
+	struct card_reader *ret_reader)
+{
+	const struct card_reader *with_card = NULL;
+
+	for (size_t i = 0; i < list->count && !with_card; i++)
+		if (list->readers[i].present &&
+			(!reader || strcmp(list->readers[i].name, reader) == 0))
+			with_card = &list->readers[i];
+	if ((with_card != NULL) != (event == CARD_INSERTED))
+		return false;
+	memset(ret_reader, 0, sizeof(*ret_reader));
+	if (with_card)
+		*ret_reader = *with_card;
+	else if (reader)
+		strncpy(ret_reader->name, reader, CARD_READER_NAME_SIZE - 1);
+	return true;
+}
+
+enum kms_status card_nothing_happened(
+	const char *reader, enum card_event event, int timeout_ms, struct kms_err *err)
+{
+	return kms_fail(err, KMS_ERR_NOT_FOUND, "no card was %s %s within %d s",
+		event == CARD_INSERTED ? "put into" : "taken out of",
+		reader ? reader : "any reader", (timeout_ms + 999) / 1000);
 }

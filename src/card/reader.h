@@ -109,9 +109,9 @@ KMS_CHECKED enum kms_status card_connect(struct card_system *system, const char 
 	struct card_link **ret_link, struct kms_err *err);
 
 /*
- * Waits until a card is put into (or taken out of) that reader, or any reader if NULL; readers
- * plugged in while waiting count. KMS_ERR_NOT_FOUND after timeout_ms. A card that is in already
- * counts as inserted.
+ * Waits until a card is in that reader, or in any if NULL; or until none is, in that reader (an
+ * unplugged one has none) or in any. Readers plugged in while waiting count. KMS_ERR_NOT_FOUND after
+ * timeout_ms. What is so already counts. For CARD_REMOVED ret_reader has a name at most.
  */
 KMS_CHECKED enum kms_status card_wait(struct card_system *system, const char *reader,
 	enum card_event event, int timeout_ms, struct card_reader *ret_reader, struct kms_err *err);

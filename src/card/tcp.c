@@ -3,6 +3,7 @@
 #include "card/reader.h"
 
 #include "base/text.h"
+#include "card/reader_int.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -36,14 +36,6 @@ struct tcp_link {
 	int fd;
 	int timeout_ms;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static enum kms_status broken(const struct tcp_link *link, const char *why, struct kms_err *err)
 {
@@ -97,7 +89,7 @@ static enum kms_status receive(
 	size_t done = 0;
 
 	while (done < len) {
-		int64_t left = end - now_ms();
+		int64_t left = end - card_now_ms();
 		struct pollfd wait = {.fd = link->fd, .events = POLLIN};
 		int ready = poll(&wait, 1, left > 0 ? (int)left : 0);
 		ssize_t n;
@@ -126,7 +118,7 @@ static enum kms_status receive(
 static enum kms_status receive_frame(
 	struct tcp_link *link, unsigned char *out, size_t max, size_t *ret_len, struct kms_err *err)
 {
-	int64_t end = now_ms() + link->timeout_ms;
+	int64_t end = card_now_ms() + link->timeout_ms;
 	unsigned char head[2];
 	enum kms_status st = receive(link, head, 2, end, err);
 	size_t len = (size_t)head[0] << 8 | head[1];
@@ -308,27 +300,18 @@ static enum kms_status tcp_list(
 static enum kms_status tcp_wait(struct card_system *system, const char *reader,
 	enum card_event event, int timeout_ms, struct card_reader *ret_reader, struct kms_err *err)
 {
-	int64_t end = now_ms() + timeout_ms;
+	int64_t end = card_now_ms() + timeout_ms;
 
 	for (;;) {
 		struct card_reader_list list;
 		enum kms_status st = tcp_list(system, &list, err);
 
-		for (size_t i = 0; !st && i < list.count; i++) {
-			const struct card_reader *r = &list.readers[i];
-
-			if ((reader && strcmp(r->name, reader) != 0) ||
-				r->present != (event == CARD_INSERTED))
-				continue;
-			*ret_reader = *r;
-			return KMS_OK;
-		}
 		if (st)
 			return st;
-		if (now_ms() >= end)
-			return kms_fail(err, KMS_ERR_NOT_FOUND, "no card was %s %s within %d s",
-				event == CARD_INSERTED ? "put into" : "taken out of",
-				reader ? reader : "any reader", (timeout_ms + 999) / 1000);
+		if (card_happened(&list, reader, event, ret_reader))
+			return KMS_OK;
+		if (card_now_ms() >= end)
+			return card_nothing_happened(reader, event, timeout_ms, err);
 		(void)poll(NULL, 0, POLL_MS);
 	}
 }
