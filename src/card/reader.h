@@ -102,8 +102,8 @@ KMS_CHECKED enum kms_status card_list(
 	struct card_system *system, struct card_reader_list *ret_list, struct kms_err *err);
 
 /*
- * Opens the line to the card in that reader, for this program alone, after a cold reset where the
- * reader allows it. NULL: the only reader that holds a card; KMS_ERR_USAGE if several do.
+ * Opens the line to the card in that reader, for this program alone. Closing it takes the power from
+ * the card, so that no session stays open behind it. NULL: the only reader that holds a card; KMS_ERR_USAGE if several do.
  */
 KMS_CHECKED enum kms_status card_connect(struct card_system *system, const char *reader,
 	struct card_link **ret_link, struct kms_err *err);

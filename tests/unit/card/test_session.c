@@ -511,6 +511,29 @@ static void test_channels(void **state)
 		}
 }
 
+/* A command without data is not encrypted, one byte of data is. Both have a MAC. */
+static void test_little_data(void **state)
+{
+	(void)state;
+	for (unsigned protocol = 2; protocol <= 3; protocol++)
+		for (size_t len = 0; len < 2; len++) {
+			const struct apdu apdu = {.cla = 0x80,
+				.ins = GP_GET_DATA,
+				.data = (const unsigned char *)"x",
+				.len = len,
+				.le = 256};
+			struct world x;
+
+			world_open(&x, protocol, protocol == 2 ? 0x15 : 0x70, 0x03, 16);
+			expect_ok(&err, scp_wrap(&x.scp, &apdu, x.w, &err));
+			assert_int_equal(x.w->apdu.len, 8 + (len ? protocol == 2 ? 8 : 16 : 0));
+			assert_int_equal(x.w->apdu.le, 256);
+			if (len)
+				assert_int_not_equal(x.w->bytes[0], 'x');
+			world_close(&x);
+		}
+}
+
 static void test_too_long(void **state)
 {
 	static const unsigned char data[300];
@@ -825,6 +848,7 @@ int main(void)
 		cmocka_unit_test(test_scp02_answers),
 		cmocka_unit_test(test_scp02_options_differ),
 		cmocka_unit_test(test_channels),
+		cmocka_unit_test(test_little_data),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_key_blocks),
 		cmocka_unit_test(test_put_key_refused),
