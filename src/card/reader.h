@@ -103,7 +103,8 @@ KMS_CHECKED enum kms_status card_list(
 
 /*
  * Opens the line to the card in that reader, for this program alone. Closing it takes the power from
- * the card, so that no session stays open behind it. NULL: the only reader that holds a card; KMS_ERR_USAGE if several do.
+ * the card, so that no session stays open behind it. NULL: the only reader that holds a card;
+ * KMS_ERR_USAGE if several do.
  */
 KMS_CHECKED enum kms_status card_connect(struct card_system *system, const char *reader,
 	struct card_link **ret_link, struct kms_err *err);
