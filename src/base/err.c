@@ -17,6 +17,7 @@ static const char *const names[] = {
 	[KMS_ERR_STATE] = "state",
 	[KMS_ERR_UNSUPPORTED] = "unsupported",
 	[KMS_ERR_HSM] = "hsm",
+	[KMS_ERR_CARD] = "card",
 	[KMS_ERR_STORE] = "store",
 	[KMS_ERR_BUSY] = "busy",
 	[KMS_ERR_IO] = "io",

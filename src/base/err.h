@@ -27,6 +27,7 @@ enum kms_status {
 	KMS_ERR_STATE,	     /* not possible in the state it is in */
 	KMS_ERR_UNSUPPORTED, /* the token lacks what it takes */
 	KMS_ERR_HSM,	     /* PKCS#11 failed: native has the CKR_ name */
+	KMS_ERR_CARD,	     /* a card refused: native has the status word */
 	KMS_ERR_STORE,	     /* the database failed */
 	KMS_ERR_BUSY,	     /* another process holds it; trying again later may work */
 	KMS_ERR_IO,	     /* a file or terminal failed */

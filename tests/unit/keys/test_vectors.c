@@ -856,8 +856,8 @@ static void tr31_derive(const struct vec *v)
 
 /* ---- the table ---- */
 
-static const char commands_later[] = "the wrapped commands need the secure channel (issue 3)";
-static const char keys_later[] = "the rest of the session needs the secure channel (issue 3)";
+static const char commands_later[] = "the wrapped commands: run by unit.card.vectors";
+static const char keys_later[] = "EXTERNAL AUTHENTICATE of SCP01: no card profile has it";
 static const char tr31_later[] = "TR-31 key blocks (issue 4)";
 
 static const struct row {
@@ -934,7 +934,7 @@ static const struct row {
 	{"SCP02 i=15 C-DEC+C-MAC (DELETE x2, INSTALL [for load])", scp02_trace, commands_later},
 	{"SCP02 i=55 synthetic flow", scp02_trace, commands_later},
 	{"SCP02 R-MAC (level 13; R-MAC ICV seeded with the EXTERNAL AUTHENTICATE C-MAC)", NULL,
-		"retail MAC over a response: secure channel (issue 3)"},
+		"retail MAC over a response: run by unit.card.vectors"},
 	{"SCP01 i=05 with VISA2-diversified keys", scp01_visa2, keys_later},
 	{"Dogtag TKS known session key self-test", dogtag_session_key, NULL},
 	{"PUTKEY-ENC-SCP01 (TDES-ECB static DEK)", putkey_scp01, NULL},
