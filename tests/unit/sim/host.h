@@ -14,6 +14,7 @@
 #include "base/hex.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct host_keys {
