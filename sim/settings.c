@@ -208,7 +208,7 @@ enum kms_status sim_setting_set(
 		return set_value(&settings[i], config, text) ? KMS_OK
 							     : refuse(&settings[i], text, err);
 	}
-	return kms_fail(err, KMS_ERR_NOT_FOUND, "there is no setting '%.60s'", name);
+	return kms_fail(err, KMS_ERR_INVALID, "there is no setting '%.60s'", name);
 }
 
 static void get_bytes(const unsigned char *bytes, size_t len, char *text)
