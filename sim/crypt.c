@@ -53,7 +53,7 @@ static bool run(const EVP_CIPHER *cipher, const unsigned char *key, const unsign
 	ok = ctx && EVP_CipherInit_ex(ctx, cipher, NULL, key, iv, encrypt) == 1 &&
 	     EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
 	     EVP_CipherUpdate(ctx, out, &done, in, (int)len) == 1 &&
-	     EVP_CipherFinal_ex(ctx, out + done, &rest) == 1 && (size_t)(done + rest) == len;
+	     EVP_CipherFinal_ex(ctx, out + done, &rest) == 1 && (size_t)done + (size_t)rest == len;
 	EVP_CIPHER_CTX_free(ctx);
 	return ok;
 }
