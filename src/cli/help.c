@@ -194,7 +194,7 @@ static void man_command(const struct cli_command *c)
 
 void cli_help_man(void)
 {
-	printf(".TH CARDKMS 1 \"\" \"cardkms " CARDKMS_VERSION "\" \"User commands\"\n"
+	printf(".TH CARDKMS 1 \"2026-11-23\" \"cardkms " CARDKMS_VERSION "\" \"User commands\"\n"
 	       ".SH NAME\ncardkms \\- key management for the keys that protect smart cards\n"
 	       ".SH SYNOPSIS\n\\fBcardkms\\fR [\\fB\\-s\\fR \\fIDIR\\fR] [\\fIoption\\fR...] "
 	       "\\fINOUN\\fR \\fIVERB\\fR ...\n.SH DESCRIPTION\n"

@@ -218,6 +218,7 @@ void cli_print_table(struct cli *cli, const json_t *array, const char *names)
 	}
 }
 
+KMS_PRINTF(2, 0)
 static void put_lines(FILE *to, const char *fmt, va_list args)
 {
 	FREE_AUTO char *clean = NULL;

@@ -269,7 +269,7 @@ enum kms_status room_run(struct term *t, struct cer *c, struct kms_err *err)
 static enum kms_status answer_text(struct pinfd *secrets, const char *name, struct cer *c,
 	unsigned component, bool required, struct kms_err *err)
 {
-	const struct secret *value;
+	const struct secret *value = NULL;
 	char full[40];
 	enum kms_status st;
 
@@ -286,7 +286,7 @@ static enum kms_status answer_text(struct pinfd *secrets, const char *name, stru
 static enum kms_status answer_component(
 	struct pinfd *secrets, struct cer *c, unsigned component, struct kms_err *err)
 {
-	const struct secret *value;
+	const struct secret *value = NULL;
 	char full[40];
 	enum kms_status st;
 

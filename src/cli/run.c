@@ -9,12 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Most commands: open the site, call, print. `st` is the operation's; the site closes at the end. */
-#define WITH_SITE(site)                                      \
+/*
+ * Most commands: open the site, call, print. Declares `site`, which closes at the end, and `st`,
+ * which becomes the operation's.
+ */
+#define OPEN_SITE                                            \
 	CLI_SITE_AUTO struct op_site *site = NULL;           \
 	enum kms_status st = cli_open_site(cli, &site, err); \
 	if (st)                                              \
-		return st;
+	return st
 
 static void dry_run_note(struct cli *cli)
 {
@@ -43,7 +46,7 @@ enum kms_status cli_site_init(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_site_status(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_site_status(site, &cli->result, err);
 	if (!st)
 		cli_print_fields(cli, cli->result,
@@ -56,7 +59,7 @@ static const char identity_fields[] = "name role fingerprint words hsm_serial fi
 
 enum kms_status cli_site_identity(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_identity_show(site, &cli->result, err);
 	if (!st)
 		cli_print_fields(cli, cli->result, identity_fields);
@@ -65,7 +68,7 @@ enum kms_status cli_site_identity(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_site_identity_export(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_identity_export(site, cli_value(cli, "-o"), &cli->result, err);
 	if (!st)
 		cli_print_fields(cli, cli->result, identity_fields);
@@ -76,7 +79,7 @@ enum kms_status cli_site_identity_export(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_partner_add(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_partner_add(
 		site, cli->positional[0], cli_value(cli, "--fingerprint"), &cli->result, err);
 	if (!st)
@@ -86,7 +89,7 @@ enum kms_status cli_partner_add(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_partner_rotate(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_partner_rotate(
 		site, cli->positional[0], cli_value(cli, "--fingerprint"), &cli->result, err);
 	if (!st)
@@ -96,7 +99,7 @@ enum kms_status cli_partner_rotate(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_partner_revoke(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_partner_revoke(
 		site, cli->positional[0], cli_value(cli, "--reason"), &cli->result, err);
 	if (!st)
@@ -106,7 +109,7 @@ enum kms_status cli_partner_revoke(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_partner_list(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_partner_list(site, &cli->result, err);
 	if (!st)
 		cli_print_table(cli, cli->result, "name role state version added fingerprint");
@@ -118,7 +121,7 @@ enum kms_status cli_partner_list(struct cli *cli, struct kms_err *err)
 enum kms_status cli_officer_add(struct cli *cli, struct kms_err *err)
 {
 	const char *role = cli_value(cli, "--role");
-	WITH_SITE(site)
+	OPEN_SITE;
 
 	st = op_officer_add(
 		site, cli->positional[0], role ? role : "security-officer", &cli->result, err);
@@ -129,7 +132,7 @@ enum kms_status cli_officer_add(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_officer_disable(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_officer_disable(site, cli->positional[0], &cli->result, err);
 	if (!st)
 		cli_print_fields(cli, cli->result, "name");
@@ -138,7 +141,7 @@ enum kms_status cli_officer_disable(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_officer_list(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_officer_list(site, &cli->result, err);
 	if (!st)
 		cli_print_table(cli, cli->result, "name role state added failures");
@@ -152,7 +155,7 @@ static const char key_columns[] =
 
 enum kms_status cli_hsm_setup(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_hsm_setup(
 		site, cli_value(cli, "--plan"), cli_switch(cli, "--erase"), &cli->result, err);
 	if (st)
@@ -166,7 +169,7 @@ enum kms_status cli_hsm_setup(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_hsm_update(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_hsm_update(site, cli_value(cli, "--plan"), &cli->result, err);
 	if (st)
 		return st;
@@ -179,7 +182,7 @@ enum kms_status cli_hsm_update(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_hsm_status(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_hsm_status(site, &cli->result, err);
 	if (!st)
 		cli_print_fields(cli, cli->result,
@@ -190,7 +193,7 @@ enum kms_status cli_hsm_status(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_hsm_capabilities(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_hsm_capabilities(site, &cli->result, err);
 	if (st)
 		return st;
@@ -206,7 +209,7 @@ enum kms_status cli_hsm_capabilities(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_hsm_check(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_hsm_check(site, &cli->result, err);
 	if (cli->result) {
 		cli_print_table(cli, json_object_get(cli->result, "keys"),
@@ -220,7 +223,7 @@ enum kms_status cli_hsm_check(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_key_list(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_key_list(
 		site, cli_value(cli, "--keyset"), cli_value(cli, "--state"), &cli->result, err);
 	if (!st)
@@ -230,7 +233,7 @@ enum kms_status cli_key_list(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_key_show(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_key_show(site, cli->positional[0], &cli->result, err);
 	if (!st)
 		cli_print_fields(cli, cli->result,
@@ -244,7 +247,7 @@ enum kms_status cli_key_show(struct cli *cli, struct kms_err *err)
 
 static enum kms_status change_state(struct cli *cli, enum key_state state, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_key_change(
 		site, cli->positional[0], state, cli_value(cli, "--reason"), &cli->result, err);
 	if (!st)
@@ -274,7 +277,7 @@ enum kms_status cli_key_compromise(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_key_destroy(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_key_destroy(
 		site, cli->positional[0], cli_value(cli, "--reason"), &cli->result, err);
 	if (!st) {
@@ -290,7 +293,7 @@ enum kms_status cli_exchange_request(struct cli *cli, struct kms_err *err)
 {
 	char **sets = NULL;
 	size_t count = 0;
-	WITH_SITE(site)
+	OPEN_SITE;
 
 	st = cli_values(cli, "--keyset", &sets, &count, err);
 	if (!st)
@@ -314,7 +317,7 @@ enum kms_status cli_exchange_export(struct cli *cli, struct kms_err *err)
 		.path = cli_value(cli, "-o"),
 		.listing_path = cli_value(cli, "--listing"),
 		.carrier = cli_value(cli, "--carrier")};
-	WITH_SITE(site)
+	OPEN_SITE;
 
 	st = op_exchange_export(site, &args, &cli->result, err);
 	if (cli->result) {
@@ -333,7 +336,7 @@ enum kms_status cli_exchange_import(struct cli *cli, struct kms_err *err)
 		.receipt_path = cli_value(cli, "--receipt"),
 		.carrier = cli_value(cli, "--carrier")};
 	char **renames = NULL;
-	WITH_SITE(site)
+	OPEN_SITE;
 
 	st = cli_values(cli, "--rename", &renames, &args.rename_count, err);
 	args.renames = renames;
@@ -350,7 +353,7 @@ enum kms_status cli_exchange_import(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_exchange_receipt(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_exchange_receipt(site, cli->positional[0], &cli->result, err);
 	if (!st) {
 		cli_print_fields(cli, cli->result, "receipt package partner hsm_serial");
@@ -366,7 +369,7 @@ enum kms_status cli_exchange_export_listing(struct cli *cli, struct kms_err *err
 		.path = cli_value(cli, "-o"),
 		.carrier = cli_value(cli, "--carrier")};
 	char **sets = NULL;
-	WITH_SITE(site)
+	OPEN_SITE;
 
 	st = cli_values(cli, "--keyset", &sets, &args.keyset_count, err);
 	args.keysets = sets;
@@ -387,7 +390,7 @@ enum kms_status cli_exchange_import_listing(struct cli *cli, struct kms_err *err
 		.transport_key = cli_value(cli, "--transport-key"),
 		.plan_path = cli_value(cli, "--plan"),
 		.carrier = cli_value(cli, "--carrier")};
-	WITH_SITE(site)
+	OPEN_SITE;
 
 	st = op_exchange_import_listing(site, &args, &cli->result, err);
 	if (cli->result) {
@@ -444,7 +447,7 @@ enum kms_status cli_exchange_show(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_exchange_list(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_exchange_list(site, &cli->result, err);
 	if (!st)
 		cli_print_table(cli, cli->result,
@@ -454,7 +457,7 @@ enum kms_status cli_exchange_list(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_exchange_reissue(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_exchange_reissue(site, cli->positional[0], cli_value(cli, "-o"), &cli->result, err);
 	if (!st)
 		cli_print_fields(cli, cli->result, "id kind state sha256 file");
@@ -465,7 +468,7 @@ enum kms_status cli_exchange_reissue(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_ceremony_list(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_ceremony_list(site, &cli->result, err);
 	if (!st)
 		cli_print_table(cli, cli->result,
@@ -475,7 +478,7 @@ enum kms_status cli_ceremony_list(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_ceremony_show(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_ceremony_show(site, cli->positional[0], &cli->result, err);
 	if (st)
 		return st;
@@ -492,7 +495,7 @@ enum kms_status cli_ceremony_show(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_audit_list(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_audit_list(site, &cli->result, err);
 	if (!st)
 		cli_print_table(
@@ -528,7 +531,7 @@ enum kms_status cli_audit_verify(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_audit_checkpoint(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_audit_checkpoint(site, &cli->result, err);
 	if (!st)
 		cli_print(cli, "%s", json_string_value(json_object_get(cli->result, "note")));
@@ -539,7 +542,7 @@ enum kms_status cli_audit_export(struct cli *cli, struct kms_err *err)
 {
 	/* A checkpoint of now needs the HSM: made where its PIN was given. */
 	bool sign = pinfd_get(&cli->secrets, "pin") != NULL || cli_switch(cli, "--sign");
-	WITH_SITE(site)
+	OPEN_SITE;
 
 	st = op_audit_export(site, cli_value(cli, "-o"), sign, &cli->result, err);
 	if (!st)
@@ -556,7 +559,7 @@ enum kms_status cli_audit_prove(struct cli *cli, struct kms_err *err)
 	if (!*cli->positional[0] || *end || entry < 0)
 		return kms_fail(err, KMS_ERR_USAGE,
 			"ENTRY is a number, as in 'audit list', not '%s'", cli->positional[0]);
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_audit_prove(site, entry, path, &cli->result, err);
 	if (!st && path)
 		cli_print_fields(cli, cli->result, "entry log_size file");
@@ -569,7 +572,7 @@ enum kms_status cli_audit_prove(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_doctor(struct cli *cli, struct kms_err *err)
 {
-	WITH_SITE(site)
+	OPEN_SITE;
 	st = op_doctor(site, &cli->result, err);
 	if (!cli->result)
 		return st;

@@ -40,7 +40,7 @@ static void xor_into(unsigned char *to, const unsigned char *from, size_t len)
 
 static size_t block_count(const struct hsm_message *m, size_t block)
 {
-	return m->len ? (m->len + block - 1) / block : 1;
+	return m->len && block ? (m->len + block - 1) / block : 1;
 }
 
 /* The last block, padded if it is short, combined with its subkey. */

@@ -270,8 +270,10 @@ static enum kms_status init_token_at(struct hsm *hsm, CK_SLOT_ID slot, const cha
 	st = pin_length(hsm, &info, so_pin, "administrator", err);
 	if (st)
 		return st;
+	/* As PKCS#11 wants it: padded with blanks, no zero byte at the end. */
 	memset(padded, ' ', sizeof(padded));
-	memcpy(padded, label, strlen(label));
+	for (size_t i = 0; i < sizeof(padded) && label[i]; i++)
+		padded[i] = (CK_UTF8CHAR)label[i];
 	hsm_sessions_close(hsm); /* C_InitToken refuses while there is a session */
 	rv = hsm->p11->C_InitToken(slot, so_pin->data, so_pin->len, padded);
 	if (rv == CKR_PIN_INCORRECT) {

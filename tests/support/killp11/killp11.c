@@ -282,7 +282,7 @@ static void load_real(void)
 	const char *path = getenv("KILLP11_MODULE"), *at = getenv("KILLP11_AT");
 	const char *ret = getenv("KILLP11_RET"), *log = getenv("KILLP11_LOG");
 	CK_RV (*get)(CK_FUNCTION_LIST **);
-	void *module;
+	void *module = NULL;
 
 	if (!path || !(module = dlopen(path, RTLD_NOW | RTLD_LOCAL)))
 		bad_words("KILLP11_MODULE", path ? path : "");
