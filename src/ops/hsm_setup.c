@@ -62,9 +62,10 @@ static enum kms_status ask_pins(
 	if (!st)
 		st = ask(front->ctx, "pin", "operator PIN", &a->pin, err);
 	if (!st && secret_equal(&a->so_pin, &a->pin)) {
-		kms_fail(err, KMS_ERR_INVALID,
-			"the administrator PIN and the operator PIN are the same");
-		st = kms_hint(err, "they are held by different people: choose two");
+		op_say(op->site,
+			"warning: the administrator PIN and the operator PIN are the same; "
+			"they should be held by different people");
+		st = op_detail(op, "same_pins", json_true(), err);
 	}
 	return st;
 }

@@ -12,7 +12,8 @@
 #include <string.h>
 
 enum {
-	PASSPHRASE_MIN = 8,
+	PASSPHRASE_MIN = 6,
+	PASSPHRASE_GOOD = 12, /* shorter ones get a warning */
 	PASSPHRASE_MAX = 256,
 	/* Argon2id as in RFC 9106 section 4, second recommended option: 64 MiB, three passes; but one
 	 * lane where that has four, as libsodium has no more. About 0.15 s. */
@@ -239,6 +240,10 @@ static enum kms_status add_validate(struct op *op, struct kms_err *err)
 		return kms_fail(err, KMS_ERR_INVALID,
 			"the passphrase of '%s' must have %d to %d characters", args->name,
 			PASSPHRASE_MIN, PASSPHRASE_MAX);
+	if (passphrase.len < PASSPHRASE_GOOD)
+		op_say(op->site,
+			"warning: a passphrase of %d characters or more would be harder to guess",
+			PASSPHRASE_GOOD);
 	if (crypto_pwhash_str(args->hash, (const char *)passphrase.data, passphrase.len,
 		    ARGON_PASSES, ARGON_MEMORY) != 0)
 		return kms_nomem(err);

@@ -24,8 +24,12 @@ keep ready
 
 # ---- PINs ----
 
-EXTRA=$'so-pin=12345678\npin=12345678' refused 'PINs: both the same' 1 \
-	'administrator PIN and the operator PIN are the same … two' a hsm setup --plan plan.ini
+EXTRA=$'so-pin=12345678\npin=12345678' ok 'PINs: both the same' a hsm setup --plan plan.ini
+check 'PINs: both the same: a warning' has "$(said)" 'warning … PIN are the same'
+a audit list
+check 'PINs: both the same: the log says so' test "$(get '[.result[] | select(.operation == "hsm.setup"
+	and .phase == "outcome").details.same_pins] == [true]')" = true
+use ready
 EXTRA='pin=123' refused 'PINs: a short operator PIN' 1 'PIN … 4' a hsm setup --plan plan.ini
 use ready
 EXTRA='so-pin=1' refused 'PINs: a short administrator PIN' 1 'PIN' a hsm setup --plan plan.ini

@@ -48,10 +48,10 @@ unset EXTRA
 
 # ---- names and passphrases that will not do ----
 
-EXTRA='officer.x=short' refused 'a passphrase of five' 1 "passphrase of 'x' must have 8 to 256" \
+EXTRA='officer.x=short' refused 'a passphrase of five' 1 "passphrase of 'x' must have 6 to 256" \
 	a officer add x
-EXTRA='officer.x=' refused 'an empty passphrase' 1 "must have 8 to 256" a officer add x
-EXTRA="officer.x=$(printf '%257s' '' | tr ' ' y)" refused 'a passphrase of 257' 1 "8 to 256" \
+EXTRA='officer.x=' refused 'an empty passphrase' 1 "must have 6 to 256" a officer add x
+EXTRA="officer.x=$(printf '%257s' '' | tr ' ' y)" refused 'a passphrase of 257' 1 "6 to 256" \
 	a officer add x
 refused 'a passphrase that was not given' 1 'no terminal … new passphrase of officer x … --pin-fd' \
 	a officer add x
