@@ -71,7 +71,6 @@ struct cli {
 
 	struct pinfd secrets; /* of --pin-fd */
 	json_t *result;	      /* owned: what the command reports */
-	bool printed;	      /* the command wrote its text to stdout itself */
 };
 
 /* ---- args.c ---- */

@@ -18,15 +18,15 @@ void op_file_free(struct op_file *file)
 
 enum kms_status op_file_take(struct op_file *file, struct buf *text, struct kms_err *err)
 {
+	enum kms_status st = hash_sha256(text->data, text->len, file->hash, err);
+
+	if (st)
+		return st;
+	hex_encode(file->hash, HASH_SIZE, file->hash_text);
 	buf_free(&file->text);
 	file->text = *text;
 	*text = (struct buf){0};
-	hex_encode(file->hash, 0, file->hash_text);
-	enum kms_status st = hash_sha256(file->text.data, file->text.len, file->hash, err);
-
-	if (!st)
-		hex_encode(file->hash, HASH_SIZE, file->hash_text);
-	return st;
+	return KMS_OK;
 }
 
 enum kms_status op_file_read(struct op_file *file, const char *path, struct kms_err *err)

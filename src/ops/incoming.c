@@ -175,33 +175,20 @@ static enum kms_status add_set(const struct incoming *in, struct op *op,
 static enum kms_status write_row(const struct incoming *in, struct op *op,
 	const struct incoming_key *key, bool active, struct kms_err *err)
 {
-	char check[KEY_KCV_TEXT_SIZE], proof[2 * HSM_PROOF_MAX + 1];
-	int64_t end = key_period_end(&key->set->period, op->now);
-	struct store_key row = {.cka_id = key->id,
+	const struct op_master master = {.id = key->id,
 		.label = key->label,
 		.keyset = key->set->name,
-		.role = key_role_name(key->role),
-		.algorithm = key_alg_name(key->set->alg),
+		.role = key->role,
+		.alg = key->set->alg,
 		.kvn = key->set->kvn,
-		.state = active ? "active" : "pending",
-		.location = "vault",
+		.exportable = key->set->exportable,
+		.period = &key->set->period,
 		.origin = in->origin,
-		.exportable = key->set->exportable ? "partner" : "never",
 		.hsm_serial = in->serial,
-		.op_id = op->id,
-		.created = op->now,
-		.deactivate_after = end == INT64_MAX ? 0 : end,
-		.state_changed = op->now};
+		.made = &key->made,
+		.kcv = &key->kcv};
 
-	if (!active)
-		return store_key_add(op->site->store, &row, err);
-	key_kcv_print(&key->kcv, check);
-	hex_encode(key->made.proof, key->made.proof_len, proof);
-	row.check_value = check;
-	row.check_method = key_kcv_method_name(key->kcv.method);
-	row.proof = proof;
-	row.activated = op->now;
-	return store_key_update(op->site->store, &row, "pending", err);
+	return op_master_write(op, &master, active, err);
 }
 
 enum kms_status incoming_intend(struct incoming *in, struct op *op, struct kms_err *err)

@@ -193,6 +193,38 @@ enum kms_status op_hsm_role(struct op_site *site, const struct store_key *row,
 		err, KMS_ERR_STORE, "the row of '%s' has the role '%s'", row->label, row->role);
 }
 
+enum kms_status op_master_write(
+	struct op *op, const struct op_master *master, bool active, struct kms_err *err)
+{
+	char check[KEY_KCV_TEXT_SIZE], proof[2 * HSM_PROOF_MAX + 1];
+	int64_t end = key_period_end(master->period, op->now);
+	struct store_key row = {.cka_id = master->id,
+		.label = master->label,
+		.keyset = master->keyset,
+		.role = key_role_name(master->role),
+		.algorithm = key_alg_name(master->alg),
+		.kvn = master->kvn,
+		.state = active ? "active" : "pending",
+		.location = "vault",
+		.origin = master->origin,
+		.exportable = master->exportable ? "partner" : "never",
+		.hsm_serial = master->hsm_serial,
+		.op_id = op->id,
+		.created = op->now,
+		.deactivate_after = end == INT64_MAX ? 0 : end,
+		.state_changed = op->now};
+
+	if (!active)
+		return store_key_add(op->site->store, &row, err);
+	key_kcv_print(master->kcv, check);
+	hex_encode(master->made->proof, master->made->proof_len, proof);
+	row.check_value = check;
+	row.check_method = key_kcv_method_name(master->kcv->method);
+	row.proof = proof;
+	row.activated = op->now;
+	return store_key_update(op->site->store, &row, "pending", err);
+}
+
 static json_t *text_or_null(const char *text)
 {
 	return text && *text ? json_string(text) : json_null();

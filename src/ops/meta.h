@@ -11,6 +11,7 @@
 #include "keys/div.h"
 #include "keys/kcv.h"
 #include "keys/key.h"
+#include "keys/plan.h"
 #include "keys/token.h"
 #include "keys/wrap.h"
 #include "ops/op.h"
@@ -78,6 +79,24 @@ KMS_CHECKED enum kms_status op_new_id(char ret_hex[OP_ID_HEX], struct kms_err *e
 /* The object of a key row. */
 KMS_CHECKED enum kms_status op_key_object(struct op_site *site, const struct store_key *row,
 	struct hsm_key *ret_key, struct kms_err *err);
+
+/* A master key on its way into the registry: generated here, or imported. */
+struct op_master {
+	const char *id, *label, *keyset;
+	enum key_role role;
+	enum key_alg alg;
+	unsigned kvn;
+	bool exportable;
+	const struct key_period *period;
+	const char *origin; /* "generated", or the partner whose key it is */
+	const char *hsm_serial;
+	const struct hsm_made *made; /* read when active */
+	const struct key_kcv *kcv;   /* read when active */
+};
+
+/* Adds its row as PENDING, or makes the PENDING row active; inside a transaction. */
+KMS_CHECKED enum kms_status op_master_write(
+	struct op *op, const struct op_master *master, bool active, struct kms_err *err);
 
 /* The fields of cli.md, and more where they are set. */
 KMS_CHECKED enum kms_status op_key_json(
