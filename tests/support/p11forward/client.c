@@ -4,12 +4,13 @@
 #include "calls.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static struct {
 	pthread_mutex_t lock; /* guards the rest, from begin() to end() */
-	const char *where;
+	const char *variable;
 	client_exchange_fn *exchange;
 	void *ctx;
 	int fd;
@@ -135,8 +136,10 @@ static CK_RV rpc_INITIALIZE(enum p11_call call, void *args)
 	begin(call);
 	if (line.initialised)
 		return end(CKR_CRYPTOKI_ALREADY_INITIALIZED);
-	if (line.where) {
-		line.fd = wire_connect(line.where);
+	if (line.variable) {
+		const char *where = getenv(line.variable);
+
+		line.fd = where ? wire_connect(where) : -1;
 		if (line.fd < 0)
 			return end(CKR_DEVICE_REMOVED);
 	}
@@ -534,16 +537,16 @@ static CK_RV remote_GetFunctionList(CK_FUNCTION_LIST **ret_list)
 	return CKR_OK;
 }
 
-CK_FUNCTION_LIST *client_of(const char *where)
+CK_FUNCTION_LIST *client_of(const char *variable)
 {
-	line.where = where;
+	line.variable = variable;
 	line.exchange = over_socket;
 	return &remote;
 }
 
 CK_FUNCTION_LIST *client_by(client_exchange_fn *exchange, void *ctx)
 {
-	line.where = NULL;
+	line.variable = NULL;
 	line.exchange = exchange;
 	line.ctx = ctx;
 	return &remote;

@@ -12,8 +12,8 @@
 /* Sends the request and fills the answer; false: the connection is lost. */
 typedef bool client_exchange_fn(void *ctx, const struct wire *request, struct wire *answer);
 
-/* Connects to `where` (wire.h) at each C_Initialize. */
-CK_FUNCTION_LIST *client_of(const char *where);
+/* Connects, at each C_Initialize, to what this environment variable then names (wire.h). */
+CK_FUNCTION_LIST *client_of(const char *variable);
 
 /* Asks `exchange` instead, for a token whose answers are made up. */
 CK_FUNCTION_LIST *client_by(client_exchange_fn *exchange, void *ctx);

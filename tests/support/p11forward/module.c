@@ -39,8 +39,8 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST 
 	const char *where = getenv("KILLP11_SOCKET");
 
 	if (!list) {
-		list = faults_around(
-			where && *where ? client_of(where) : load_real(getenv("KILLP11_MODULE")));
+		list = faults_around(where && *where ? client_of("KILLP11_SOCKET")
+						     : load_real(getenv("KILLP11_MODULE")));
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 			const char *value = getenv(variables[i]);
 
