@@ -111,6 +111,8 @@ static enum kms_status enter_ready_token(struct op *op, struct setup_args *a, st
 
 	st = hsm_token_info(op->site->hsm, &a->info, err);
 	if (!st)
+		st = op_ask_last_try(op->site, &a->info, err);
+	if (!st)
 		st = ask_pins(op, a, false, err);
 	if (!st)
 		st = hsm_login(op->site->hsm, &a->pin, err);

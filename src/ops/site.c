@@ -509,7 +509,9 @@ enum kms_status op_site_login(struct op_site *site, struct kms_err *err)
 	if (st)
 		return st;
 	snprintf(prompt, sizeof(prompt), "operator PIN of the token '%s'", info.label);
-	st = op_ask_secret(site, "pin", prompt, &pin, err);
+	st = op_ask_last_try(site, &info, err);
+	if (!st)
+		st = op_ask_secret(site, "pin", prompt, &pin, err);
 	if (!st)
 		st = hsm_login(site->hsm, &pin, err);
 	if (st == KMS_ERR_AUTH && !site->in_operation)
