@@ -170,7 +170,8 @@ CK_RV hsm_try_trusted_reserved(struct hsm *hsm, CK_SESSION_HANDLE session, unsig
 
 CK_RV hsm_try_trusted_private(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg)
 {
+	(void)hsm;
 	(void)session;
 	(void)arg;
-	return hsm->quirks->no_private_trusted ? HSM_RV_WRONG : HSM_RV_UNTRIED;
+	return HSM_RV_UNTRIED;
 }

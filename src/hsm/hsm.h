@@ -119,6 +119,8 @@ KMS_CHECKED enum kms_status hsm_check_so_pin(
  */
 KMS_CHECKED enum kms_status hsm_login(
 	struct hsm *hsm, const struct secret *pin, struct kms_err *err);
+/* The operator again after an administrator's login, with the PIN that worked: it is not asked for. */
+KMS_CHECKED enum kms_status hsm_login_again(struct hsm *hsm, struct kms_err *err);
 bool hsm_logged_in(const struct hsm *hsm);
 
 /* Random bytes from the token, straight into secret memory. */

@@ -23,7 +23,6 @@ struct hsm_quirks {
 	bool initialised_by_pin;     /* a token without a user PIN is one to be set up */
 	bool unwrap_needs_value_len; /* CKA_VALUE_LEN in the template of an AES unwrap */
 	bool unwrap_loses_value_len; /* an unwrapped AES key says CKA_VALUE_LEN 0 */
-	bool no_private_trusted;     /* a TRUSTED key cannot be PRIVATE */
 	size_t derive_max;  /* bytes that one *_ENCRYPT_DATA derivation takes, 0: no limit known */
 	CK_RV kw_broken_rv; /* what unwrapping a block that is not intact answers, besides
 					the codes of the specification; CKR_OK: nothing else */
@@ -166,6 +165,9 @@ void hsm_text(char *out, const unsigned char *padded, size_t len);
 
 /* token.c */
 KMS_CHECKED enum kms_status hsm_find_again(struct hsm *hsm, struct kms_err *err);
+/* SO login in a session of its own, after every other session was closed. */
+KMS_CHECKED enum kms_status hsm_so_session(struct hsm *hsm, const struct secret *so_pin,
+	CK_SESSION_HANDLE *ret_session, struct kms_err *err);
 
 /* session.c */
 struct hsm_session {
@@ -231,6 +233,7 @@ struct hsm_role_row {
 	unsigned usage; /* HSM_CAN_… */
 	bool locked;	/* MODIFIABLE = false and COPYABLE = false where the token honours it */
 	bool bound;	/* CKA_ALLOWED_MECHANISMS where the token honours it */
+	bool guarded;	/* WRAP_WITH_TRUSTED where the token guards exports by it */
 };
 
 /* role: enum hsm_role or enum hsm_inner_role; NULL for none. */
@@ -266,6 +269,8 @@ CK_MECHANISM_TYPE hsm_wrap_mechanism(enum hsm_alg kek, enum hsm_wrap how);
 CK_RV hsm_read_usage(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
 	CK_OBJECT_CLASS object_class, unsigned *ret_usage);
 unsigned hsm_role_usage(unsigned role);
+
+bool hsm_guards_exports(const struct hsm *hsm); /* as far as it was probed */
 
 /* --- make.c: the one path that ends in a new key --- */
 

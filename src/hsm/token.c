@@ -375,8 +375,8 @@ static enum kms_status pin_failed(
 	return KMS_ERR_AUTH;
 }
 
-/* SO login in a session of its own; no user may be logged in then. */
-static enum kms_status so_session(struct hsm *hsm, const struct secret *so_pin,
+/* No user may be logged in then. */
+enum kms_status hsm_so_session(struct hsm *hsm, const struct secret *so_pin,
 	CK_SESSION_HANDLE *ret_session, struct kms_err *err)
 {
 	CK_SESSION_HANDLE session;
@@ -414,7 +414,7 @@ enum kms_status hsm_init_pin(
 	if (!st)
 		st = pin_length(hsm, &info, pin, "operator", err);
 	if (!st)
-		st = so_session(hsm, so_pin, &session, err);
+		st = hsm_so_session(hsm, so_pin, &session, err);
 	if (st)
 		return st;
 	rv = hsm->p11->C_InitPIN(session, pin->data, pin->len);
@@ -430,7 +430,7 @@ enum kms_status hsm_check_so_pin(struct hsm *hsm, const struct secret *so_pin, s
 	CK_SESSION_HANDLE session = 0;
 	enum kms_status st;
 
-	st = so_session(hsm, so_pin, &session, err);
+	st = hsm_so_session(hsm, so_pin, &session, err);
 	if (st)
 		return st;
 	hsm->p11->C_Logout(session);
@@ -489,6 +489,24 @@ enum kms_status hsm_login(struct hsm *hsm, const struct secret *pin, struct kms_
 		st = secret_copy(&hsm->pin, pin->data, pin->len, err);
 	if (!st)
 		hsm->logged_in = true;
+	return st;
+}
+
+enum kms_status hsm_login_again(struct hsm *hsm, struct kms_err *err)
+{
+	bool proved = false;
+	enum kms_status st;
+
+	if (!hsm->pin.len)
+		return kms_fail(err, KMS_ERR_STATE,
+			"cannot log in to token '%s' again: its PIN is "
+			"not known any more",
+			hsm->label);
+	st = login_once(hsm, &hsm->pin, &proved, err);
+	/* What was refused is not tried again. */
+	if (st == KMS_ERR_AUTH)
+		secret_free(&hsm->pin);
+	hsm->logged_in = !st;
 	return st;
 }
 

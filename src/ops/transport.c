@@ -13,6 +13,7 @@
 #include "ops/ceremony.h"
 #include "ops/meta.h"
 #include "ops/reconcile.h"
+#include "ops/trust.h"
 #include "store/journal.h"
 #include "store/people.h"
 
@@ -34,6 +35,7 @@ struct transport_args {
 	char id[OP_ID_HEX];		   /* of the key object */
 	char ceremony[CER_ID_SIZE];
 	enum hsm_role role;
+	struct op_trust trust;
 	char *serial;
 	char *fingerprint;
 	int64_t first_serial;
@@ -45,6 +47,7 @@ struct transport_args {
 static void transport_clear(struct transport_args *a)
 {
 	store_partner_free(&a->partner);
+	op_trust_clear(&a->trust);
 	free(a->serial);
 	free(a->fingerprint);
 	cer_free(a->cer);
@@ -237,6 +240,8 @@ static enum kms_status transport_validate(struct op *op, struct kms_err *err)
 		st = warn_tdea2(op, err);
 	if (!st)
 		st = token_can(op, err);
+	if (!st)
+		st = op_trust_begin(op, a->role, &a->trust, err);
 	if (!st)
 		st = op_meta_find(op->site, META_HSM_SERIAL, &a->serial, err);
 	if (!st)
@@ -465,6 +470,8 @@ static enum kms_status run_ceremony(struct op *op, struct kms_err *err)
 		st = a->in->room(a->in->room_ctx, a->cer, err);
 	if (!st)
 		st = combine(op, err);
+	if (!st)
+		st = op_trust_key(op, &a->trust, a->id, a->in->label, err);
 	if (!st && cer_state(a->cer) != CER_DONE)
 		st = kms_fail(err, KMS_ERR_INTERNAL, "the ceremony did not end");
 	if (st && a->cer)

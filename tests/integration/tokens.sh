@@ -7,7 +7,8 @@
 #   nss-fips   NSS softokn in FIPS mode: keys may not come in or go out in clear
 #   opencryptoki  openCryptoki's software token, for opencryptoki_lockout.sh alone
 #   forward    SoftHSM 2 behind p11forwardd: an HSM in a network that locks PINs (at the third wrong
-#              one) and has private TRUSTED keys; $TMPDIR/NAME.faults holds what goes wrong (faults.h)
+#              one); $TMPDIR/NAME.faults holds what goes wrong (faults.h)
+#   guarded    the same with private TRUSTED keys, so that masters leave it under such keys only
 #
 # The token of site NAME lives in $HERE/NAME/tokens, so a copy of the folder has a copy of the token.
 # For each token there are the functions below; what they mean stands once, above the dispatch.
@@ -96,12 +97,13 @@ forward_needs() { softhsm_needs; }
 
 # The server stays while the site's folder comes and goes: it has its place by name only.
 forward_conf() {
-	local name=${1##*/} tries
+	local name=${1##*/} tries trusted=()
+	[ "$TOKEN" != guarded ] || trusted=(-t)
 	softhsm_conf "$1"
 	mkdir -p "$1/tokens/hsm"
 	[ -z "${forward_pid[$name]:-}" ] || return 0
 	: >"$TMPDIR/$name.faults"
-	SOFTHSM2_CONF=$1/softhsm.conf "$CARDKMS_BIN/p11forwardd" -s "$1/tokens/hsm" -p 3 -t \
+	SOFTHSM2_CONF=$1/softhsm.conf "$CARDKMS_BIN/p11forwardd" -s "$1/tokens/hsm" -p 3 "${trusted[@]}" \
 		-f "$TMPDIR/$name.faults" -l "$TMPDIR/$name.sock" "$softhsm_module" \
 		>"$TMPDIR/$name.served" 2>&1 &
 	forward_pid[$name]=$!
@@ -118,6 +120,10 @@ forward_env() { token_env=("KILLP11_SOCKET=$TMPDIR/$1.sock"); }
 forward_files() { softhsm_files "$@"; }
 forward_lose() { softhsm_lose "$@"; }
 forward_state() { softhsm_state "$@"; }
+
+for what in needs conf site pins env files lose state; do
+	eval "guarded_$what() { forward_$what \"\$@\"; }"
+done
 
 # ---- openCryptoki, where opencryptoki_lockout.sh has set it up ----
 

@@ -76,7 +76,11 @@ static void softhsm_is_as_measured(void **state)
 	size_t objects = 9;
 	FREE_AUTO struct hsm_object *list = NULL;
 
+	SECRET_AUTO struct secret so = {0};
+
 	(void)state;
+	secret_of(&so, "12345678", 8);
+	ok(hsm_probe_trusted(hsm, &so, E));
 	ok(hsm_probe(hsm, E));
 	for (size_t i = 0; i < hsm_cap_count(); i++) {
 		struct hsm_cap_result r;
