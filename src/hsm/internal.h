@@ -254,6 +254,11 @@ void hsm_template_fill(struct hsm_template *t, const struct hsm *hsm, unsigned r
 void hsm_template_add(
 	struct hsm_template *t, CK_ATTRIBUTE_TYPE type, const void *value, size_t len);
 
+/* Every usage attribute of the class: true where `usage` (HSM_CAN_…) has it. */
+void hsm_template_usage(struct hsm_template *t, CK_OBJECT_CLASS object_class, unsigned usage);
+/* The same object, but of the session: to try out what a token object would be. */
+void hsm_template_session(struct hsm_template *t);
+
 /* Probes the capabilities that the role's template asks about. */
 KMS_CHECKED enum kms_status hsm_template_prepare(
 	struct hsm *hsm, unsigned role, struct kms_err *err);
@@ -331,6 +336,10 @@ CK_RV hsm_raw_check(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE
  */
 CK_RV hsm_raw_verify(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
 	unsigned role, const struct hsm_new *spec, char *diff, size_t diff_size);
+
+/* The same of a session object that was made to be one of the role. */
+CK_RV hsm_raw_verify_session(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+	unsigned role, char *diff, size_t diff_size);
 
 /* wrap.c */
 CK_RV hsm_raw_wrap(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek,

@@ -104,6 +104,20 @@ static void add_bool(struct hsm_template *t, CK_ATTRIBUTE_TYPE type, bool value)
 	hsm_template_add(t, type, value ? &yes : &no, sizeof(CK_BBOOL));
 }
 
+void hsm_template_usage(struct hsm_template *t, CK_OBJECT_CLASS object_class, unsigned usage)
+{
+	for (size_t i = 0; i < COUNT_OF(usages); i++)
+		if (usage_applies(usages[i].flag, object_class))
+			add_bool(t, usages[i].type, usage & usages[i].flag);
+}
+
+void hsm_template_session(struct hsm_template *t)
+{
+	for (CK_ULONG i = 0; i < t->count; i++)
+		if (t->attr[i].type == CKA_TOKEN)
+			t->attr[i].pValue = (void *)(uintptr_t)&no;
+}
+
 static bool wants_value_len(const struct hsm *hsm, enum hsm_alg alg, enum hsm_template_for purpose)
 {
 	if (hsm_is_tdea(alg) || alg == HSM_EC_P256)
@@ -152,9 +166,7 @@ void hsm_template_fill(struct hsm_template *t, const struct hsm *hsm, unsigned r
 		add_bool(t, CKA_SENSITIVE, true);
 		add_bool(t, CKA_EXTRACTABLE, row->extractable);
 	}
-	for (size_t i = 0; i < COUNT_OF(usages); i++)
-		if (usage_applies(usages[i].flag, row->object_class))
-			add_bool(t, usages[i].type, row->usage & usages[i].flag);
+	hsm_template_usage(t, row->object_class, row->usage);
 	if (spec && row->token) {
 		hsm_template_add(t, CKA_ID, spec->id, HSM_ID_LEN);
 		hsm_template_add(t, CKA_LABEL, spec->label, strlen(spec->label));

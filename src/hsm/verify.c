@@ -86,25 +86,39 @@ static void compare_spec(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_H
 		say(d, "LABEL", "another");
 }
 
-CK_RV hsm_raw_verify(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
-	unsigned role, const struct hsm_new *spec, char *diff, size_t diff_size)
+static CK_RV verify(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+	unsigned role, CK_BBOOL token, const struct hsm_new *spec, struct diff *d)
 {
 	const struct hsm_role_row *row = hsm_role_row(role);
-	struct diff d = {diff, diff_size, 0};
-	const CK_BBOOL token = row->token;
 	unsigned got = 0;
 	CK_RV rv;
 
-	*diff = 0;
+	*d->text = 0;
 	rv = hsm_read_usage(hsm, session, object, row->object_class, &got);
 	if (rv != CKR_OK)
 		return rv;
-	compare_usage(hsm, row, hsm_role_usage(role), got, &d);
+	compare_usage(hsm, row, hsm_role_usage(role), got, d);
 	if (!attr_is(hsm, session, object, CKA_TOKEN, &token, sizeof(token)))
-		say(&d, "TOKEN", row->token ? "false" : "true");
+		say(d, "TOKEN", token ? "false" : "true");
 	if (spec)
-		compare_spec(hsm, session, object, spec, &d);
-	return d.len ? HSM_RV_WRONG : CKR_OK;
+		compare_spec(hsm, session, object, spec, d);
+	return d->len ? HSM_RV_WRONG : CKR_OK;
+}
+
+CK_RV hsm_raw_verify(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+	unsigned role, const struct hsm_new *spec, char *diff, size_t diff_size)
+{
+	struct diff d = {diff, diff_size, 0};
+
+	return verify(hsm, session, object, role, hsm_role_row(role)->token, spec, &d);
+}
+
+CK_RV hsm_raw_verify_session(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+	unsigned role, char *diff, size_t diff_size)
+{
+	struct diff d = {diff, diff_size, 0};
+
+	return verify(hsm, session, object, role, CK_FALSE, NULL, &d);
 }
 
 struct role_ctx {
