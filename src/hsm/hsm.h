@@ -47,6 +47,18 @@ struct hsm;
 KMS_CHECKED enum kms_status hsm_open(
 	const char *uri, const char *init_args, struct hsm **ret_hsm, struct kms_err *err);
 
+/*
+ * The same; `tell` is called, from a thread of its own, when one unit of work has kept waiting for
+ * `seconds`, and again after each such time: "the HSM has not answered for 5 s: generate 'LABEL'".
+ */
+struct hsm_watch {
+	void (*tell)(void *ctx, const char *text);
+	void *ctx;
+	unsigned seconds;
+};
+KMS_CHECKED enum kms_status hsm_open_watched(const char *uri, const char *init_args,
+	const struct hsm_watch *watch, struct hsm **ret_hsm, struct kms_err *err);
+
 /* Closes sessions, wipes the PIN, finalises the module. NULL-safe. */
 void hsm_close(struct hsm *hsm);
 static inline void hsm_close_pointer(struct hsm **hsm)

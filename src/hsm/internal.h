@@ -127,9 +127,12 @@ CK_RV hsm_test_value(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDL
 
 enum { HSM_POOL_MAX = 32 };
 
+struct hsm_watcher;
+
 struct hsm {
 	CK_FUNCTION_LIST *p11;
-	bool initialised; /* C_Initialize was ours, so C_Finalize is */
+	struct hsm_watcher *watcher; /* or NULL */
+	bool initialised;	     /* C_Initialize was ours, so C_Finalize is */
 	char *module_path;
 	char *init_args;
 	P11KitUri *uri;
@@ -162,6 +165,13 @@ KMS_CHECKED enum kms_status hsm_module_start(struct hsm *hsm, struct kms_err *er
 KMS_CHECKED enum kms_status hsm_uri_parse(
 	const char *text, P11KitUri **ret_uri, char **ret_module_path, struct kms_err *err);
 void hsm_text(char *out, const unsigned char *padded, size_t len);
+
+/* watch.c: around whatever may take long; one within another is part of the outer one. */
+KMS_CHECKED enum kms_status hsm_watch_start(
+	struct hsm *hsm, const struct hsm_watch *watch, struct kms_err *err);
+void hsm_watch_stop(struct hsm *hsm);
+void hsm_work_begins(struct hsm *hsm, const char *doing, const char *what);
+void hsm_work_ends(struct hsm *hsm);
 
 /* token.c */
 KMS_CHECKED enum kms_status hsm_find_again(struct hsm *hsm, struct kms_err *err);

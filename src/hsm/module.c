@@ -35,8 +35,11 @@ static enum kms_status module_load(struct hsm *hsm, struct kms_err *err)
 enum kms_status hsm_module_start(struct hsm *hsm, struct kms_err *err)
 {
 	CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK, .pReserved = hsm->init_args};
-	CK_RV rv = hsm->p11->C_Initialize(&args);
+	CK_RV rv;
 
+	hsm_work_begins(hsm, "connect", NULL);
+	rv = hsm->p11->C_Initialize(&args);
+	hsm_work_ends(hsm);
 	if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED)
 		return KMS_OK;
 	if (rv != CKR_OK) {
@@ -69,6 +72,12 @@ static enum kms_status mark_alive(struct hsm *hsm, struct kms_err *err)
 enum kms_status hsm_open(
 	const char *uri, const char *init_args, struct hsm **ret_hsm, struct kms_err *err)
 {
+	return hsm_open_watched(uri, init_args, NULL, ret_hsm, err);
+}
+
+enum kms_status hsm_open_watched(const char *uri, const char *init_args,
+	const struct hsm_watch *watch, struct hsm **ret_hsm, struct kms_err *err)
+{
 	struct hsm *hsm = calloc(1, sizeof(*hsm));
 	enum kms_status st;
 
@@ -89,6 +98,8 @@ enum kms_status hsm_open(
 		}
 	}
 	st = mark_alive(hsm, err);
+	if (!st && watch)
+		st = hsm_watch_start(hsm, watch, err);
 	if (!st)
 		st = module_load(hsm, err);
 	if (!st)
@@ -113,6 +124,7 @@ void hsm_close(struct hsm *hsm)
 			hsm->p11->C_Finalize(NULL);
 		p11_kit_module_release(hsm->p11);
 	}
+	hsm_watch_stop(hsm);
 	secret_free(&hsm->pin);
 	if (hsm->uri)
 		p11_kit_uri_free(hsm->uri);

@@ -211,8 +211,8 @@ static enum kms_status attempt(struct hsm *hsm, const struct hsm_work *work, hsm
 	return KMS_OK;
 }
 
-enum kms_status hsm_do(struct hsm *hsm, const struct hsm_work *work, hsm_work_fn *fn, void *ctx,
-	CK_RV *ret_rv, struct kms_err *err)
+static enum kms_status run_work(struct hsm *hsm, const struct hsm_work *work, hsm_work_fn *fn,
+	void *ctx, CK_RV *ret_rv, struct kms_err *err)
 {
 	struct outcome out = {.rv = CKR_OK};
 	enum kms_status st;
@@ -235,4 +235,15 @@ enum kms_status hsm_do(struct hsm *hsm, const struct hsm_work *work, hsm_work_fn
 	if (st)
 		return st;
 	return out.rv == CKR_OK ? KMS_OK : hsm_fail_rv(hsm, out.rv, err, work->doing, work->what);
+}
+
+enum kms_status hsm_do(struct hsm *hsm, const struct hsm_work *work, hsm_work_fn *fn, void *ctx,
+	CK_RV *ret_rv, struct kms_err *err)
+{
+	enum kms_status st;
+
+	hsm_work_begins(hsm, work->doing, work->what);
+	st = run_work(hsm, work, fn, ctx, ret_rv, err);
+	hsm_work_ends(hsm);
+	return st;
 }

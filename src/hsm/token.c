@@ -163,7 +163,9 @@ static enum kms_status find(struct hsm *hsm, bool same, struct kms_err *err)
 	CK_SLOT_ID slot = 0;
 	size_t count = 0;
 
+	hsm_work_begins(hsm, "look for the token", NULL);
 	st = match(hsm, same, &slot, &t, &count, err);
+	hsm_work_ends(hsm);
 	if (st)
 		return st;
 	if (count == 0)
@@ -275,7 +277,9 @@ static enum kms_status init_token_at(struct hsm *hsm, CK_SLOT_ID slot, const cha
 	for (size_t i = 0; i < sizeof(padded) && label[i]; i++)
 		padded[i] = (CK_UTF8CHAR)label[i];
 	hsm_sessions_close(hsm); /* C_InitToken refuses while there is a session */
+	hsm_work_begins(hsm, "initialise the token", label);
 	rv = hsm->p11->C_InitToken(slot, so_pin->data, so_pin->len, padded);
+	hsm_work_ends(hsm);
 	if (rv == CKR_PIN_INCORRECT) {
 		kms_fail(err, KMS_ERR_AUTH,
 			"cannot initialise token '%s': the administrator PIN is wrong (it was "
@@ -391,8 +395,10 @@ enum kms_status hsm_so_session(struct hsm *hsm, const struct secret *so_pin,
 		hsm->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
 	if (rv != CKR_OK)
 		return hsm_fail_rv(hsm, rv, err, "open a session", NULL);
+	hsm_work_begins(hsm, "log in as administrator", NULL);
 	rv = hsm->quirks->no_so_pin ? hsm->p11->C_Login(session, CKU_SO, (CK_UTF8CHAR *)"", 0)
 				    : hsm->p11->C_Login(session, CKU_SO, so_pin->data, so_pin->len);
+	hsm_work_ends(hsm);
 	if (rv != CKR_OK) {
 		st = pin_failed(hsm, rv, true, "log in as administrator to", err);
 		hsm->p11->C_CloseSession(session);
@@ -450,7 +456,9 @@ static enum kms_status login_once(
 		return st;
 	if (rv != CKR_OK)
 		return hsm_fail_rv(hsm, rv, err, "open a session", NULL);
+	hsm_work_begins(hsm, "log in", NULL);
 	rv = hsm->p11->C_Login(s.handle, CKU_USER, pin->data, pin->len);
+	hsm_work_ends(hsm);
 	hsm_give_back(hsm, &s, rv);
 	if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
 		return pin_failed(hsm, rv, false, "log in to", err);

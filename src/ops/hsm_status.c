@@ -16,10 +16,8 @@
 enum kms_status op_token_state(struct op_site *site, enum op_token *ret_state, struct kms_err *err)
 {
 	struct hsm_token_info info;
-	enum kms_status st = KMS_OK;
+	enum kms_status st = op_hsm_open(site, err);
 
-	if (!site->hsm)
-		st = hsm_open(site->hsm_uri, site->init_args, &site->hsm, err);
 	if (st)
 		return st;
 	st = hsm_find_token(site->hsm, err);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "ops/meta.h"
+#include "ops/token.h"
 #include "store/auditlog.h"
 #include "store/keys.h"
 #include "store/lock.h"
@@ -20,7 +21,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SITE_INI_MAX = 64 * 1024, SITE_INI_LINE = 160, LOCK_WAIT_SECONDS = 10 };
+enum {
+	SITE_INI_MAX = 64 * 1024,
+	SITE_INI_LINE = 160,
+	LOCK_WAIT_SECONDS = 10,
+	HSM_WAIT_SECONDS = 5
+};
 
 static const struct {
 	const char *word;
@@ -453,17 +459,32 @@ void op_site_close(struct op_site *site)
 	free(site);
 }
 
+static void tell_waiting(void *ctx, const char *text)
+{
+	op_say(ctx,
+		"note: %s; Ctrl-C ends the program, 'cardkms doctor' then settles what was begun",
+		text);
+}
+
+enum kms_status op_hsm_open(struct op_site *site, struct kms_err *err)
+{
+	const struct hsm_watch watch = {
+		.tell = tell_waiting, .ctx = site, .seconds = HSM_WAIT_SECONDS};
+
+	if (site->hsm)
+		return KMS_OK;
+	return hsm_open_watched(site->hsm_uri, site->init_args, &watch, &site->hsm, err);
+}
+
 enum kms_status op_site_hsm(struct op_site *site, struct kms_err *err)
 {
 	FREE_AUTO char *serial = NULL;
 	struct hsm_token_info info;
 	enum kms_status st;
 
-	if (!site->hsm) {
-		st = hsm_open(site->hsm_uri, site->init_args, &site->hsm, err);
-		if (st)
-			return st;
-	}
+	st = op_hsm_open(site, err);
+	if (st)
+		return st;
 	if (site->token_found)
 		return KMS_OK;
 	st = hsm_find_token(site->hsm, err);

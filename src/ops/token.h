@@ -11,6 +11,9 @@ enum op_token {
 	OP_TOKEN_READY,
 };
 
+/* Loads the module, if it is not yet; says so to the front when the HSM keeps waiting. */
+KMS_CHECKED enum kms_status op_hsm_open(struct op_site *site, struct kms_err *err);
+
 /* Opens the module if need be. */
 KMS_CHECKED enum kms_status op_token_state(
 	struct op_site *site, enum op_token *ret_state, struct kms_err *err);

@@ -12,7 +12,8 @@
  *   -p  lock a PIN at this wrong try (emulate.h)
  *   -t  private TRUSTED keys (trusted.h)
  *   -f  a file of faults (faults.h, a NAME=VALUE a line), read at each new connection if it is
- *       there. Here "killed" is a connection that is lost, and "hang" ends when the client does.
+ *       there. Here "killed" is a connection that is lost, and "hang" ends when the client does. The
+ *       line "ONCE" removes the file: the connection after this one is well again.
  *
  * Says "ready" on standard output when it listens. For tests only: there is no access control.
  */
@@ -111,6 +112,10 @@ static void read_faults(const char *path)
 		line[strcspn(line, "\n")] = 0;
 		if (!*line)
 			continue;
+		if (strcmp(line, "ONCE") == 0) {
+			unlink(path);
+			continue;
+		}
 		if (!value)
 			faults_bad_words("fault", line);
 		*value++ = 0;
