@@ -7,6 +7,7 @@ static void refuses_host_where_policy_does(void **state)
 	struct fixture *f = *state;
 	struct twice des = both(f, at("DesVisa2")), fresh = both(f, at("DesEmv1"));
 	struct twice aes = both(f, at("A256Kdf1")), spliced = both(f, at("A192An1"));
+	struct twice same = both(f, at("A192Kdf1"));
 	struct op op = {.site = f->site};
 	const struct card_dek dek = {CARD_DEK_SESSION_ECB, {1, 0x81, 0, 7}};
 	struct card_key_block block;
@@ -25,8 +26,8 @@ static void refuses_host_where_policy_does(void **state)
 	assert_false(op.host_assisted);
 	expect_err(&err, op_card_keys_may_wrap(&op, aes.hsm, spliced.hsm, &err), KMS_ERR_DENIED,
 		"(diversification by an10922)");
-	expect_err(&err, op_card_keys_may_wrap(&op, spliced.hsm, aes.hsm, &err), KMS_ERR_DENIED,
-		"'A192An1 for ");
+	expect_err(&err, op_card_keys_may_wrap(&op, spliced.hsm, same.hsm, &err), KMS_ERR_DENIED,
+		"the keys 'A192An1 for 00004181116665F5B830' (diversification");
 	expect_err(&err, spliced.hsm->ops->kcv(spliced.hsm, CARD_ENC, block.kcv, &err),
 		KMS_ERR_DENIED, "may not pass through this host");
 	assert_null(op_card_keys_host_assisted(fresh.hsm));
@@ -36,7 +37,28 @@ static void refuses_host_where_policy_does(void **state)
 	free_twice(&des);
 	free_twice(&fresh);
 	free_twice(&aes);
+	free_twice(&same);
 	free_twice(&spliced);
+}
+
+static void refuses_a_weaker_dek(void **state)
+{
+	struct fixture *f = *state;
+	struct twice old = both(f, at("A128Kdf1")), fresh = both(f, at("A256Kdf1"));
+	CARD_KEYS_AUTO struct card_keys *initial = NULL;
+	struct op op = {.site = f->site};
+
+	expect_err(&err, op_card_keys_may_wrap(&op, old.hsm, fresh.hsm, &err), KMS_ERR_DENIED,
+		"is weaker than the aes256 key (256 bits) it would wrap");
+	assert_non_null(
+		strstr(err.msg, "cannot encrypt the keys 'A256Kdf1 for 00004181116665F5B8"));
+	OK(op_card_keys_may_wrap(&op, fresh.hsm, old.hsm, &err));
+	OK(op_card_keys_initial(f->site, old.clear, &initial, &err));
+	old.clear = NULL;
+	OK(op_card_keys_may_wrap(&op, initial, fresh.hsm, &err));
+	assert_false(op.host_assisted);
+	free_twice(&old);
+	free_twice(&fresh);
 }
 
 static void refuses_masters_that_may_not_leave(void **state)
@@ -223,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_host_where_policy_does),
+		cmocka_unit_test(refuses_a_weaker_dek),
 		cmocka_unit_test(refuses_masters_that_may_not_leave),
 		cmocka_unit_test(refuses_other_holders),
 		cmocka_unit_test(refuses_kdd_and_3tdea),
