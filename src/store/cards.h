@@ -12,8 +12,6 @@
 
 #include "store/store.h"
 
-enum { STORE_PAGE = 500 };
-
 struct store_card {
 	const char *id;	       /* hex: see id_source */
 	const char *id_source; /* cplc (what tells the chip), iin-cin, kdd */
@@ -47,7 +45,7 @@ KMS_CHECKED enum kms_status store_card_get(
 /* A NULL filter is the first page of all. */
 KMS_CHECKED enum kms_status store_cards(struct store *s, const struct store_card_filter *filter,
 	struct store_card_list *ret_list, struct kms_err *err);
-/* Writes every column but id and created. KMS_ERR_STATE unless the row is in state `from`. */
+/* Writes every column of the row card->id. KMS_ERR_STATE unless the row is in state `from`. */
 KMS_CHECKED enum kms_status store_card_update(
 	struct store *s, const struct store_card *card, const char *from, struct kms_err *err);
 /* The short form: state, state_reason (opt) and changed only. */
