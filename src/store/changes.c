@@ -5,9 +5,9 @@
 
 static const char *const kinds[] = {"inject", "replace", "domain-keys", NULL};
 static const char *const rules[] = {"ff-consumed", "replace", "add-delete", NULL};
-static const char *const steps[] = {
-	"intended", "put", "proven", "done", "refused", "quarantined", NULL};
-static const char *const outcomes[] = {"done", "refused", "quarantined", "abandoned", NULL};
+static const char *const steps[] = {"intended", "doubted", "put", "proven", NULL};
+static const char *const outcomes[] = {
+	"done", "old-stays", "refused", "abandoned", "quarantined", NULL};
 
 static const struct store_field change_fields[] = {
 	STORE_HEX(struct store_change, op_id, 32),

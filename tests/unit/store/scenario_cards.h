@@ -288,9 +288,10 @@ static inline void scenario_change_ends(struct store *s)
 	STORE_AUTO(change) struct store_change got = {0};
 	struct kms_err err = {0};
 
+	CHANGE(store_change_set_step(s, OP_C1, "doubted", 1109, &err));
 	CHANGE(store_change_set_step(s, OP_C1, "put", 1110, &err));
-	CHANGE_FAILS(KMS_ERR_INVALID, "'halfway'",
-		store_change_set_step(s, OP_C1, "halfway", 1111, &err));
+	CHANGE_FAILS(KMS_ERR_INVALID, "'done' is no step",
+		store_change_set_step(s, OP_C1, "done", 1111, &err));
 	CHANGE_FAILS(
 		KMS_ERR_INVALID, "'open'", store_change_finish(s, OP_C1, "open", NULL, 1111, &err));
 	CHANGE_FAILS(KMS_ERR_NOT_FOUND, OP_1, store_change_set_step(s, OP_1, "put", 1111, &err));
@@ -362,7 +363,8 @@ static inline void scenario_changes(struct store *s)
 	OK(store_changes(s, CARD_1, &all, &err));
 	assert_int_equal(all.count, 2);
 	assert_string_equal(all.items[1].op_id, OP_C1);
-	CHANGE(store_change_finish(s, OP_C2, "done", NULL, 1130, &err));
+	CHANGE(store_change_finish(
+		s, OP_C2, "old-stays", "the card keeps its last set", 1130, &err));
 }
 
 static inline void scenario_dependants_are(
