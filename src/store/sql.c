@@ -199,13 +199,16 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 	[SQL_CARD_ADD] = {"INSERT INTO card (" CARD ") " VALUES_10, true},
 	[SQL_CARD_GET] = {"SELECT " CARD " FROM card WHERE id = $1", false},
 	[SQL_CARD_LIST] = {"SELECT " CARD " FROM card WHERE id > $1 ORDER BY id LIMIT $2", false},
-	[SQL_CARD_LIST_STATE] = {"SELECT " CARD " FROM card WHERE state = $1 "
+	/* Not state = $1: PostgreSQL would take the order by id for a reason to walk all cards. */
+	[SQL_CARD_LIST_STATE] = {"SELECT " CARD " FROM card "
+				 "WHERE (state, id) > ($1, $3) AND state <= $1 "
 				 "AND (CAST($2 AS TEXT) IS NULL OR profile = $2) "
-				 "AND id > $3 ORDER BY id LIMIT $4",
+				 "ORDER BY state, id LIMIT $4",
 		false},
-	[SQL_CARD_LIST_PROFILE] = {"SELECT " CARD " FROM card WHERE profile = $1 "
+	[SQL_CARD_LIST_PROFILE] = {"SELECT " CARD " FROM card "
+				   "WHERE (profile, id) > ($1, $3) AND profile <= $1 "
 				   "AND (CAST($2 AS TEXT) IS NULL OR state = $2) "
-				   "AND id > $3 ORDER BY id LIMIT $4",
+				   "ORDER BY profile, id LIMIT $4",
 		false},
 	[SQL_CARD_UPDATE] = {"UPDATE card SET id_source = $2, profile = $3, cplc = $4, iin = $5, "
 			     "cin = $6, state = $7, state_reason = $8, created = $9, "
