@@ -12,8 +12,6 @@
 
 #include "store/store.h"
 
-enum { STORE_PAGE = 500 };
-
 struct store_card {
 	const char *id;	       /* hex: see id_source */
 	const char *id_source; /* cplc (what tells the chip), iin-cin, kdd */
@@ -47,7 +45,7 @@ KMS_CHECKED enum kms_status store_card_get(
 /* A NULL filter is the first page of all. */
 KMS_CHECKED enum kms_status store_cards(struct store *s, const struct store_card_filter *filter,
 	struct store_card_list *ret_list, struct kms_err *err);
-/* Writes every column but id and created. KMS_ERR_STATE unless the row is in state `from`. */
+/* Writes every column of the row card->id. KMS_ERR_STATE unless the row is in state `from`. */
 KMS_CHECKED enum kms_status store_card_update(
 	struct store *s, const struct store_card *card, const char *from, struct kms_err *err);
 /* The short form: state, state_reason (opt) and changed only. */
@@ -118,14 +116,15 @@ void store_domain_list_free(struct store_domain_list *list);
 /*
  * The replacement of the three keys of one domain. A row without an outcome is open: nobody may
  * assume which keys are on the card until it is settled. There is at most one open for a domain.
+ * The words of card/change.h: its open steps are here `step`, its closed ones `outcome`.
  */
 struct store_change {
 	const char *op_id;   /* must exist; the primary key */
 	const char *card_id; /* with aid a domain that must exist */
 	const char *aid;
-	const char *kind; /* inject, replace, domain-keys */
-	const char *rule; /* ff-consumed, replace, add-delete (card/profile.h) */
-	const char *step; /* intended, put, proven, done, refused, quarantined (card/change.h) */
+	const char *kind;	/* inject, replace, domain-keys */
+	const char *rule;	/* ff-consumed, replace, add-delete (card/profile.h) */
+	const char *step;	/* intended, doubted, put, proven: the last before the outcome */
 	const char *old_keyset; /* opt: must exist; NULL: initial keys */
 	int64_t old_version;
 	const char *old_kdd;	/* opt: hex */
@@ -135,7 +134,7 @@ struct store_change {
 	int64_t started;
 	int64_t changed;
 	int64_t finished;    /* opt: with outcome */
-	const char *outcome; /* opt: done, refused, quarantined, abandoned */
+	const char *outcome; /* opt: done, old-stays, refused, abandoned, quarantined */
 	const char *reason;  /* opt: what was seen, of an outcome other than done */
 };
 
