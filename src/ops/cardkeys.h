@@ -80,13 +80,12 @@ KMS_CHECKED enum kms_status op_card_keys_derive(struct op_card_masters *masters,
 	size_t kdd_len, struct card_keys **ret_keys, struct kms_err *err);
 
 /*
- * Keys in clear (keys[CARD_ENC], …, copied) as the old set of a card whose new keys are in the HSM.
- * They authenticate from secret memory; to wrap, their DEK goes to the HSM as a session key that can
- * do nothing else. The site must be logged in by then.
+ * A set in secret memory (card_keys_clear, card_profile_test_keys; taken on KMS_OK) as the old set of
+ * a card whose new keys are in the HSM. It authenticates from secret memory; to wrap, its DEK goes to
+ * the HSM as a session key that can do nothing else. The site must be logged in by then.
  */
-KMS_CHECKED enum kms_status op_card_keys_initial(struct op_site *site, const char *name,
-	enum card_key_type type, const struct secret keys[CARD_ROLES], struct card_keys **ret_keys,
-	struct kms_err *err);
+KMS_CHECKED enum kms_status op_card_keys_initial(struct op_site *site, struct card_keys *clear,
+	struct card_keys **ret_keys, struct kms_err *err);
 
 /*
  * Whether the keys of `fresh` can be encrypted under the DEK of `old` on this token, and where. To be called before EXTERNAL
@@ -99,8 +98,8 @@ KMS_CHECKED enum kms_status op_card_keys_may_wrap(struct op *op, const struct ca
 
 /*
  * What static keys of this set passed through host memory for since it was made, as text for logs:
- * "PUT KEY under SCP02", "diversification by an10922"; NULL if none did. Of a set that
- * op_card_keys_initial made: "initial keys in clear".
+ * "PUT KEY under SCP02", "diversification"; NULL if none did. Of a set that
+ * op_card_keys_initial made: "keys in clear".
  */
 const char *op_card_keys_host_assisted(const struct card_keys *keys);
 
