@@ -58,7 +58,7 @@ enum card_seen {
 	CARD_SEEN_UNKNOWN, /* not asked, or no answer */
 	CARD_SEEN_MATCH,   /* the card made the cryptogram that these keys make */
 	CARD_SEEN_OTHER,   /* it answered for that version, with another cryptogram */
-	CARD_SEEN_ABSENT,  /* INITIALIZE UPDATE of that version was refused */
+	CARD_SEEN_ABSENT,  /* INITIALIZE UPDATE of that version was refused: 6A88, or twice */
 };
 
 /* What the journal keeps, beside the names of the two sets, which are the caller's. Plain values. */
@@ -76,7 +76,8 @@ struct card_change_config {
 	struct card_set old, fresh; /* fresh.version: 01 to 7F */
 	enum card_initial_set rule;
 	enum gp_key_block key_block;
-	bool no_delete; /* the card has no DELETE [key] */
+	bool no_delete;			   /* the card has no DELETE [key] */
+	unsigned version_min, version_max; /* that the card takes; 0: 01, 7F */
 	/*
 	 * The card is known (recognition data) to open with sets of the type of `fresh`, too. Otherwise
 	 * a set of another type or length than the old one is refused before the intent; for replacing
@@ -88,8 +89,8 @@ struct card_change_config {
 struct card_change {
 	struct card_guard guard;
 	struct card_change_config config;
-	struct card_change_record record;
-	bool spent; /* of the intent */
+	struct card_change_record record; /* step: what is durable */
+	uint16_t sw_old, sw_new;	  /* with which a version was refused */
 };
 
 /* The fields of a profile: guard, rule, key_block, no_delete. */
@@ -99,7 +100,7 @@ void card_change_configure(struct card_change_config *config, const struct card_
  * record NULL: a new change. Otherwise what the journal has; its versions must be those of the sets.
  * Refused here, before anything is sent: another type where that cannot be, versions out of range, a
  * version that is taken already by the rule (add-delete under the old version), AES-192 with a plain
- * key block. After KMS_OK the change needs no closing; gp and keys are borrowed.
+ * key block. gp and keys are borrowed, ret_change is used in place: not to be copied afterwards.
  */
 KMS_CHECKED enum kms_status card_change_open(struct card_change *ret_change, struct gp *gp,
 	const struct card_change_config *config, const struct card_counts *counts,
@@ -130,7 +131,7 @@ KMS_CHECKED enum kms_status card_change_run(struct card_change *change, struct k
 
 enum card_resume {
 	CARD_ROLL_FORWARD, /* with the old set still on the card, PUT KEY is sent again */
-	CARD_SETTLE,	   /* then the change is closed as abandoned, without authenticating */
+	CARD_SETTLE,	   /* … the change is closed as abandoned, without authenticating */
 };
 
 /*

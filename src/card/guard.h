@@ -68,17 +68,28 @@ struct card_guard_config {
 	const struct card_journal *journal;  /* borrowed; NULL: nothing is kept (tests) */
 };
 
+/* How the card knows its factory set: see card_guard_ask. */
+enum card_factory { CARD_FACTORY_UNKNOWN, CARD_FACTORY_BY_VERSION, CARD_FACTORY_BY_DEFAULT };
+
 struct card_guard {
 	struct gp *gp; /* borrowed; open */
 	struct card_guard_config config;
-	struct card_counts counts; /* to be set from the registry before the first call */
-	const struct card_change_record *change; /* what goes with the counts, or NULL */
-	/* The answer of the last card_guard_ask, until something else was sent. */
+	struct card_counts counts;		 /* as they are */
+	struct card_counts durable;		 /* as the journal has them */
+	const struct card_change_record *change; /* what goes into the journal with them, or NULL */
+	bool spent; /* the next EXTERNAL AUTHENTICATE is counted already */
+	/*
+	 * Why nothing more may be sent, whatever the error's code is: another card is there, a limit is
+	 * reached, the journal failed.
+	 */
+	bool stopped;
+	/* The last answer to INITIALIZE UPDATE, until something else is sent. */
 	bool asked;
 	struct scp_init init;
-	bool seen; /* `kdd_seen` is set: every later answer must have the same */
+	const struct card_keys *matched; /* made its cryptogram */
+	bool seen; /* kdd_seen is set: every later answer must have the same */
 	unsigned char kdd_seen[SCP_KDD_SIZE];
-	bool factory_by_default; /* the card knows FF only as its default: P1 = 00 */
+	enum card_factory factory;
 };
 
 /* The fields of a profile: aid, scp02_i (profile->i, if it is for SCP02), init_limit, quirks. */
@@ -86,6 +97,9 @@ void card_guard_configure(struct card_guard_config *config, const struct card_pr
 
 void card_guard_open(struct card_guard *guard, struct gp *gp,
 	const struct card_guard_config *config, const struct card_counts *counts);
+
+/* Writes the counts, and guard->change, to the journal. */
+KMS_CHECKED enum kms_status card_guard_save(struct card_guard *guard, struct kms_err *err);
 
 /*
  * SELECT of the domain (gp->sw as of gp_select); then, if the chip is known, GET DATA 9F7F.
@@ -109,14 +123,21 @@ KMS_CHECKED enum kms_status card_guard_match(
 	struct card_guard *guard, struct card_keys *keys, struct kms_err *err);
 
 /*
+ * Whether the card holds this set, as card_guard_authenticate needs it: asks, unless the last answer
+ * was this set's. KMS_ERR_MISMATCH, KMS_ERR_NOT_FOUND: it does not.
+ */
+KMS_CHECKED enum kms_status card_guard_ready(
+	struct card_guard *guard, const struct card_set *set, struct kms_err *err);
+
+/*
  * Counts one EXTERNAL AUTHENTICATE as spent, durably; guard->change goes with it. For a caller who
  * writes something at this point anyway: card_guard_authenticate does not count it again.
  */
 KMS_CHECKED enum kms_status card_guard_spend(struct card_guard *guard, struct kms_err *err);
 
 /*
- * EXTERNAL AUTHENTICATE with this set: asks first, unless the last answer was for it. On KMS_OK the
- * secure channel is open. KMS_ERR_MISMATCH: the card does not hold it, and nothing was spent;
+ * EXTERNAL AUTHENTICATE with this set, after card_guard_ready and card_guard_spend as far as they are
+ * not done. On KMS_OK the secure channel is open. KMS_ERR_MISMATCH: the card does not hold it, and nothing was spent;
  * KMS_ERR_AUTH: the card refused, and one is spent.
  */
 KMS_CHECKED enum kms_status card_guard_authenticate(
