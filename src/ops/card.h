@@ -104,6 +104,8 @@ KMS_CHECKED enum kms_status op_profile_names(
 
 /* ---- what the registry says, as JSON (card_show.c) ---- */
 
+/* Key versions are written as cards count: two hex digits. NULL out of memory. */
+json_t *op_version_json(int64_t version);
 KMS_CHECKED enum kms_status op_card_json(
 	const struct store_card *row, json_t **ret_object, struct kms_err *err);
 /* The card's domains, each with the cards that share its keys ("twins"). */

@@ -287,8 +287,8 @@ static enum kms_status open_change(struct op *op, struct change_args *a, struct 
 	card_change_configure(&config, &w->card.profile);
 	config.guard = w->guard.config;
 	config.old = (struct card_set){w->old_keys, old_version, w->challenge_len};
-	config.fresh = (struct card_set){
-		w->new_keys, (unsigned)w->row.new_version, w->challenge_len};
+	config.fresh = (struct card_set){w->new_keys, (unsigned)w->row.new_version,
+		w->new_keys->type == w->old_keys->type ? w->challenge_len : 0};
 	config.rule = rule_for(a, old_version);
 	config.takes_other_type = takes_type(&w->card, w->new_keys->type);
 	fill_row(op, a, old_version);
@@ -321,9 +321,9 @@ static enum kms_status add_detail(struct op *op, struct change_args *a, struct k
 	if (!st)
 		st = op_detail(op, "keyset", json_string(row->new_keyset), err);
 	if (!st)
-		st = op_detail(op, "old_version", json_integer(row->old_version), err);
+		st = op_detail(op, "old_version", op_version_json(row->old_version), err);
 	if (!st)
-		st = op_detail(op, "version", json_integer(row->new_version), err);
+		st = op_detail(op, "version", op_version_json(row->new_version), err);
 	return st ? st : op_detail(op, "rule", json_string(row->rule), err);
 }
 
@@ -335,7 +335,7 @@ static enum kms_status report(struct op *op, struct change_args *a, struct kms_e
 	if (!st)
 		st = op_report(op, "keyset", json_string(row->new_keyset), err);
 	if (!st)
-		st = op_report(op, "key_version", json_integer(row->new_version), err);
+		st = op_report(op, "key_version", op_version_json(row->new_version), err);
 	if (!st)
 		st = op_report(op, "from",
 			json_string(row->old_keyset ? row->old_keyset : a->w.old_keys->name), err);
@@ -349,7 +349,6 @@ static enum kms_status change_validate(struct op *op, struct kms_err *err)
 	struct change_args *a = op->args;
 	struct op_card_work *w = &a->w;
 	unsigned versions[2];
-	bool known;
 	enum kms_status st = op_card_work_init(w, op, &a->in->where, a->in->line, err);
 
 	if (!st)
@@ -366,13 +365,7 @@ static enum kms_status change_validate(struct op *op, struct kms_err *err)
 		return st;
 	versions[0] = a->old_version;
 	versions[1] = (unsigned)w->row.new_version;
-	known = w->card.known;
 	st = op_card_work_ask(w, versions, 2, err);
-	/* A card that only its diversification data identify is looked up by now. */
-	if (!st && !known)
-		st = op_card_work_no_change_open(w, err);
-	if (!st && !known && w->card.known)
-		st = find_old(a, err);
 	if (!st)
 		st = same_as_issuer(op, a, err);
 	if (!st)
@@ -419,6 +412,9 @@ static enum kms_status commit_already(struct op *op, struct change_args *a, stru
 
 	op_say(op->site, "card %s is taken over already: '%s' opens it", w->card.id,
 		a->fresh->keyset);
+	st = op_report(op, "result", json_string("already"), err);
+	if (st)
+		return st;
 	if (w->has_domain && w->domain.keyset && strcmp(w->domain.keyset, a->fresh->keyset) == 0 &&
 		strcmp(w->domain.state, CARD_ACTIVE) == 0)
 		return KMS_OK;

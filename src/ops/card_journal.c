@@ -116,6 +116,7 @@ static bool stays_old(enum card_change_step step)
 static enum kms_status put_domain(struct op_card_work *w, const char *state, struct kms_err *err)
 {
 	const struct store_change *c = &w->row;
+	const struct scp_init *last = &w->change.guard.init;
 	bool old = stays_old(w->outcome.step) || w->outcome.step == CHANGE_QUARANTINED ||
 		   w->outcome.step == CHANGE_INTENDED;
 	FREE_AUTO char *isd = calloc(1, OP_AID_HEX);
@@ -131,6 +132,11 @@ static enum kms_status put_domain(struct op_card_work *w, const char *state, str
 
 	if (!isd)
 		return kms_nomem(err);
+	/* A set of another type speaks another protocol than the one before. */
+	if (!old && last->key_version == (unsigned)c->new_version) {
+		row.scp = last->scp;
+		row.scp_i = last->i;
+	}
 	op_aid_text(&w->card.isd, isd);
 	row.parent = w->supplementary ? isd : NULL;
 	return store_domain_put(w->op->site->store, &row, err);
@@ -141,9 +147,9 @@ static enum kms_status outcome_event(struct op_card_work *w, struct kms_err *err
 	const struct store_change *c = &w->row;
 	const struct card_change_record *o = &w->outcome;
 	bool done = o->step == CHANGE_DONE || o->step == CHANGE_OLD_STAYS;
-	json_t *detail = json_pack("{s:s, s:s?, s:s, s:s?, s:i, s:i, s:s, s:s?}", "domain", w->aid,
+	json_t *detail = json_pack("{s:s, s:s?, s:s, s:s?, s:o, s:o, s:s, s:s?}", "domain", w->aid,
 		"from", c->old_keyset, "keyset", c->new_keyset, "kdd", c->new_kdd, "old_version",
-		(int)c->old_version, "version", (int)c->new_version, "rule", c->rule, "reason",
+		op_version_json(c->old_version), "version", op_version_json(c->new_version), "rule", c->rule, "reason",
 		o->reason[0] ? o->reason : NULL);
 
 	if (!detail)
@@ -195,14 +201,19 @@ static enum kms_status report_end(struct op_card_work *w, struct kms_err *err)
 	return st ? st : op_report(op, "host_assisted", json_string(buf_text(&text)), err);
 }
 
+enum kms_status op_card_work_counts(
+	struct op_card_work *w, const struct card_guard *guard, struct kms_err *err)
+{
+	return store_domain_set_counters(w->op->site->store, w->card.id, w->aid,
+		guard->counts.auths, guard->counts.inits, w->op->now, err);
+}
+
 enum kms_status op_card_work_finish(struct op_card_work *w, struct kms_err *err)
 {
-	const struct card_counts *counts = &w->change.guard.counts;
 	enum kms_status st = op_card_work_settle(w, err);
 
 	if (!st)
-		st = store_domain_set_counters(w->op->site->store, w->card.id, w->aid,
-			counts->auths, counts->inits, w->op->now, err);
+		st = op_card_work_counts(w, &w->change.guard, err);
 	if (w->outcome.step == CHANGE_OLD_STAYS)
 		op_say(w->op->site, "warning: card %s: %s", w->card.id, w->outcome.reason);
 	return st ? st : report_end(w, err);
@@ -222,9 +233,9 @@ enum kms_status op_card_work_found(struct op_card_work *w, struct kms_err *err)
 		st = op_card_work_put_card(w, state, NULL, err);
 	return st ? st
 		  : op_card_work_event(w, "found",
-			    json_pack("{s:s, s:s, s:s?, s:i}", "domain", w->aid, "keyset",
+			    json_pack("{s:s, s:s, s:s?, s:o}", "domain", w->aid, "keyset",
 				    w->row.new_keyset, "kdd", w->row.new_kdd, "version",
-				    (int)w->row.new_version),
+				    op_version_json(w->row.new_version)),
 			    err);
 }
 
@@ -304,7 +315,7 @@ enum kms_status op_card_journal_write(void *ctx, const struct card_counts *count
 		w->outcome = *record;
 		return KMS_OK;
 	}
-	if (!w->card.id[0]) /* nothing that it could be counted for */
+	if (!w->card.id[0]) /* it is only being asked who it is */
 		return KMS_OK;
 	if (store_in_transaction(store))
 		return write_rows(w, counts, record, err);

@@ -132,8 +132,8 @@ static enum kms_status test_keys(
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && i < CARD_ROLES; i++) {
-		const struct secret text = {(unsigned char *)profile->test_keys[i],
-			strlen(profile->test_keys[i])};
+		const struct secret text = {.data = (unsigned char *)profile->test_keys[i],
+			.len = strlen(profile->test_keys[i])};
 
 		st = decode_key(&text, "test key", &keys[i], err);
 	}
@@ -147,6 +147,7 @@ enum kms_status op_card_initial_keys(struct op *op, const struct op_card *card,
 	const struct card_profile *profile = &card->profile;
 	bool public = !where->initial_given && profile->has_test_keys;
 	struct secret keys[CARD_ROLES] = {{0}};
+	CARD_KEYS_AUTO struct card_keys *clear = NULL;
 	char name[64] = "the initial keys";
 	enum kms_status st;
 
@@ -154,9 +155,13 @@ enum kms_status op_card_initial_keys(struct op *op, const struct op_card *card,
 		snprintf(name, sizeof(name), "the public test keys of %s", profile->name);
 	st = public ? test_keys(profile, keys, err) : ask_keys(op->site, keys, err);
 	if (!st)
-		st = op_card_keys_initial(op->site, name, scp == 2 ? CARD_KEY_DES : CARD_KEY_AES,
-			keys, ret_keys, err);
+		st = card_keys_clear(
+			name, scp == 2 ? CARD_KEY_DES : CARD_KEY_AES, keys, &clear, err);
 	keys_wipe(keys);
+	if (!st)
+		st = op_card_keys_initial(op->site, clear, ret_keys, err);
+	if (!st)
+		clear = NULL; /* it is theirs now */
 	if (!st)
 		st = op_detail(op, "initial_keys",
 			json_string(public ? "public test keys" : "given by hand"), err);

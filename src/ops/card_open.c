@@ -8,8 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- trace ---- */
 
@@ -79,12 +80,15 @@ static enum kms_status connect_reader(
 {
 	const char *reader = where->reader;
 	bool tcp = reader && strncmp(reader, "tcp:", 4) == 0;
-	bool named = reader && !tcp && strcmp(reader, "pcsc") != 0;
 	enum kms_status st = card_system_open(tcp ? reader : NULL, &card->system, err);
 
 	card->simulated = tcp;
+	if (tcp)
+		reader = strchr(reader, ',') ? NULL : reader + 4;
+	else if (reader && strcmp(reader, "pcsc") == 0)
+		reader = NULL;
 	if (!st)
-		st = card_connect(card->system, named ? reader : NULL, &card->link, err);
+		st = card_connect(card->system, reader, &card->link, err);
 	if (!st)
 		gp_open(&card->gp, card->link);
 	return st;
@@ -128,13 +132,15 @@ static enum kms_status select_isd(struct op_card *card, struct kms_err *err)
 static void recognise_from_select(struct op_card *card)
 {
 	const struct apdu_response *r = card->gp.response;
+	BUF_AUTO struct buf alone = {0};
 	struct tlv fci, inner, found;
 
 	if (tlv_only(r->data, r->len, 0x6F, "FCI", &fci, NULL) ||
-		!tlv_find(fci.value, fci.len, 0xA5, &inner) ||
-		!tlv_find(inner.value, inner.len, 0x73, &found))
+		tlv_find(tlv_inside(&fci), 0xA5, "FCI", &inner, NULL) ||
+		tlv_find(tlv_inside(&inner), 0x73, "FCI", &found, NULL) ||
+		tlv_append(&alone, 0x73, found.value, found.len, NULL))
 		return;
-	card->has_recognition = gp_recognition_parse(found.start, found.whole,
+	card->has_recognition = gp_recognition_parse((const unsigned char *)alone.data, alone.len,
 					&card->recognition, NULL) == KMS_OK;
 }
 
@@ -190,18 +196,28 @@ static enum kms_status look_up(struct op_site *site, struct op_card *card, struc
 	return KMS_OK;
 }
 
+/*
+ * Of a card that the registry knows nothing is left to be told; nor where a profile for SCP02 is named.
+ * One for SCP03 leaves open which "i" has the SCP02 that the card may speak instead.
+ */
+static bool needs_recognition(const struct op_card *card)
+{
+	if (card->has_recognition || card->known)
+		return false;
+	return !card->profile.name[0] ||
+	       (card->profile.scp == 3 && !(card->profile.quirks & CARD_QUIRK_NO_RECOGNITION));
+}
+
 static enum kms_status find_profile(struct op_site *site, struct op_card *card, struct kms_err *err)
 {
 	enum kms_status st = KMS_OK;
 
 	if (!card->profile.name[0] && card->known)
 		return op_profile_find(site, card->row.profile, &card->profile, err);
-	if (card->profile.name[0])
-		return KMS_OK;
-	if (!card->has_recognition)
+	if (needs_recognition(card))
 		st = unless_absent(gp_get_recognition(&card->gp, &card->recognition, err),
 			&card->has_recognition, err);
-	if (!st)
+	if (!st && !card->profile.name[0])
 		st = op_profile_recognise(site, card->has_cplc ? &card->cplc : NULL,
 			card->has_recognition ? &card->recognition : NULL, &card->profile, err);
 	/* The recognised one may name another source of diversification data. */

@@ -106,7 +106,8 @@ static enum kms_status open_change(struct op_card_work *w, struct kms_err *err)
 	card_change_configure(&config, &w->card.profile);
 	config.guard = w->guard.config;
 	config.old = (struct card_set){w->old_keys, record.old_version, w->challenge_len};
-	config.fresh = (struct card_set){w->new_keys, record.new_version, w->challenge_len};
+	config.fresh = (struct card_set){w->new_keys, record.new_version,
+		w->new_keys->type == w->old_keys->type ? w->challenge_len : 0};
 	config.rule = record.rule;
 	config.takes_other_type = true; /* judged when it began */
 	return card_change_open(
@@ -132,21 +133,17 @@ static enum kms_status tell(struct op *op, struct op_card_work *w, struct kms_er
 		st = op_report(op, "from", json_string(c->old_keyset), err);
 	if (!st)
 		st = op_report(op, "keyset", json_string(c->new_keyset), err);
-	return st ? st : op_report(op, "key_version", json_integer(c->new_version), err);
+	return st ? st : op_report(op, "key_version", op_version_json(c->new_version), err);
 }
 
 static enum kms_status resume_validate(struct op *op, struct kms_err *err)
 {
-	static const unsigned any = 0;
 	struct resume_args *a = op->args;
 	struct op_card_work *w = &a->w;
 	enum kms_status st = op_card_work_init(w, op, a->where, a->line, err);
 
 	if (!st)
 		st = op_card_work_open(w, err);
-	/* A card that has nothing else tells who it is with its diversification data. */
-	if (!st && !w->card.id[0])
-		st = op_card_work_ask(w, &any, 1, err);
 	if (!st)
 		st = find_change(w, err);
 	if (!st && (w->row.new_kdd || !w->supplementary))

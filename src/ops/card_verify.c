@@ -182,7 +182,6 @@ static enum kms_status must_open(struct verify_args *a, struct kms_err *err)
 
 static enum kms_status verify_validate(struct op *op, struct kms_err *err)
 {
-	static const unsigned any = 0;
 	struct verify_args *a = op->args;
 	struct op_card_work *w = &a->w;
 	enum kms_status st = op_card_work_init(w, op, &a->in->where, a->in->line, err);
@@ -192,8 +191,6 @@ static enum kms_status verify_validate(struct op *op, struct kms_err *err)
 		return kms_nomem(err);
 	if (!st)
 		st = op_card_work_open(w, err);
-	if (!st && !w->card.id[0])
-		st = op_card_work_ask(w, &any, 1, err);
 	if (!st)
 		st = op_card_work_no_change_open(w, err);
 	if (!st)
@@ -251,46 +248,40 @@ static enum kms_status learn(struct verify_args *a, struct kms_err *err)
 	return st ? st : op_card_work_twins(w, err);
 }
 
+static enum kms_status record(struct verify_args *a, struct kms_err *err)
+{
+	struct op_card_work *w = &a->w;
+	enum kms_status st = a->proved ? learn(a, err) : KMS_OK;
+
+	if (st || !w->card.known)
+		return st;
+	st = op_card_work_event(w, a->no.code ? "verify-failed" : "verified",
+		json_pack("{s:s, s:s?, s:b, s:O, s:s?}", "domain", w->aid, "keyset", a->keyset,
+			"opened", a->proved, "not", a->not_sets, "reason",
+			a->no.code ? a->no.msg : NULL),
+		err);
+	return st || !w->has_domain ? st : op_card_work_counts(w, &w->guard, err);
+}
+
 static enum kms_status verify_commit(struct op *op, struct kms_err *err)
 {
 	struct verify_args *a = op->args;
-	struct op_card_work *w = &a->w;
-	const struct card_counts *counts = &w->guard.counts;
-	json_t *detail = json_pack("{s:s, s:s?, s:b, s:O, s:s?}", "domain", w->aid, "keyset",
-		a->keyset, "opened", a->proved, "not", a->not_sets, "reason",
-		a->no.code ? a->no.msg : NULL);
-	enum kms_status st = KMS_OK;
+	const char *verdict = a->no.code ? a->no.msg : "as it should be";
+	enum kms_status st = record(a, err);
 
-	if (!detail)
-		return kms_nomem(err);
-	if (!a->proved && !w->card.known) {
-		json_decref(detail);
-	} else {
-		if (a->proved)
-			st = learn(a, err);
-		if (!st)
-			st = op_card_work_event(
-				w, a->no.code ? "verify-failed" : "verified", detail, err);
-		else
-			json_decref(detail);
-	}
-	if (!st && w->has_domain)
-		st = store_domain_set_counters(op->site->store, w->card.id, w->aid, counts->auths,
-			counts->inits, op->now, err);
 	if (!st && a->keyset)
 		st = op_report(op, "keyset", json_string(a->keyset), err);
 	if (!st && a->keyset)
-		st = op_report(op, "key_version", json_integer(a->version), err);
+		st = op_report(op, "key_version", op_version_json(a->version), err);
 	if (!st && a->keyset)
 		st = op_report(op, "opened", json_boolean(a->proved), err);
 	if (!st && json_array_size(a->not_sets))
 		st = op_report(op, "not", json_incref(a->not_sets), err);
 	if (!st)
-		st = op_report(op, "commands", json_integer((json_int_t)w->card.link->exchanges),
-			err);
+		st = op_report(op, "commands",
+			json_integer((json_int_t)a->w.card.link->exchanges), err);
 	if (!st)
-		st = op_detail(op, "verdict", json_string(a->no.code ? a->no.msg : "as it should"),
-			err);
+		st = op_detail(op, "verdict", json_string(verdict), err);
 	return st ? st : op_report(op, "verified", json_boolean(!a->no.code), err);
 }
 

@@ -41,6 +41,16 @@ void op_card_work_close(struct op_card_work *w)
 
 /* ---- what the registry says ---- */
 
+/* What the card's keys speak: as recorded, as the card or its profile says, then as it answers. */
+static void set_protocol(struct op_card_work *w, unsigned scp, unsigned i)
+{
+	w->card.scp = scp;
+	w->card.scp_i = i;
+	if (scp == 2)
+		w->guard.config.scp02_i = i;
+	w->challenge_len = scp == 3 && i & SCP03_S16 ? 16 : 8;
+}
+
 static enum kms_status load_domain(struct op_card_work *w, struct kms_err *err)
 {
 	enum kms_status st;
@@ -93,8 +103,6 @@ static enum kms_status apply_registry(struct op_card_work *w, struct kms_err *er
 {
 	enum kms_status st;
 
-	if (!w->card.id[0])
-		return KMS_OK;
 	st = op_subject(w->op, err, "%s", w->card.id);
 	if (!st)
 		st = load_domain(w, err);
@@ -103,6 +111,8 @@ static enum kms_status apply_registry(struct op_card_work *w, struct kms_err *er
 	w->guard.counts.auths += (unsigned)w->domain.auth_failures;
 	w->guard.counts.inits += (unsigned)w->domain.inits;
 	w->guard.durable = w->guard.counts;
+	if (w->domain.keyset)
+		set_protocol(w, (unsigned)w->domain.scp, (unsigned)w->domain.scp_i);
 	st = check_quarantine(w, err);
 	return st ? st : raise_limits(w, err);
 }
@@ -139,11 +149,10 @@ static void configure_guard(struct op_card_work *w, const struct gp_aid *aid)
 
 	card_guard_configure(&config, &card->profile);
 	config.aid = *aid;
-	config.scp02_i = card->scp == 2 ? card->scp_i : config.scp02_i;
 	config.has_chip = card->has_cplc && gp_cplc_chip_id(&card->cplc, config.chip);
 	config.journal = &w->journal;
 	card_guard_open(&w->guard, &w->card.gp, &config, &none);
-	w->challenge_len = card->scp == 3 && card->scp_i & SCP03_S16 ? 16 : 8;
+	set_protocol(w, card->scp, card->scp_i);
 }
 
 static enum kms_status choose_domain(
@@ -162,6 +171,20 @@ static enum kms_status choose_domain(
 	return KMS_OK;
 }
 
+/*
+ * A card that has nothing else tells who it is with its diversification data: those of the issuer's
+ * domain, which is selected. Other domains may have others.
+ */
+static enum kms_status ask_who(struct op_card_work *w, struct kms_err *err)
+{
+	enum kms_status st = card_guard_ask(&w->guard, 0, w->challenge_len, err);
+
+	if (!st)
+		st = op_card_identify(w->op->site, &w->card, &w->guard.init, err);
+	w->guard.seen = !w->supplementary;
+	return st;
+}
+
 enum kms_status op_card_work_open(struct op_card_work *w, struct kms_err *err)
 {
 	struct gp_aid aid;
@@ -176,7 +199,9 @@ enum kms_status op_card_work_open(struct op_card_work *w, struct kms_err *err)
 	if (st)
 		return st;
 	configure_guard(w, &aid);
-	st = apply_registry(w, err);
+	st = w->card.id[0] ? KMS_OK : ask_who(w, err);
+	if (!st)
+		st = apply_registry(w, err);
 	if (!st)
 		st = op_card_work_expect(w, w->has_domain ? w->domain.kdd : NULL, err);
 	if (!st && w->supplementary)
@@ -223,33 +248,36 @@ static enum kms_status compare_kdd(struct op_card_work *w, struct kms_err *err)
 			     "to it");
 }
 
+/* The card's last answer serves again. */
+static bool is_answered(const struct card_guard *guard, unsigned version)
+{
+	return guard->asked && (version == 0 || guard->init.key_version == version);
+}
+
 enum kms_status op_card_work_ask(
 	struct op_card_work *w, const unsigned *versions, size_t count, struct kms_err *err)
 {
-	const bool known = w->card.id[0] != 0;
 	enum kms_status st = KMS_ERR_NOT_FOUND;
 
 	for (size_t i = 0; st == KMS_ERR_NOT_FOUND && i < count; i++) {
 		if (i > 0 && versions[i] == versions[0])
 			continue;
-		st = card_guard_ask(&w->guard, versions[i], w->challenge_len, err);
+		if (is_answered(&w->guard, versions[i]))
+			st = KMS_OK;
+		else
+			st = card_guard_ask(&w->guard, versions[i], w->challenge_len, err);
 	}
 	if (st == KMS_ERR_NOT_FOUND) {
 		kms_fail(err, KMS_ERR_NOT_FOUND,
 			"card %s has no key set of version %02X in its security domain %s",
-			known ? w->card.id : w->card.link->name, versions[0], w->aid);
+			w->card.id, versions[0], w->aid);
 		kms_native(err, "SW %04X", w->card.gp.sw);
 		hint_versions(w, err);
 		return KMS_ERR_NOT_FOUND;
 	}
-	if (!st)
-		st = op_card_identify(w->op->site, &w->card, &w->guard.init, err);
-	if (!st && !known)
-		st = apply_registry(w, err);
 	if (st)
 		return st;
-	w->card.scp = w->guard.init.scp;
-	w->card.scp_i = w->guard.init.i;
+	set_protocol(w, w->guard.init.scp, w->guard.init.i);
 	st = op_card_kdd(&w->card, &w->guard.init, w->kdd, err);
 	return st ? st : compare_kdd(w, err);
 }

@@ -98,6 +98,10 @@ KMS_CHECKED enum kms_status op_card_work_found(struct op_card_work *w, struct km
 /* Flags cards that have the same keys, in the report, the history and to the person. In a transaction. */
 KMS_CHECKED enum kms_status op_card_work_twins(struct op_card_work *w, struct kms_err *err);
 
+/* The guard's counts, as they are now; in a transaction. */
+KMS_CHECKED enum kms_status op_card_work_counts(
+	struct op_card_work *w, const struct card_guard *guard, struct kms_err *err);
+
 /* card, profile, reader, domain, protocol, number of commands, what was host-assisted. */
 KMS_CHECKED enum kms_status op_card_work_report(struct op_card_work *w, struct kms_err *err);
 
