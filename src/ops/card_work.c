@@ -111,8 +111,7 @@ static enum kms_status apply_registry(struct op_card_work *w, struct kms_err *er
 	w->guard.counts.auths += (unsigned)w->domain.auth_failures;
 	w->guard.counts.inits += (unsigned)w->domain.inits;
 	w->guard.durable = w->guard.counts;
-	if (w->domain.keyset)
-		set_protocol(w, (unsigned)w->domain.scp, (unsigned)w->domain.scp_i);
+	set_protocol(w, (unsigned)w->domain.scp, (unsigned)w->domain.scp_i);
 	st = check_quarantine(w, err);
 	return st ? st : raise_limits(w, err);
 }
