@@ -49,7 +49,7 @@ static enum kms_status derive_ours(struct line *line, const unsigned char *kdd, 
 
 	st = key_div_recipe(line->div, line->alg, role, kdd, BARE_KDD_LEN, &recipe, err);
 	return st ? st
-		  : key_div_hsm(&recipe, line->hsm, &line->master, HSM_TEMP_CARD, false, ret_key,
+		  : key_div_hsm(&recipe, line->hsm, &line->master, NULL, HSM_TEMP_CARD, false, ret_key,
 			    &where, err);
 }
 

@@ -17,10 +17,11 @@ static CK_RV ecb_block(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HAN
 	size_t block = hsm_block_len(alg);
 	CK_RV rv;
 
-	if (usage & HSM_CAN_DERIVE)
-		return hsm_raw_ecb_read(hsm, session, key, alg, NULL, in, block, out);
+	/* Encryption first: it leaves out the object that a derivation makes. */
 	if (!(usage & HSM_CAN_ENCRYPT))
-		return CKR_KEY_FUNCTION_NOT_PERMITTED;
+		return usage & HSM_CAN_DERIVE
+			       ? hsm_raw_ecb_read(hsm, session, key, alg, NULL, in, block, out)
+			       : CKR_KEY_FUNCTION_NOT_PERMITTED;
 	rv = hsm_raw_cipher(
 		hsm, session, key, hsm_cipher_mechanism(alg, false), NULL, 0, true, in, block, out);
 	/* Bound to CBC: one block under IV 0 is the same. */

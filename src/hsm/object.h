@@ -47,6 +47,8 @@ enum hsm_role {
 	HSM_TEMP_CIPHER,       /* session: ENCRYPT, DECRYPT (secure channel session keys) */
 	HSM_TEMP_MAC,	       /* session: SIGN, VERIFY */
 	HSM_TEMP_DERIVE,       /* session: DERIVE (a base for further derivation) */
+	HSM_TEMP_STATIC, /* session: ENCRYPT, SIGN, DERIVE (a card's key: what makes session keys
+				  and check values, and cannot be wrapped) */
 	HSM_ROLE_COUNT,
 };
 

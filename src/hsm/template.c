@@ -25,6 +25,7 @@ static const struct hsm_role_row table[HSM_INNER_ROLE_COUNT] = {
 	[HSM_TEMP_CIPHER]       = {"temp-cipher",       SECRET,  false, true, false, HSM_CAN_ENCRYPT | HSM_CAN_DECRYPT, false, false},
 	[HSM_TEMP_MAC]          = {"temp-mac",          SECRET,  false, true, false, HSM_CAN_SIGN | HSM_CAN_VERIFY, false, false},
 	[HSM_TEMP_DERIVE]       = {"temp-derive",       SECRET,  false, true, false, HSM_CAN_DERIVE,  false, false},
+	[HSM_TEMP_STATIC]       = {"temp-static",       SECRET,  false, true, false, HSM_CAN_ENCRYPT | HSM_CAN_SIGN | HSM_CAN_DERIVE, false, false},
 	[HSM_BLANK]             = {"blank",             SECRET,  false, true, false, 0,               false, false},
 	[HSM_SCRATCH_ENCRYPT]   = {"scratch-encrypt",   SECRET,  false, true, false, HSM_CAN_ENCRYPT, false, false},
 	[HSM_SCRATCH_TARGET]    = {"scratch-target",    SECRET,  false, true, true,  HSM_CAN_ENCRYPT, false, false},

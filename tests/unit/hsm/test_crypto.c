@@ -297,12 +297,12 @@ static void derive_by_cmac(void **state)
 					assert_true(hsm_host_cmac(
 						all[b], bytes, data[i], len, expected + i * block));
 				}
-				ok(hsm_derive_cmac(hsm, &base.key, m, count, &temp, &key, E));
+				ok(hsm_derive_cmac(hsm, &base.key, NULL, m, count, &temp, &key, E));
 				value_of(&key, got, count * block);
 				assert_memory_equal(got, expected, count * block);
 				hsm_key_drop(hsm, &key);
 				ok(hsm_derive_cmac_secret(
-					hsm, &base.key, m, count, true, &host, E));
+					hsm, &base.key, NULL, m, count, true, &host, E));
 				assert_int_equal(host.len, count * block);
 				assert_memory_equal(host.data, expected, host.len);
 			}
@@ -348,7 +348,7 @@ static void derive_by_cmac_lengths(void **state)
 				rows[r].base, bytes, m[i].data, m[i].len, expected + i * block));
 		if (hsm_is_tdea(rows[r].want))
 			hsm_host_set_parity(expected, len);
-		ok(hsm_derive_cmac(hsm, &base.key, m, rows[r].count, &temp, &key, E));
+		ok(hsm_derive_cmac(hsm, &base.key, NULL, m, rows[r].count, &temp, &key, E));
 		value_of(&key, got, len);
 		assert_memory_equal(got, expected, len);
 		hsm_key_drop(hsm, &key);
@@ -371,12 +371,12 @@ static void padded_messages_take_k2(void **state)
 
 	(void)state;
 	padded[20] = 0x80;
-	ok(hsm_derive_cmac_secret(hsm, &base.key, &a, 1, true, &one, E));
-	ok(hsm_derive_cmac_secret(hsm, &base.key, &b, 1, true, &two, E));
+	ok(hsm_derive_cmac_secret(hsm, &base.key, NULL, &a, 1, true, &one, E));
+	ok(hsm_derive_cmac_secret(hsm, &base.key, NULL, &b, 1, true, &two, E));
 	assert_true(secret_equal(&one, &two));
-	refused(hsm_derive_cmac_secret(hsm, &base.key, &c, 1, true, &two, E), KMS_ERR_INVALID,
+	refused(hsm_derive_cmac_secret(hsm, &base.key, NULL, &c, 1, true, &two, E), KMS_ERR_INVALID,
 		"not padded");
-	refused(hsm_derive_cmac_secret(hsm, &base.key, &a, 1, false, &two, E), KMS_ERR_DENIED,
+	refused(hsm_derive_cmac_secret(hsm, &base.key, NULL, &a, 1, false, &two, E), KMS_ERR_DENIED,
 		"may not pass through this host");
 	destroy(&base.key);
 }

@@ -175,7 +175,7 @@ static void cmac_by_either_way(void **state)
 			size_t wrapped_len = 0;
 
 			native_derivations = 0;
-			ok(hsm_derive_cmac(hsm, &base.key, m, count, &temp, &key, E));
+			ok(hsm_derive_cmac(hsm, &base.key, NULL, m, count, &temp, &key, E));
 			assert_int_equal(native_derivations, roles[r] == HSM_MASTER_VAULT);
 			assert_true(hsm_host_cmac(all[i], bytes, m1, 32, expected));
 			assert_true(hsm_host_cmac(all[i], bytes, m2, 32, expected + 16));
