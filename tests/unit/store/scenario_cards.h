@@ -436,6 +436,8 @@ static inline void scenario_dependants(struct store *s)
 	CHANGE(store_change_finish(s, OP_C3, "quarantined", "answers to neither", 1140, &err));
 	d.state = "quarantined";
 	CHANGE(store_domain_put(s, &d, &err));
+	DEPEND(ISSUER, CARD_2);
+	scenario_twins_are(s, CARD_3, ISSUER, KDD_2, 1, CARD_2);
 	c.op_id = OP_C4;
 	CHANGE(store_change_add(s, &c, &err));
 	DEPEND(MAKER, CARD_1, CARD_1, CARD_2, CARD_3);
