@@ -55,6 +55,14 @@ static enum kms_status quarantine(
 
 /* ---- from the new set on ---- */
 
+/* Something did not go as it should. The channel, or the card itself, may be another one now. */
+static enum kms_status look_again(struct card_change *change, struct kms_err *err)
+{
+	enum kms_status st = card_guard_select(&change->guard, err);
+
+	return st ? st : card_change_look(change, err);
+}
+
 /* Whatever the card says to DELETE, it is asked afterwards. */
 static enum kms_status delete_old(struct card_change *change, struct kms_err *err)
 {
@@ -69,7 +77,10 @@ static enum kms_status delete_old(struct card_change *change, struct kms_err *er
 	}
 	snprintf(reason, sizeof(reason), "the old key set still opens the card: %.180s",
 		st ? said.msg : "DELETE [key] was answered with success, but had no effect");
-	st = card_change_look_for(change, CARD_OLD, err);
+	/* A refusal may be another card's. */
+	st = st ? card_guard_select(&change->guard, err) : KMS_OK;
+	if (!st)
+		st = card_change_look_for(change, CARD_OLD, err);
 	if (st)
 		return st;
 	if (change->record.seen_old == CARD_SEEN_MATCH)
@@ -102,12 +113,25 @@ static enum kms_status drop_old(struct card_change *change, struct kms_err *err)
 	return st ? st : delete_old(change, err);
 }
 
+/* EXTERNAL AUTHENTICATE was refused though these keys had matched: perhaps by another card. */
+static enum kms_status new_refused(
+	struct card_change *change, const struct kms_err *why, struct kms_err *err)
+{
+	enum kms_status st = look_again(change, err);
+
+	if (change->guard.stopped)
+		return st;
+	if (err)
+		*err = *why;
+	return why->code;
+}
+
 /* The card has made the cryptogram of the new set. */
 static enum kms_status finish(struct card_change *change, struct kms_err *err)
 {
-	struct card_guard *guard = &change->guard;
 	const struct card_set *fresh = &change->config.fresh;
 	enum card_change_step step = change->record.step;
+	struct kms_err why = {0};
 	enum kms_status st;
 
 	if (step == CHANGE_DOUBTED)
@@ -117,12 +141,19 @@ static enum kms_status finish(struct card_change *change, struct kms_err *err)
 			err);
 	if (step == CHANGE_PROVEN && change->record.seen_old != CARD_SEEN_MATCH)
 		return close_as(change, CHANGE_DONE, "", err);
-	st = card_guard_ready(guard, fresh, err);
+	st = card_guard_ready(&change->guard, fresh, err);
 	if (!st)
 		st = spend_as(change, step == CHANGE_PROVEN ? CHANGE_PROVEN : CHANGE_PUT, err);
+	if (st)
+		return st;
+	st = card_guard_authenticate(&change->guard, fresh, &why);
 	if (!st)
-		st = card_guard_authenticate(guard, fresh, err);
-	return st ? st : drop_old(change, err);
+		return drop_old(change, err);
+	if (st == KMS_ERR_AUTH)
+		return new_refused(change, &why, err);
+	if (err)
+		*err = why;
+	return st;
 }
 
 /* ---- from the old set on ---- */
@@ -167,14 +198,6 @@ static enum kms_status look_confirmed(struct card_change *change, struct kms_err
 	if (config->rule != CARD_ADD_DELETE && config->old.version != config->fresh.version)
 		st = card_change_look_for(change, CARD_OLD, err);
 	return st ? st : card_change_look_for(change, CARD_NEW, err);
-}
-
-/* Something did not go as it should. The channel, or the card itself, may be another one now. */
-static enum kms_status look_again(struct card_change *change, struct kms_err *err)
-{
-	enum kms_status st = card_guard_select(&change->guard, err);
-
-	return st ? st : card_change_look(change, err);
 }
 
 /* The old set is on the card, the new one is not, and `why` has what the card said to PUT KEY. */

@@ -102,8 +102,8 @@ void card_guard_open(struct card_guard *guard, struct gp *gp,
 KMS_CHECKED enum kms_status card_guard_save(struct card_guard *guard, struct kms_err *err);
 
 /*
- * SELECT of the domain (gp->sw as of gp_select); then, if the chip is known, GET DATA 9F7F.
- * Not needed by a caller who has just done both.
+ * SELECT of the domain; then, if the chip is known, GET DATA 9F7F, of the issuer security domain if
+ * this one does not have it. Not needed by a caller who has just done both.
  */
 KMS_CHECKED enum kms_status card_guard_select(struct card_guard *guard, struct kms_err *err);
 
