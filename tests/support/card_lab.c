@@ -76,8 +76,7 @@ static void start_card(struct lab *lab, const char *const *faults)
 		      "cplc = 47905040479181023100834800000001010200008349000083500000000000000000"
 		      "0000000000000000\n%s\n",
 		      scp02, scp03, card->sim_rule ? card->sim_rule : rules[card->rule],
-		      plain ? "plain" : "length",
-		      card->card_lines ? card->card_lines : ""),
+		      plain ? "plain" : "length", card->card_lines ? card->card_lines : ""),
 		"no memory");
 	set_lines(&text, lab);
 	check(!buf_printf(&text, NULL, "%s", card->sections ? card->sections : ""), "no memory");
