@@ -13,8 +13,8 @@ static enum kms_status write_step(
 	enum kms_status st;
 
 	change->record.step = step;
-	change->guard.change = &change->record;
-	st = card_guard_save(&change->guard, err);
+	change->guard->change = &change->record;
+	st = card_guard_save(change->guard, err);
 	if (st)
 		change->record.step = before;
 	return st;
@@ -28,8 +28,8 @@ static enum kms_status spend_as(
 	enum kms_status st;
 
 	change->record.step = step;
-	change->guard.change = &change->record;
-	st = card_guard_spend(&change->guard, err);
+	change->guard->change = &change->record;
+	st = card_guard_spend(change->guard, err);
 	if (st)
 		change->record.step = before;
 	return st;
@@ -58,7 +58,7 @@ static enum kms_status quarantine(
 /* Something did not go as it should. The channel, or the card itself, may be another one now. */
 static enum kms_status look_again(struct card_change *change, struct kms_err *err)
 {
-	enum kms_status st = card_guard_select(&change->guard, err);
+	enum kms_status st = card_guard_select(change->guard, err);
 
 	return st ? st : card_change_look(change, err);
 }
@@ -68,7 +68,7 @@ static enum kms_status delete_old(struct card_change *change, struct kms_err *er
 {
 	struct kms_err said = {0};
 	char reason[sizeof(change->record.reason)];
-	enum kms_status st = gp_delete_keys(change->guard.gp, change->record.old_version, &said);
+	enum kms_status st = gp_delete_keys(change->guard->gp, change->record.old_version, &said);
 
 	if (st == KMS_ERR_IO) {
 		if (err)
@@ -78,7 +78,7 @@ static enum kms_status delete_old(struct card_change *change, struct kms_err *er
 	snprintf(reason, sizeof(reason), "the old key set still opens the card: %.180s",
 		st ? said.msg : "DELETE [key] was answered with success, but had no effect");
 	/* A refusal may be another card's. */
-	st = st ? card_guard_select(&change->guard, err) : KMS_OK;
+	st = st ? card_guard_select(change->guard, err) : KMS_OK;
 	if (!st)
 		st = card_change_look_for(change, CARD_OLD, err);
 	if (st)
@@ -119,7 +119,7 @@ static enum kms_status new_refused(
 {
 	enum kms_status st = look_again(change, err);
 
-	if (change->guard.stopped)
+	if (change->guard->stopped)
 		return st;
 	if (err)
 		*err = *why;
@@ -141,12 +141,12 @@ static enum kms_status finish(struct card_change *change, struct kms_err *err)
 			err);
 	if (step == CHANGE_PROVEN && change->record.seen_old != CARD_SEEN_MATCH)
 		return close_as(change, CHANGE_DONE, "", err);
-	st = card_guard_ready(&change->guard, fresh, err);
+	st = card_guard_ready(change->guard, fresh, err);
 	if (!st)
 		st = spend_as(change, step == CHANGE_PROVEN ? CHANGE_PROVEN : CHANGE_PUT, err);
 	if (st)
 		return st;
-	st = card_guard_authenticate(&change->guard, fresh, &why);
+	st = card_guard_authenticate(change->guard, fresh, &why);
 	if (!st)
 		return drop_old(change, err);
 	if (st == KMS_ERR_AUTH)
@@ -166,7 +166,7 @@ static enum kms_status put_keys(struct card_change *change, struct kms_err *err)
 		.version = change->record.new_version,
 		.block = config->key_block,
 	};
-	struct gp *gp = change->guard.gp;
+	struct gp *gp = change->guard->gp;
 	enum kms_status st = gp_put_keys(gp, &how, config->fresh.keys, err), written;
 
 	/* With 9000 it is the check values that differ, not a MAC. */
@@ -178,7 +178,7 @@ static enum kms_status put_keys(struct card_change *change, struct kms_err *err)
 
 static enum kms_status authenticate_and_put(struct card_change *change, struct kms_err *err)
 {
-	struct card_guard *guard = &change->guard;
+	struct card_guard *guard = change->guard;
 	const struct card_set *old = &change->config.old;
 	enum kms_status st = card_guard_ready(guard, old, err);
 
@@ -228,7 +228,7 @@ static enum kms_status go(struct card_change *change, struct kms_err *err)
 	struct kms_err why = {0};
 	enum kms_status said = authenticate_and_put(change, &why), st;
 
-	if (said == KMS_ERR_IO || change->guard.stopped) {
+	if (said == KMS_ERR_IO || change->guard->stopped) {
 		if (err)
 			*err = why;
 		return said;
@@ -281,7 +281,7 @@ enum kms_status card_change_check(struct card_change *change, struct kms_err *er
 		return kms_fail(err, KMS_ERR_INTERNAL, "a change that is begun is resumed");
 	st = card_change_look_for(change, CARD_OLD, err);
 	if (!st && record->seen_old == CARD_SEEN_MATCH && change->config.old.version == 0) {
-		change->config.old.version = change->guard.init.key_version;
+		change->config.old.version = change->guard->init.key_version;
 		record->old_version = change->config.old.version;
 		st = card_change_allowed(change, err);
 	}
@@ -314,7 +314,7 @@ enum kms_status card_change_run(struct card_change *change, struct kms_err *err)
 {
 	enum kms_status st = KMS_OK;
 
-	if (!change->guard.spent)
+	if (!change->guard->spent)
 		st = card_change_intend(change, err);
 	return st ? st : leave(change, go(change, err), err);
 }

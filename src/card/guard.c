@@ -224,6 +224,7 @@ enum kms_status card_guard_ask(
 	size_t len = challenge_len ? challenge_len : CHALLENGE_DEFAULT;
 
 	forget_answer(guard);
+	guard->asked_version = version;
 	if (version == FACTORY_VERSION)
 		return ask_factory(guard, len, err);
 	return initialize(guard, version, len, err);
@@ -273,7 +274,7 @@ enum kms_status card_guard_ready(
 
 	if (guard->asked && guard->matched == set->keys)
 		return KMS_OK;
-	if (!guard->asked || guard->init.key_version != set->version)
+	if (!guard->asked || guard->asked_version != set->version)
 		st = card_guard_ask(guard, set->version, set->challenge_len, err);
 	return st ? st : card_guard_match(guard, set->keys, err);
 }

@@ -163,12 +163,12 @@ static void fill_config(struct lab *lab)
 		.key_block = card->block,
 		.takes_other_type = card->other_type,
 	};
-	config->guard.scp02_i = card->scp == 2 ? card->i : 0x15;
+	lab->guard_config.scp02_i = card->scp == 2 ? card->i : 0x15;
 	if (card->aid)
-		check(!gp_aid_parse(card->aid, "AID", &config->guard.aid, NULL), "aid");
-	config->guard.has_chip = true;
-	memcpy(config->guard.chip, chip, sizeof(chip));
-	config->guard.journal = &lab->journal;
+		check(!gp_aid_parse(card->aid, "AID", &lab->guard_config.aid, NULL), "aid");
+	lab->guard_config.has_chip = true;
+	memcpy(lab->guard_config.chip, chip, sizeof(chip));
+	lab->guard_config.journal = &lab->journal;
 }
 
 void lab_open(struct lab *lab, const struct lab_card *card, const char *const *faults)
@@ -228,7 +228,7 @@ void lab_remove(struct lab *lab)
 
 enum kms_status lab_insert(struct lab *lab, struct kms_err *err)
 {
-	const struct gp_aid *aid = &lab->config.guard.aid;
+	const struct gp_aid *aid = &lab->guard_config.aid;
 	struct gp_cplc cplc;
 	struct gp_fci fci;
 	enum kms_status st;
@@ -245,13 +245,20 @@ enum kms_status lab_insert(struct lab *lab, struct kms_err *err)
 	return st || aid->len ? st : gp_get_cplc(&lab->gp, &cplc, err);
 }
 
+static enum kms_status open_change(
+	struct lab *lab, const struct card_change_record *record, struct kms_err *err)
+{
+	card_guard_open(&lab->guard, &lab->gp, &lab->guard_config, &lab->counts);
+	return card_change_open(&lab->change, &lab->guard, &lab->config, record, err);
+}
+
 static enum kms_status take_over(struct lab *lab, struct kms_err *err)
 {
 	struct card_change *change = &lab->change;
 	enum kms_status st = lab_insert(lab, err);
 
 	if (!st)
-		st = card_change_open(change, &lab->gp, &lab->config, &lab->counts, NULL, err);
+		st = open_change(lab, NULL, err);
 	if (!st)
 		st = card_change_check(change, err);
 	if (st || change->record.seen_new == CARD_SEEN_MATCH)
@@ -276,8 +283,7 @@ enum kms_status lab_resume(struct lab *lab, enum card_resume how, struct kms_err
 		return KMS_OK;
 	st = lab_insert(lab, err);
 	if (!st)
-		st = card_change_open(
-			&lab->change, &lab->gp, &lab->config, &lab->counts, &lab->record, err);
+		st = open_change(lab, &lab->record, err);
 	if (!st)
 		st = card_change_resume(&lab->change, how, err);
 	lab_remove(lab);
@@ -292,7 +298,7 @@ bool lab_opens(struct lab *lab, const struct card_set *set)
 	if (lab_insert(lab, NULL))
 		return false;
 	st = gp_initialize_update(&lab->gp, set->version == FACTORY ? 0 : set->version,
-		set->challenge_len, lab->config.guard.scp02_i, &init, NULL);
+		set->challenge_len, lab->guard_config.scp02_i, &init, NULL);
 	if (!st)
 		st = gp_external_authenticate(&lab->gp, &init, set->keys, SCP_C_MAC, NULL);
 	lab_remove(lab);

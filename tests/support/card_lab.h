@@ -37,14 +37,16 @@ struct lab {
 	struct lab_card card;
 	struct cardsim sim;
 	struct card_keys *old, *fresh;
+	struct card_guard_config guard_config;
 	struct card_change_config config;
 	struct card_system *system; /* of the card in the reader */
 	struct card_link *link;
 	struct gp gp;
 	lab_tap *tap;
-	unsigned commands;	   /* since it was inserted */
-	unsigned sent[0x100];	   /* by instruction, since the lab was opened */
-	struct card_change change; /* of the last run */
+	unsigned commands;	 /* since it was inserted */
+	unsigned sent[0x100];	 /* by instruction, since the lab was opened */
+	struct card_guard guard; /* of the last run, as */
+	struct card_change change;
 	/* The journal. */
 	struct card_journal journal;
 	bool journal_off;    /* nothing is kept: a control */

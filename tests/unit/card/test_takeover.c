@@ -87,6 +87,25 @@ static void test_seven_commands(void **state)
 	lab_close(&lab);
 }
 
+/* A caller who derives the keys from the card's diversification data has asked already. */
+static void test_asked_before(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_with(&lab, lab_card_of(CARD_REPLACE), NULL);
+	expect_ok(&err, lab_insert(&lab, &err));
+	card_guard_open(&lab.guard, &lab.gp, &lab.guard_config, &lab.counts);
+	expect_ok(&err, card_guard_ask(&lab.guard, 1, 8, &err));
+	assert_memory_equal(lab.guard.init.kdd, "\x00\x11\x22", 3);
+	expect_ok(&err, card_change_open(&lab.change, &lab.guard, &lab.config, NULL, &err));
+	expect_ok(&err, card_change_check(&lab.change, &err));
+	expect_ok(&err, card_change_run(&lab.change, &err));
+	assert_int_equal(lab.commands, 7);
+	expect_step(&lab, CHANGE_DONE);
+	lab_close(&lab);
+}
+
 static void test_already(void **state)
 {
 	struct lab lab;
@@ -196,9 +215,9 @@ static void test_other_card(void **state)
 
 	(void)state;
 	lab_with(&lab, lab_card_of(CARD_REPLACE), NULL);
-	memcpy(lab.config.guard.kdd, recorded, sizeof(recorded));
-	lab.config.guard.kdd_offset = 2;
-	lab.config.guard.kdd_len = sizeof(recorded);
+	memcpy(lab.guard_config.kdd, recorded, sizeof(recorded));
+	lab.guard_config.kdd_offset = 2;
+	lab.guard_config.kdd_len = sizeof(recorded);
 	expect_err(&err, lab_take_over(&lab, &err), KMS_ERR_MISMATCH,
 		"its key diversification data is 2233, not 2234; nothing was written to it");
 	expect_untouched(&lab);
@@ -317,7 +336,7 @@ static void test_put_pretended(void **state)
 	(void)state;
 	for (enum card_initial_set i = 0; i <= CARD_ADD_DELETE; i++) {
 		lab_with(&lab, lab_card_of(i), "sw:5:9000");
-		lab.config.guard.level = SCP_C_MAC | SCP_C_DEC;
+		lab.guard_config.level = SCP_C_MAC | SCP_C_DEC;
 		lab.tap = pretend_put;
 		expect_err(&err, lab_take_over(&lab, &err), KMS_ERR_MISMATCH,
 			"PUT KEY was answered with success, but the old key set is still");
@@ -344,7 +363,7 @@ static void test_other_check_values(void **state)
 	(void)state;
 	for (enum card_initial_set i = 0; i <= CARD_ADD_DELETE; i++) {
 		lab_with(&lab, lab_card_of(i), NULL);
-		lab.config.guard.level = SCP_C_MAC;
+		lab.guard_config.level = SCP_C_MAC;
 		lab.tap = other_check_value;
 		expect_err(&err, lab_take_over(&lab, &err), KMS_ERR_MISMATCH,
 			"the card confirmed other check values than those of the new keys");
@@ -355,7 +374,7 @@ static void test_other_check_values(void **state)
 	}
 	/* The doubt is durable: a tear right after it does not lose it. */
 	lab_with(&lab, lab_card_of(CARD_REPLACE), "drop-before:6");
-	lab.config.guard.level = SCP_C_MAC;
+	lab.guard_config.level = SCP_C_MAC;
 	lab.tap = other_check_value;
 	expect_err(&err, lab_take_over(&lab, &err), KMS_ERR_IO, "");
 	expect_step(&lab, CHANGE_DOUBTED);
@@ -463,7 +482,7 @@ static void test_domain(void **state)
 		expect_step(&lab, CHANGE_DONE);
 		assert_true(lab_opens(&lab, &lab.config.fresh));
 		assert_false(lab_opens(&lab, &lab.config.old));
-		memset(&lab.config.guard.aid, 0, sizeof(lab.config.guard.aid));
+		memset(&lab.guard_config.aid, 0, sizeof(lab.guard_config.aid));
 		assert_true(lab_opens(&lab, &lab.config.old));
 		lab_close(&lab);
 	}
@@ -480,6 +499,7 @@ int main(void)
 		cmocka_unit_test(test_scp02),
 		cmocka_unit_test(test_scp03),
 		cmocka_unit_test(test_seven_commands),
+		cmocka_unit_test(test_asked_before),
 		cmocka_unit_test(test_already),
 		cmocka_unit_test(test_unknown_version),
 		cmocka_unit_test(test_wrong_keys),

@@ -92,7 +92,7 @@ static void test_without_template(void **state)
 
 			card.card_lines = "key-template = no";
 			lab_with(&lab, &card, rule == 1 ? "drop-after:5" : "drop-before:5");
-			lab.config.guard.no_key_template = known;
+			lab.guard_config.no_key_template = known;
 			expect_torn(&lab);
 			finish_in_order(&lab);
 		}
@@ -141,8 +141,7 @@ static void test_neither(void **state)
 	assert_int_equal(lab.sent[GP_INITIALIZE_UPDATE], 2);
 	assert_int_equal(lab.sent[GP_EXTERNAL_AUTHENTICATE], 0);
 	/* Closed is closed. */
-	expect_err(&err,
-		card_change_open(&lab.change, &lab.gp, &lab.config, NULL, &lab.record, &err),
+	expect_err(&err, card_change_open(&lab.change, &lab.guard, &lab.config, &lab.record, &err),
 		KMS_ERR_STATE, "it is quarantined");
 	lab_close(&lab);
 }
@@ -262,7 +261,7 @@ static void test_auth_limit(void **state)
 	assert_int_equal(lab.change.record.seen_old, CARD_SEEN_MATCH);
 	assert_true(cardsim_fails(&lab.sim) <= 2);
 	/* Two officers allow one more. */
-	lab.config.guard.auth_limit = 3;
+	lab.guard_config.auth_limit = 3;
 	finish_in_order(&lab);
 }
 
@@ -312,8 +311,8 @@ static void test_counted_updates(void **state)
 
 		card.card_lines = "count-updates = yes";
 		lab_with(&lab, &card, "drop-after:5");
-		lab.config.guard.counts_inits = true;
-		lab.config.guard.init_limit = 2;
+		lab.guard_config.counts_inits = true;
+		lab.guard_config.init_limit = 2;
 		expect_torn(&lab);
 		expect_ok(&err, lab_resume(&lab, CARD_ROLL_FORWARD, &err));
 		expect_step(&lab, CHANGE_DONE);
@@ -331,8 +330,8 @@ static void test_init_limit(void **state)
 
 	(void)state;
 	lab_open(&lab, lab_card_of(CARD_REPLACE), faults);
-	lab.config.guard.counts_inits = true;
-	lab.config.guard.init_limit = 2;
+	lab.guard_config.counts_inits = true;
+	lab.guard_config.init_limit = 2;
 	for (unsigned i = 0; i < 2; i++) {
 		expect_torn(&lab);
 		assert_int_equal(lab.counts.inits, i + 1);
@@ -341,7 +340,7 @@ static void test_init_limit(void **state)
 	expect_err(&err, lab_take_over(&lab, &err), KMS_ERR_STATE,
 		"it counts INITIALIZE UPDATEs, and 2 were sent since it last was authenticated to");
 	assert_int_equal(lab.sent[GP_INITIALIZE_UPDATE], 2);
-	lab.config.guard.init_limit = 3;
+	lab.guard_config.init_limit = 3;
 	expect_ok(&err, lab_take_over(&lab, &err));
 	expect_step(&lab, CHANGE_DONE);
 	assert_int_equal(lab.counts.inits, 0);
