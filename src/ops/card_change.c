@@ -285,20 +285,14 @@ static enum kms_status open_change(struct op *op, struct change_args *a, struct 
 	enum kms_status st;
 
 	card_change_configure(&config, &w->card.profile);
-	config.guard = w->guard.config;
-	config.old = (struct card_set){w->old_keys, old_version, w->challenge_len};
+	config.old = (struct card_set){w->old_keys, a->old_version, w->challenge_len};
 	config.fresh = (struct card_set){w->new_keys, (unsigned)w->row.new_version,
 		w->new_keys->type == w->old_keys->type ? w->challenge_len : 0};
 	config.rule = rule_for(a, old_version);
 	config.takes_other_type = takes_type(&w->card, w->new_keys->type);
 	fill_row(op, a, old_version);
-	st = card_change_open(
-		&w->change, &w->card.gp, &config, &w->guard.counts, NULL, err);
-	if (st)
-		return st;
-	/* The card has answered: it need not be asked again. */
-	w->change.guard = w->guard;
-	return card_change_check(&w->change, err);
+	st = card_change_open(&w->change, &w->guard, &config, NULL, err);
+	return st ? st : card_change_check(&w->change, err);
 }
 
 static enum kms_status same_as_issuer(struct op *op, struct change_args *a, struct kms_err *err)

@@ -155,7 +155,7 @@ static enum kms_status create_commit(struct op *op, struct kms_err *err)
 				.changed = op->now},
 			err);
 	if (!st)
-		st = op_card_work_counts(w, &w->guard, err);
+		st = op_card_work_counts(w, err);
 	if (!st)
 		st = op_card_work_event(w, "domain-created",
 			json_pack("{s:s, s:b}", "domain", a->aid, "already", a->there), err);

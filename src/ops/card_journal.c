@@ -116,7 +116,7 @@ static bool stays_old(enum card_change_step step)
 static enum kms_status put_domain(struct op_card_work *w, const char *state, struct kms_err *err)
 {
 	const struct store_change *c = &w->row;
-	const struct scp_init *last = &w->change.guard.init;
+	const struct scp_init *last = &w->guard.init;
 	bool old = stays_old(w->outcome.step) || w->outcome.step == CHANGE_QUARANTINED ||
 		   w->outcome.step == CHANGE_INTENDED;
 	FREE_AUTO char *isd = calloc(1, OP_AID_HEX);
@@ -201,11 +201,10 @@ static enum kms_status report_end(struct op_card_work *w, struct kms_err *err)
 	return st ? st : op_report(op, "host_assisted", json_string(buf_text(&text)), err);
 }
 
-enum kms_status op_card_work_counts(
-	struct op_card_work *w, const struct card_guard *guard, struct kms_err *err)
+enum kms_status op_card_work_counts(struct op_card_work *w, struct kms_err *err)
 {
 	return store_domain_set_counters(w->op->site->store, w->card.id, w->aid,
-		guard->counts.auths, guard->counts.inits, w->op->now, err);
+		w->guard.counts.auths, w->guard.counts.inits, w->op->now, err);
 }
 
 enum kms_status op_card_work_finish(struct op_card_work *w, struct kms_err *err)
@@ -213,7 +212,7 @@ enum kms_status op_card_work_finish(struct op_card_work *w, struct kms_err *err)
 	enum kms_status st = op_card_work_settle(w, err);
 
 	if (!st)
-		st = op_card_work_counts(w, &w->change.guard, err);
+		st = op_card_work_counts(w, err);
 	if (w->outcome.step == CHANGE_OLD_STAYS)
 		op_say(w->op->site, "warning: card %s: %s", w->card.id, w->outcome.reason);
 	return st ? st : report_end(w, err);

@@ -260,7 +260,7 @@ static enum kms_status record(struct verify_args *a, struct kms_err *err)
 			"opened", a->proved, "not", a->not_sets, "reason",
 			a->no.code ? a->no.msg : NULL),
 		err);
-	return st || !w->has_domain ? st : op_card_work_counts(w, &w->guard, err);
+	return st || !w->has_domain ? st : op_card_work_counts(w, err);
 }
 
 static enum kms_status verify_commit(struct op *op, struct kms_err *err)

@@ -247,10 +247,13 @@ static enum kms_status compare_kdd(struct op_card_work *w, struct kms_err *err)
 			     "to it");
 }
 
-/* The card's last answer serves again. */
-static bool is_answered(const struct card_guard *guard, unsigned version)
+/* The card's last answer serves again: it was asked for any version, and took this one. */
+static bool is_answered(struct card_guard *guard, unsigned version)
 {
-	return guard->asked && (version == 0 || guard->init.key_version == version);
+	if (!guard->asked || (version && guard->init.key_version != version))
+		return false;
+	guard->asked_version = version;
+	return true;
 }
 
 enum kms_status op_card_work_ask(
@@ -261,10 +264,9 @@ enum kms_status op_card_work_ask(
 	for (size_t i = 0; st == KMS_ERR_NOT_FOUND && i < count; i++) {
 		if (i > 0 && versions[i] == versions[0])
 			continue;
-		if (is_answered(&w->guard, versions[i]))
-			st = KMS_OK;
-		else
-			st = card_guard_ask(&w->guard, versions[i], w->challenge_len, err);
+		st = is_answered(&w->guard, versions[i])
+			     ? KMS_OK
+			     : card_guard_ask(&w->guard, versions[i], w->challenge_len, err);
 	}
 	if (st == KMS_ERR_NOT_FOUND) {
 		kms_fail(err, KMS_ERR_NOT_FOUND,

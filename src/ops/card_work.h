@@ -22,7 +22,7 @@ struct op_card_work {
 	struct store_domain domain;
 	size_t challenge_len;
 	struct card_journal journal;
-	struct card_guard guard; /* until a change takes it over */
+	struct card_guard guard;
 
 	struct card_keys *old_keys, *new_keys;
 	char kdd[OP_KDD_HEX]; /* as the card presents it now */
@@ -99,8 +99,7 @@ KMS_CHECKED enum kms_status op_card_work_found(struct op_card_work *w, struct km
 KMS_CHECKED enum kms_status op_card_work_twins(struct op_card_work *w, struct kms_err *err);
 
 /* The guard's counts, as they are now; in a transaction. */
-KMS_CHECKED enum kms_status op_card_work_counts(
-	struct op_card_work *w, const struct card_guard *guard, struct kms_err *err);
+KMS_CHECKED enum kms_status op_card_work_counts(struct op_card_work *w, struct kms_err *err);
 
 /* card, profile, reader, domain, protocol, number of commands, what was host-assisted. */
 KMS_CHECKED enum kms_status op_card_work_report(struct op_card_work *w, struct kms_err *err);
