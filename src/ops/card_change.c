@@ -360,6 +360,8 @@ static enum kms_status change_validate(struct op *op, struct kms_err *err)
 	versions[0] = a->old_version;
 	versions[1] = (unsigned)w->row.new_version;
 	st = op_card_work_ask(w, versions, 2, err);
+	if (st == KMS_ERR_NOT_FOUND)
+		op_card_work_hint(w, err);
 	if (!st)
 		st = same_as_issuer(op, a, err);
 	if (!st)
@@ -410,7 +412,7 @@ static enum kms_status commit_already(struct op *op, struct change_args *a, stru
 	if (st)
 		return st;
 	if (w->has_domain && w->domain.keyset && strcmp(w->domain.keyset, a->fresh->keyset) == 0 &&
-		strcmp(w->domain.state, CARD_ACTIVE) == 0)
+		strcmp(w->domain.state, CARD_STATE_ACTIVE) == 0)
 		return KMS_OK;
 	st = op_card_work_found(w, err);
 	return st ? st : op_card_work_twins(w, err);

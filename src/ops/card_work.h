@@ -48,10 +48,13 @@ KMS_CHECKED enum kms_status op_card_work_open(struct op_card_work *w, struct kms
 
 /*
  * INITIALIZE UPDATE for the first of the versions that the card has. Fills in kdd; compares it with
- * the recorded one, which is KMS_ERR_MISMATCH. KMS_ERR_NOT_FOUND names the versions there are.
+ * the recorded one, which is KMS_ERR_MISMATCH.
  */
 KMS_CHECKED enum kms_status op_card_work_ask(
 	struct op_card_work *w, const unsigned *versions, size_t count, struct kms_err *err);
+
+/* Which versions the card says it has, as a hint: that proves nothing but helps a person. */
+void op_card_work_hint(struct op_card_work *w, struct kms_err *err);
 
 /* The bytes that every answer must present from now on; NULL: not known. */
 KMS_CHECKED enum kms_status op_card_work_expect(
