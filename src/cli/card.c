@@ -13,8 +13,17 @@ static struct op_card_where where_of(struct cli *cli)
 {
 	return (struct op_card_where){.reader = cli_value(cli, "--reader"),
 		.profile = cli_value(cli, "--profile"),
-		.trace_path = cli_value(cli, "--trace"),
-		.initial_given = pinfd_get(&cli->secrets, "initial.enc") != NULL};
+		.trace_path = cli_value(cli, "--trace")};
+}
+
+/* All three are asked for, so that none is called unused where the command ends before it needs them. */
+static bool initial_given(struct cli *cli)
+{
+	bool enc = pinfd_get(&cli->secrets, "initial.enc") != NULL;
+	bool mac = pinfd_get(&cli->secrets, "initial.mac") != NULL;
+	bool kek = pinfd_get(&cli->secrets, "initial.kek") != NULL;
+
+	return enc || mac || kek;
 }
 
 /* "0x20" or "20": key versions are written in hex everywhere else, too. 0 if it is not given. */
@@ -291,6 +300,7 @@ enum kms_status cli_card_inject(struct cli *cli, struct kms_err *err)
 	struct op_card_change in = {.customer = cli_value(cli, "--customer")};
 	enum kms_status st = change_options(cli, &in, err);
 
+	in.where.initial_given = initial_given(cli);
 	if (!st)
 		st = version_of(cli, "--from-version", 0xFF, &in.old_version, err);
 	return st ? st : change(cli, &in, run_inject, err);
@@ -323,6 +333,7 @@ enum kms_status cli_card_resume(struct cli *cli, struct kms_err *err)
 	enum kms_status st = cli_open_site(cli, &site, err);
 
 	where.aid = cli_value(cli, "--aid");
+	where.initial_given = initial_given(cli);
 	if (!st)
 		st = op_card_resume(
 			site, &where, cli_switch(cli, "--settle"), NULL, &cli->result, err);
