@@ -16,6 +16,8 @@
 #ifndef SIM_TYPES_H
 #define SIM_TYPES_H
 
+#include "base/err.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -230,6 +232,7 @@ struct sim_card {
 	unsigned commits; /* since power-on */
 	unsigned tear_at; /* power is lost instead of this commit; 0: never */
 	bool torn;
+	struct kms_err err; /* why, if the state file could not be written */
 };
 
 #endif
