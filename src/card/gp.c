@@ -13,6 +13,8 @@ enum {
 	TAG_SEQUENCE = 0xC1,
 	GET_STATUS_ROUNDS_MAX = 64,
 	SELECT_BY_NAME = 0x04,
+	STATUS_NEXT = 0x01,
+	STATUS_TLV = 0x02,
 };
 
 void gp_open(struct gp *gp, struct card_link *link)
@@ -143,11 +145,27 @@ enum kms_status gp_select(
 	return gp_fci_parse(gp->response->data, gp->response->len, ret_fci, err);
 }
 
-/* What cards say for "there is no such object". */
-static bool means_absent(uint16_t sw)
+/*
+ * What cards say for "there is no such object", or, to those who are nobody yet, for "not to you".
+ * Within a session 6982 and 6985 mean what they say.
+ */
+static bool means_absent(const struct gp *gp)
 {
-	return sw == 0x6A88 || sw == 0x6A86 || sw == 0x6A81 || sw == 0x6A82 || sw == 0x6B00 ||
-	       sw == 0x6D00 || sw == 0x6E00;
+	switch (gp->sw) {
+	case 0x6A88:
+	case 0x6A86:
+	case 0x6A81:
+	case 0x6A82:
+	case 0x6B00:
+	case 0x6D00:
+	case 0x6E00:
+		return true;
+	case 0x6982:
+	case 0x6985:
+		return !gp->scp.authenticated;
+	default:
+		return false;
+	}
 }
 
 enum kms_status gp_get_data(struct gp *gp, unsigned tag, struct kms_err *err)
@@ -155,7 +173,7 @@ enum kms_status gp_get_data(struct gp *gp, unsigned tag, struct kms_err *err)
 	struct apdu apdu = command(gp, GP_GET_DATA, tag >> 8, tag & 0xFF, NULL, 0);
 	enum kms_status st = gp_command(gp, &apdu, "GET DATA", err);
 
-	if (st == KMS_ERR_CARD && means_absent(gp->sw)) {
+	if (st == KMS_ERR_CARD && means_absent(gp)) {
 		st = kms_fail(err, KMS_ERR_NOT_FOUND, "the card has no data object %X: SW %04X",
 			tag, gp->sw);
 		kms_native(err, "SW %04X", gp->sw);
@@ -407,19 +425,28 @@ enum kms_status gp_get_status(
 {
 	static const unsigned char all[] = {0x4F, 0x00};
 	struct gp_registry *found = calloc(1, sizeof(*found));
+	unsigned format = STATUS_TLV;
 	enum kms_status st;
 
 	if (!found)
 		return kms_nomem(err);
 	for (unsigned round = 0;; round++) {
-		struct apdu apdu =
-			command(gp, GP_GET_STATUS, of, round ? 0x03 : 0x02, all, sizeof(all));
+		struct apdu apdu = command(gp, GP_GET_STATUS, of,
+			format | (round ? STATUS_NEXT : 0), all, sizeof(all));
 
 		st = secured(gp, &apdu, "GET STATUS", err);
+		if (st == KMS_ERR_CARD && gp->sw == 0x6A86 && round == 0 && format) {
+			format = 0; /* a card of before 2.1.1 */
+			apdu.p2 = 0;
+			st = secured(gp, &apdu, "GET STATUS", err);
+		}
 		if (st == KMS_ERR_CARD && gp->sw == 0x6A88 && round == 0)
 			st = KMS_OK;
-		else if (!st)
+		else if (!st && format)
 			st = gp_registry_parse(gp->response->data, gp->response->len, found, err);
+		else if (!st)
+			st = gp_registry_parse_old(gp->response->data, gp->response->len,
+				of == GP_STATUS_MODULES, found, err);
 		if (st || gp->sw != 0x6310)
 			break;
 		if (round == GET_STATUS_ROUNDS_MAX) {

@@ -476,6 +476,63 @@ static void test_keymanagement(void **state)
 	assert_int_equal(bodies, 4);
 }
 
+/* ---- sessions of other programs with real cards (docs/sources.md, "Recorded cards") ---- */
+
+/* A card on T=0, level 00; GlobalPlatformPro issue 15. */
+static void test_recorded_t0(void **state)
+{
+	struct host h;
+
+	(void)state;
+	host_card(&h,
+		"[card]\nscp02 = 15\nt0 = yes\nkdd = 0000416804170A325DC8\n"
+		"challenge = B1B79602B1CB\n[isd]\naid = A000000003000000\n"
+		"[key-set 01]\ntype = des\nenc = 404142434445464748494A4B4C4D4E4F\n"
+		"mac = 404142434445464748494A4B4C4D4E4F\ndek = 404142434445464748494A4B4C4D4E4F\n"
+		"counter = 4\n[load-file A0000000035350]\nversion = 0000\n"
+		"[load-file A00000000310]\nversion = 0000\n[load-file 315041592E]\nversion = "
+		"0000\n",
+		NULL);
+	host_expect(&h, "8050000008D31CC4DE5E586FBC", 0x611C);
+	host_expect(&h, "00C000001C", 0x9000);
+	host_response_is(&h, "0000416804170A325DC801020004B1B79602B1CBE00CF4940C256269");
+	host_expect(&h, "848200001004AD1BE9E3B9A8416836287E21C90C7A", 0x9000);
+	host_expect(&h, "80F28000024F00", 0x610B);
+	host_expect(&h, "00C000000B", 0x9000);
+	host_response_is(&h, "08A000000003000000019E");
+	host_expect(&h, "80F24000024F00", 0x6A88);
+	host_expect(&h, "80F22000024F00", 0x611B);
+	host_expect(&h, "00C000001B", 0x9000);
+	host_response_is(&h, "07A0000000035350010006A00000000310010005315041592E0100");
+	host_close(&h);
+}
+
+/* AES keys under the DEK of SCP02, with the length inside; kaoh/globalplatform issue 73. */
+static void test_recorded_aes_under_scp02(void **state)
+{
+	struct host_keys keys = host_test_keys();
+	struct host h;
+
+	(void)state;
+	host_card(&h, "gp211-scp02", NULL);
+	assert_int_equal(host_open(&h, 0, 0x00, &keys), 0x9000);
+	host_hex("C61DF24D2C9A770E32E969984B5B7074", h.card->channels[0].session.dek, 16);
+	host_expect(&h,
+		"80D8008146 30881110B23034FA4329DE9AD8E91583618813B303504A77"
+		"881110B23034FA4329DE9AD8E91583618813B303504A77"
+		"881110B23034FA4329DE9AD8E91583618813B303504A7700",
+		0x9000);
+	host_response_is(&h, "30504A77504A77504A77");
+	for (unsigned kid = 1; kid <= 3; kid++) {
+		const struct sim_key *key = sim_key_find(&h.card->nv.entries[0], kid, 0x30);
+
+		assert_non_null(key);
+		assert_int_equal(key->type, SIM_TYPE_AES);
+		assert_memory_equal(key->value, keys.enc, 16);
+	}
+	host_close(&h);
+}
+
 /* Something to hold the above against: one bit of a trace, and it is refused. */
 static void test_control(void **state)
 {
@@ -515,6 +572,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all),
 		cmocka_unit_test(test_keymanagement),
+		cmocka_unit_test(test_recorded_t0),
+		cmocka_unit_test(test_recorded_aes_under_scp02),
 		cmocka_unit_test(test_control),
 	};
 
