@@ -68,6 +68,23 @@ static bool power_on(struct sim_reader *reader)
 	return true;
 }
 
+/* "cardsim" as historical bytes; T=1 with its check byte, or T=0, which has none. */
+static size_t put_atr(const struct sim_config *config, unsigned char *reply)
+{
+	static const unsigned char t1[] = {
+		0x3B, 0x87, 0x01, 0x63, 0x61, 0x72, 0x64, 0x73, 0x69, 0x6D, 0xE5};
+	static const unsigned char t0[] = {0x3B, 0x07, 0x63, 0x61, 0x72, 0x64, 0x73, 0x69, 0x6D};
+	const unsigned char *atr = config->t0 ? t0 : t1;
+	size_t len = config->t0 ? sizeof(t0) : sizeof(t1);
+
+	if (config->atr_len > 0) {
+		atr = config->atr;
+		len = config->atr_len;
+	}
+	memcpy(reply, atr, len);
+	return len;
+}
+
 static enum sim_answer_kind control(
 	struct sim_reader *reader, unsigned code, unsigned char *reply, size_t *ret_len)
 {
@@ -85,8 +102,7 @@ static enum sim_answer_kind control(
 	case SIM_CTRL_RESET:
 		return power_on(reader) ? SIM_SILENCE : SIM_GONE;
 	case SIM_CTRL_ATR:
-		memcpy(reply, config->atr, config->atr_len);
-		*ret_len = config->atr_len;
+		*ret_len = put_atr(config, reply);
 		return SIM_REPLY;
 	default:
 		return SIM_SILENCE;

@@ -132,7 +132,7 @@ struct sim_config {
 	int scp02;		  /* i, or -1: DES key sets open no secure channel */
 	int scp03;		  /* i, or -1 */
 	unsigned char atr[33];
-	size_t atr_len;
+	size_t atr_len; /* 0: one that fits t0 */
 	unsigned char kdd[10];
 	unsigned char cplc[42];
 	size_t cplc_len;    /* 0: GET DATA 9F7F is refused */

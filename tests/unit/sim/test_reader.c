@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Faults, boxes of cards, and that the card shares nothing with cardkms but base/. */
 #include "sim/reader.h"
+#include "sim/settings.h"
 #include "sim/state.h"
 #include "unit/sim/host.h"
 
@@ -104,6 +105,20 @@ static void test_control_codes(void **state)
 	assert_int_equal(send(&s, "07"), SIM_SILENCE);
 	assert_int_equal(send(&s, "00"), SIM_SILENCE);
 	reply_is(&s, cin, cin_is); /* a reader that forgot the power */
+	take_down(&s);
+}
+
+static void test_atr(void **state)
+{
+	struct stand s;
+
+	(void)state;
+	set_up(&s, NULL, "atr.json", 0);
+	reply_is(&s, "04", "3B87016361726473696DE5");
+	s.reader.card->nv.config.t0 = true;
+	reply_is(&s, "04", "3B076361726473696D");
+	expect_ok(&err, sim_setting_set(&s.reader.card->nv.config, "atr", "3B00", &err));
+	reply_is(&s, "04", "3B00");
 	take_down(&s);
 }
 
@@ -361,6 +376,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_control_codes),
+		cmocka_unit_test(test_atr),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_drops),
 		cmocka_unit_test(test_no_room),
