@@ -189,7 +189,9 @@ static enum kms_status get_hex(const json_t *object, const char *what, const cha
 	const char *text;
 	enum kms_status st = js_get_text(object, what, name, &text, err);
 
-	return st ? st : hex_decode(text, strlen(text), name, out, max, ret_len, err);
+	if (!st && hex_decode(text, strlen(text), name, out, max, ret_len, err))
+		return kms_prefix(err, "%s: ", what);
+	return st;
 }
 
 static enum kms_status get_aid(const json_t *object, const char *what, const char *name,

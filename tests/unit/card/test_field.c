@@ -83,6 +83,9 @@ static const struct recorded_init inits[] = {
 	/* GlobalPlatformPro issue 15 */
 	{"D31CC4DE5E586FBC", "0000416804170A325DC801020004B1B79602B1CBE00CF4940C256269", 0x15, 2,
 		0x01, "0000416804170A325DC8", NULL, NULL, NULL, "04AD1BE9E3B9A841"},
+	/* JCOP 41, pastebin jLyXGKf9 */
+	{"AA3F112534ABEDC5", "0000C6D86A1CB2021413FF02000093733AB82C0F5F285C08A698212C", 0x15, 2,
+		0xFF, "0000C6D86A1CB2021413", NULL, NULL, NULL, "1C2EB3D6C9C54506"},
 };
 
 static void test_inits(void **state)
@@ -123,13 +126,15 @@ static enum kms_status fixed_challenge(void *ctx, unsigned char *out, size_t len
 	return KMS_OK;
 }
 
-/* Another program's session with a card on T=0, from SELECT to the three GET STATUS. */
+/*
+ * Sessions of other programs, from SELECT to GET STATUS, level 00. The steps with P2=02 were not
+ * recorded: this program asks for tags first, which such cards refuse.
+ */
 static const struct card_step t0_session[] = {
 	{"00A4040000", "6F108408A000000003000000A5049F6501FF9000", 0},
 	{"8050000008D31CC4DE5E586FBC", "611C", 0},
 	{"00C000001C", "0000416804170A325DC801020004B1B79602B1CBE00CF4940C2562699000", 0},
 	{"848200001004AD1BE9E3B9A8416836287E21C90C7A", "9000", 0},
-	/* not recorded: this program asks for tags first, which such a card refuses */
 	{"80F28002024F00", "6A86", 0},
 	{"80F28000024F00", "610B", 0},
 	{"00C000000B", "08A000000003000000019E9000", 0},
@@ -140,24 +145,59 @@ static const struct card_step t0_session[] = {
 	{"00C000001B", "07A0000000035350010006A00000000310010005315041592E01009000", 0},
 };
 
-static void test_t0_session(void **state)
+static const struct card_step t1_session[] = {
+	{"00A4040008A00000000300000000", "6F108408A000000003000000A5049F6501FF9000", 0},
+	{"8050000008AA3F112534ABEDC500",
+		"0000C6D86A1CB2021413FF02000093733AB82C0F5F285C08A698212C9000", 0},
+	{"84820000101C2EB3D6C9C54506F3691E6E1E01FF57", "9000", 0},
+	{"80F28002024F0000", "6A86", 0},
+	{"80F28000024F0000", "08A000000003000000019E9000", 0},
+	{"80F24002024F0000", "6A86", 0},
+	{"80F24000024F0000", "6A88", 0},
+	{"80F21002024F0000", "6A86", 0},
+	{"80F21000024F0000", "07A000000003535001000108A0000000035350419000", 0},
+};
+
+struct recorded {
+	const struct card_step *steps;
+	size_t count;
+	enum card_protocol protocol;
+	const char *aid; /* NULL: selected without a name */
+	const char *challenge;
+	enum gp_status_of files;
+	size_t file_count;
+	const char *last_file;
+};
+
+static const struct recorded sessions[] = {
+	/* GlobalPlatformPro issue 15 */
+	{t0_session, sizeof(t0_session) / sizeof(t0_session[0]), CARD_T0, NULL, "D31CC4DE5E586FBC",
+		GP_STATUS_FILES, 3, "315041592E"},
+	/* JCOP 41, pastebin jLyXGKf9 */
+	{t1_session, sizeof(t1_session) / sizeof(t1_session[0]), CARD_T1, "A000000003000000",
+		"AA3F112534ABEDC5", GP_STATUS_MODULES, 1, "A0000000035350"},
+};
+
+static void run_session(const struct recorded *r)
 {
 	static struct gp_registry found;
-	static char challenge[] = "D31CC4DE5E586FBC";
 	CARD_KEYS_AUTO struct card_keys *keys = test_keys(CARD_KEY_DES);
 	CARD_LINK_AUTO struct card_link *link = NULL;
-	size_t used = 0, count = sizeof(t0_session) / sizeof(t0_session[0]);
+	struct gp_aid aid = {.len = 0};
+	const struct gp_entry *last;
+	size_t used = 0;
 	struct scp_init init;
 	struct gp_fci fci;
 	struct gp gp;
 
-	(void)state;
-	expect_ok(&err, card_script_open(t0_session, count, &used, &link, &err));
-	link->protocol = CARD_T0;
+	if (r->aid)
+		expect_ok(&err, gp_aid_parse(r->aid, "AID", &aid, &err));
+	expect_ok(&err, card_script_open(r->steps, r->count, &used, &link, &err));
+	link->protocol = r->protocol;
 	gp_open(&gp, link);
 	gp.challenge = fixed_challenge;
-	gp.challenge_ctx = challenge;
-	expect_ok(&err, gp_select(&gp, NULL, &fci, &err));
+	gp.challenge_ctx = (void *)r->challenge;
+	expect_ok(&err, gp_select(&gp, r->aid ? &aid : NULL, &fci, &err));
 	expect_ok(&err, gp_initialize_update(&gp, 0, 8, 0x15, &init, &err));
 	expect_ok(&err, gp_external_authenticate(&gp, &init, keys, 0x00, &err));
 	expect_ok(&err, gp_get_status(&gp, GP_STATUS_ISD, &found, &err));
@@ -166,11 +206,19 @@ static void test_t0_session(void **state)
 	assert_int_equal(found.entries[0].privileges, 0x9E0000);
 	expect_ok(&err, gp_get_status(&gp, GP_STATUS_APPLICATIONS, &found, &err));
 	assert_int_equal(found.count, 0);
-	expect_ok(&err, gp_get_status(&gp, GP_STATUS_FILES, &found, &err));
-	assert_int_equal(found.count, 3);
-	same_hex(found.entries[2].aid.bytes, found.entries[2].aid.len, "315041592E");
-	assert_int_equal(used, count);
+	expect_ok(&err, gp_get_status(&gp, r->files, &found, &err));
+	assert_int_equal(found.count, r->file_count);
+	last = &found.entries[found.count - 1];
+	same_hex(last->aid.bytes, last->aid.len, r->last_file);
+	assert_int_equal(used, r->count);
 	gp_close(&gp);
+}
+
+static void test_sessions(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(sessions) / sizeof(sessions[0]); i++)
+		run_session(&sessions[i]);
 }
 
 /* GlobalPlatformPro issue 124: a warning alone, the data by GET RESPONSE. */
@@ -236,6 +284,11 @@ static void test_select(void **state)
 		/* chenpengcong/blog issue 31 */
 		{"6F188410A0000000660000000000000000000002A5049F6501FF",
 			"A0000000660000000000000000000002", 255, false},
+		/* SCP01, CPLC in 9F6E: java-index.com 5188652 */
+		{"6F6E8408A000000003000000A562732F06072A864886FC6B01600C060A2A864886FC6B0202010163"
+		 "0906072A864886FC6B03640B06092A864886FC6B0401059F6E2A2050500040415273006070450000"
+		 "000600001912704519137045191470450000000000000000000000009F6501FF",
+			"A000000003000000", 255, true},
 		{"6F108408A000000003000000A5049F6501FF", "A000000003000000", 255, false},
 		{"", "", 0, false},
 	};
@@ -390,13 +443,15 @@ static void test_silent(void **state)
 	gp_close(&gp);
 }
 
-/* SCP01 (kaoh/globalplatform scp01Test.c) and answers of other lengths: refused, and said so. */
+/* SCP01, the second on a card (java-index.com 5188652), and other lengths: refused, and said so. */
 static void test_other_channels(void **state)
 {
 	static const struct {
 		const char *answer, *says;
 	} rows[] = {
 		{"00004181116665F5B8300101A67BE0F6BB2920AAD421FF3948F1304B",
+			"SCP01 is a secure channel that cardkms does not speak"},
+		{"00007045000000060000FF014F86CB63C6429E8F084863C300B7026B",
 			"SCP01 is a secure channel that cardkms does not speak"},
 		{"00009326516063994079018100007CBE9D3BF026E625F4E72602BF0B", "SCP81 is a secure"},
 		{"00009326516063994079010205807CBE9D3BF026E625F4E72602BF", "has 27 bytes, not 28"},
@@ -430,7 +485,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_inits),
-		cmocka_unit_test(test_t0_session),
+		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_warning_on_t0),
 		cmocka_unit_test(test_select),
 		cmocka_unit_test(test_recognition),
