@@ -436,6 +436,16 @@ static enum kms_status take_entry(
 	return st;
 }
 
+static enum kms_status add_entry(struct gp_registry *registry, const struct gp_entry *entry,
+	const char *what, struct kms_err *err)
+{
+	if (registry->count == GP_REGISTRY_MAX)
+		return kms_fail(
+			err, KMS_ERR_INVALID, "%s: more than %d entries", what, GP_REGISTRY_MAX);
+	registry->entries[registry->count++] = *entry;
+	return KMS_OK;
+}
+
 enum kms_status gp_registry_parse(
 	const unsigned char *data, size_t len, struct gp_registry *registry, struct kms_err *err)
 {
@@ -452,12 +462,10 @@ enum kms_status gp_registry_parse(
 				tlv.tag);
 		if (!st)
 			st = take_entry(&tlv, what, &entry, err);
-		if (!st && registry->count == GP_REGISTRY_MAX)
-			st = kms_fail(err, KMS_ERR_INVALID, "%s: more than %d entries", what,
-				GP_REGISTRY_MAX);
+		if (!st)
+			st = add_entry(registry, &entry, what, err);
 		if (st)
 			return st;
-		registry->entries[registry->count++] = entry;
 	}
 	return KMS_OK;
 }
@@ -511,12 +519,10 @@ enum kms_status gp_registry_parse_old(const unsigned char *data, size_t len, boo
 		if (modules && !skip_modules(&data, &len))
 			return kms_fail(err, KMS_ERR_INVALID, "%s: cut short", what);
 		st = gp_aid_set(aid, aid_len, what, &entry.aid, err);
-		if (!st && registry->count == GP_REGISTRY_MAX)
-			st = kms_fail(err, KMS_ERR_INVALID, "%s: more than %d entries", what,
-				GP_REGISTRY_MAX);
+		if (!st)
+			st = add_entry(registry, &entry, what, err);
 		if (st)
 			return st;
-		registry->entries[registry->count++] = entry;
 	}
 	return KMS_OK;
 }
