@@ -123,7 +123,7 @@ static void what_is_wrong_is_named(void **state)
 			"component 4, but this ceremony has 3"},
 		{HEAD KEY PAIRS PEOPLE "[files]\npackage = p\n", "has no use for 'package'"},
 		{HEAD KEY PAIRS PEOPLE "[preconditions]\nno-swap = maybe\n",
-			"line 21: a precondition"},
+			"line 19: a precondition"},
 		{HEAD KEY PAIRS PEOPLE "[preconditions]\nno-mice = yes\n", "unknown precondition"},
 		{HEAD PAIRS PEOPLE, "[key] does not say 'label'"},
 		{"[ceremony]\nkind = backup\ntitle = T\ndate = 2026-13-01\n[files]\nbackup = b\n"
