@@ -362,6 +362,18 @@ const struct cli_command cli_commands[] = {
 		.run = cli_ceremony_show,
 	},
 	{
+		.path = "ceremony check",
+		.summary = "is this ceremony file in order, and is this room fit for it?",
+		.details =
+			"Shows the file's SHA-256, its first eight bytes also as words to read "
+			"aloud, and\n"
+			"looks at the machine and the site: swap, network, crash handler, clock, "
+			"token,\n"
+			"officers, separation, files. Exit code 3 if a condition is not met.",
+		.positional = {{"F", "the ceremony file"}},
+		.run = cli_ceremony_check,
+	},
+	{
 		.path = "audit list",
 		.summary = "the audit log",
 		.run = cli_audit_list,

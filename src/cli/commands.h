@@ -44,6 +44,7 @@ CLI_RUN(exchange_list);
 CLI_RUN(exchange_reissue);
 CLI_RUN(ceremony_list);
 CLI_RUN(ceremony_show);
+CLI_RUN(ceremony_check);
 CLI_RUN(audit_list);
 CLI_RUN(audit_verify);
 CLI_RUN(audit_checkpoint);
