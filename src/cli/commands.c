@@ -23,6 +23,23 @@ const struct cli_option cli_global_options[] = {
 	{"--pairs", "F", "who holds which component", OPTION_REQUIRED}, \
 	{"--wrapping", "W", "aes-kw (default for AES), raw-hex (ECB) or raw-cbc", OPTION_OPTIONAL}, \
 	{"--legacy", NULL, "the partner runs a legacy KMS: no identity, raw wrapping", OPTION_OPTIONAL}
+
+#define VAULT_KEY_OPTIONS \
+	{"--algorithm", "A", "aes256 (default), aes192 or aes128", OPTION_OPTIONAL}, \
+	{"--components", "N", "how many: 2 to 9 (default 3)", OPTION_OPTIONAL}, \
+	{"--pairs", "F", "who holds which component", OPTION_REQUIRED}
+
+#define SHEETS \
+	{"--sheets", "DIR", "write the component sheets there instead of showing them", \
+		OPTION_OPTIONAL}
+
+#define TYPED_IN \
+	{"--check-value", "HEX", "of the whole key, as its ceremony's record says", OPTION_REQUIRED}, \
+	{"--ceremony", "ID", "the id that must be on every sheet", OPTION_OPTIONAL}, \
+	{"--hsm", "NAME", "restore it on this HSM of the site, not on the principal one", \
+		OPTION_OPTIONAL}, \
+	{"--fingerprint", "HEX", "of the identity on the sheets, if the site had another one then", \
+		OPTION_OPTIONAL}
 /* clang-format on */
 
 #define REASON                                                             \
@@ -229,10 +246,7 @@ const struct cli_command cli_commands[] = {
 			"0600 in --sheets DIR (DIR/LABEL-1.txt …), best on a tmpfs.",
 		.flags = CLI_CHANGES,
 		.positional = {{"LABEL", "the new key's label"}},
-		.options = {TRANSPORT_OPTIONS,
-			{"--sheets", "DIR",
-				"write the component sheets there instead of showing them",
-				OPTION_OPTIONAL}},
+		.options = {TRANSPORT_OPTIONS, SHEETS},
 		.run = cli_transport_create,
 	},
 	{
@@ -250,6 +264,51 @@ const struct cli_command cli_commands[] = {
 			{"--ceremony", "ID", "the id that must be on every sheet",
 				OPTION_OPTIONAL}},
 		.run = cli_transport_import,
+	},
+	{
+		.path = "site-key create",
+		.summary = "key ceremony: the key that backups are wrapped under, as components",
+		.details =
+			"Made in the HSM and shown as components, as a transport key is, but for "
+			"this\n"
+			"site's own custodians: with them and a backup a lost HSM is rebuilt.",
+		.flags = CLI_CHANGES,
+		.positional = {{"LABEL", "the new key's label"}},
+		.options = {VAULT_KEY_OPTIONS, SHEETS},
+		.run = cli_site_key_create,
+	},
+	{
+		.path = "site-key restore",
+		.summary = "key ceremony: custodians type the components, the site key is there "
+			   "again",
+		.details =
+			"Into an HSM that was set up anew ('hsm setup --rebuild'), into that of a "
+			"new\n"
+			"site, or with --hsm into a second vault. Without a terminal: lines "
+			"component.N\n"
+			"and check-value.N of --pin-fd.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"LABEL", "the key's label"}},
+		.options = {VAULT_KEY_OPTIONS, TYPED_IN},
+		.run = cli_site_key_restore,
+	},
+	{
+		.path = "zone-key create",
+		.summary = "key ceremony: a key under which keys are copied to production HSMs",
+		.details = "A zone key opens no backup. Production HSMs that serve one place "
+			   "share one.",
+		.flags = CLI_CHANGES,
+		.positional = {{"LABEL", "the new key's label"}},
+		.options = {VAULT_KEY_OPTIONS, SHEETS},
+		.run = cli_zone_key_create,
+	},
+	{
+		.path = "zone-key restore",
+		.summary = "key ceremony: custodians type a zone key's components into another HSM",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"LABEL", "the key's label"}},
+		.options = {VAULT_KEY_OPTIONS, TYPED_IN},
+		.run = cli_zone_key_restore,
 	},
 	{
 		.path = "exchange request",

@@ -270,23 +270,21 @@ static enum kms_status write_identity(struct op *op, struct setup_args *a, struc
 static enum kms_status prepare_token(struct op *op, struct setup_args *a, struct kms_err *err)
 {
 	struct hsm *hsm = op->site->hsm;
-	enum kms_status st = KMS_OK;
+	const bool erase = a->erase && a->token == OP_TOKEN_READY;
+	const struct op_token_setup setup = {.state = a->token,
+		.label = !a->initialise ? NULL : erase ? a->info.label : hsm_uri_token(hsm),
+		.logged_in = op->site->logged_in,
+		.so_pin = &a->so_pin,
+		.pin = &a->pin};
+	struct hsm_token_info info;
+	enum kms_status st;
 
-	if (a->initialise) {
-		/* A login on the old token would stand in the way. */
+	if (a->initialise)
 		op->site->logged_in = false;
-		st = hsm_init_token(hsm,
-			a->erase && a->token == OP_TOKEN_READY ? a->info.label : hsm_uri_token(hsm),
-			&a->so_pin, a->token == OP_TOKEN_READY, err);
-	}
-	if (!st && (a->initialise || a->token == OP_TOKEN_NO_PIN))
-		st = hsm_init_pin(hsm, &a->so_pin, &a->pin, err);
-	if (!st && !op->site->logged_in)
-		st = hsm_login(hsm, &a->pin, err);
-	if (!st)
-		st = hsm_token_info(hsm, &a->info, err);
+	st = op_token_set_up(hsm, &setup, &info, err);
 	if (st)
 		return st;
+	a->info = info;
 	op->site->token_found = true;
 	op->site->token_blank = false;
 	op->site->logged_in = true;

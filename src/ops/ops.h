@@ -53,18 +53,15 @@ OP_CALL op_key_change(struct op_site *site, const char *label, enum key_state st
 OP_CALL op_key_destroy(struct op_site *site, const char *label, const char *reason,
 	json_t **ret_report, struct kms_err *err);
 
-/* ---- transport.c ---- */
+/* ---- transport.c, sitekey.c: keys that are shown or typed as components ---- */
 
-struct op_transport {
+struct op_components {
 	const char *label;
 	const char *algorithm;
-	const char *partner;
 	const char *pairs_path;
-	const char *wrapping; /* NULL: aes-kw for AES keys, raw-ecb for TDEA keys */
 	size_t components;
 	const char *check_value; /* import: the combined one, in hex */
 	const char *ceremony;	 /* import: of the sheets, or NULL */
-	bool legacy; /* the partner runs a legacy KMS and has no identity: raw wrapping, listings */
 
 	/*
 	 * Makes ready what the room needs (sheet files), before the first component is drawn; NULL if
@@ -77,10 +74,30 @@ struct op_transport {
 	bool unattended; /* no people at a terminal: sheets go to files, components come from a pipe */
 };
 
+struct op_transport {
+	struct op_components key;
+	const char *partner;
+	const char *wrapping; /* NULL: aes-kw for AES keys, raw-ecb for TDEA keys */
+	bool legacy; /* the partner runs a legacy KMS and has no identity: raw wrapping, listings */
+};
+
 OP_CALL op_transport_create(struct op_site *site, const struct op_transport *transport,
 	json_t **ret_report, struct kms_err *err);
 OP_CALL op_transport_import(struct op_site *site, const struct op_transport *transport,
 	json_t **ret_report, struct kms_err *err);
+
+struct op_site_key {
+	struct op_components key;
+	bool zone;		 /* a zone key, not the site key */
+	const char *hsm;	 /* restore: on this HSM of the site; NULL: the principal one */
+	const char *fingerprint; /* restore: of the identity on the sheets, or NULL */
+};
+
+OP_CALL op_site_key_create(struct op_site *site, const struct op_site_key *in, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_site_key_restore(struct op_site *site, const struct op_site_key *in,
+	json_t **ret_report, struct kms_err *err);
+
 OP_CALL op_ceremony_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 OP_CALL op_ceremony_show(
 	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err);

@@ -12,6 +12,7 @@
 #include "unit/store/scenario_journal.h"
 #include "unit/store/scenario_keys.h"
 #include "unit/store/scenario_people.h"
+#include "unit/store/scenario_vault.h"
 
 /* The statements that a store opened through scenario_count has run. */
 static bool scenario_ran[STORE_SQL_COUNT];
@@ -49,6 +50,10 @@ static inline int scenario_all(struct store *s)
 	scenario_keysets(s);
 	scenario_keys(s);
 	scenario_docs(s);
+	scenario_hsms(s);
+	scenario_copies(s);
+	scenario_backups(s);
+	scenario_formers(s);
 	scenario_audit_entries(s);
 	scenario_audit_tree(s);
 	for (int i = 0; i < STORE_SQL_COUNT; i++)
