@@ -30,7 +30,9 @@ struct hsm *component_key_hsm(const struct op *op)
 
 const char *component_key_noun(enum key_role role)
 {
-	return role == KEY_ROLE_SITE ? "site key" : role == KEY_ROLE_ZONE ? "zone key" : "transport key";
+	return role == KEY_ROLE_SITE   ? "site key"
+	       : role == KEY_ROLE_ZONE ? "zone key"
+				       : "transport key";
 }
 
 /* ---- check ---- */
@@ -52,7 +54,9 @@ enum kms_status component_key_check(struct op *op, struct kms_err *err)
 	if (!st && (in->components < KEY_COMPONENTS_MIN || in->components > KEY_COMPONENTS_MAX))
 		st = kms_fail(err, KMS_ERR_INVALID, "a key has %d to %d components, not %zu",
 			KEY_COMPONENTS_MIN, KEY_COMPONENTS_MAX, in->components);
-	if (!st)
+	if (!st && in->pairs)
+		a->pairs = *in->pairs;
+	else if (!st)
 		st = cer_pairs_load(in->pairs_path, in->components, &a->pairs, err);
 	if (!st && in->check_value)
 		st = key_kcv_parse(key_alg_info(a->alg)->kcv, in->check_value, &a->expected, err);
@@ -86,8 +90,7 @@ static enum kms_status find_source(struct op *op, struct kms_err *err)
 	const struct store_copy_filter there = {.hsm = a->at->row.name, .state = "active"};
 	STORE_AUTO(copy_list) struct store_copy_list copies = {0};
 	char check[KEY_KCV_TEXT_SIZE];
-	enum kms_status st =
-		store_key_by_label(op->site->store, a->in->label, &a->source, err);
+	enum kms_status st = store_key_by_label(op->site->store, a->in->label, &a->source, err);
 
 	if (st == KMS_ERR_NOT_FOUND)
 		kms_hint(err, "a key is restored on another HSM after the principal one has it");
@@ -327,7 +330,8 @@ static enum kms_status draw_components(struct op *op, struct components *c, stru
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && i < a->in->components; i++)
-		st = hsm_random(component_key_hsm(op), key_alg_info(a->alg)->length, &c->part[i], err);
+		st = hsm_random(
+			component_key_hsm(op), key_alg_info(a->alg)->length, &c->part[i], err);
 	/* A chance of 2^-50: drawn again next time rather than explained to custodians. */
 	return st ? st : key_components_check(a->alg, c->part, a->in->components, err);
 }
@@ -352,9 +356,9 @@ static enum kms_status open_room(struct op *op, struct components *components, s
 		.now = op->now};
 
 	if (!hex_decode_strict(a->here, setup.here.fingerprint, CER_FINGERPRINT_BYTES) ||
-		(a->partner_identity && !hex_decode_strict(a->partner_identity,
-						setup.partner_identity.fingerprint,
-						CER_FINGERPRINT_BYTES)))
+		(a->partner_identity &&
+			!hex_decode_strict(a->partner_identity, setup.partner_identity.fingerprint,
+				CER_FINGERPRINT_BYTES)))
 		return kms_fail(err, KMS_ERR_STORE, "a fingerprint in the store is damaged");
 	return cer_new(&setup, a->kind == CER_CREATE ? components->part : NULL, &a->cer, err);
 }
@@ -409,8 +413,8 @@ static enum kms_status combine(struct op *op, struct kms_err *err)
 	if (!st)
 		st = combined_is_expected(a, &copy, err);
 	if (!st)
-		st = hsm_key_from_components(component_key_hsm(op), &spec, copy.part, a->in->components,
-			op->site->policy.host_assisted, &a->made, err);
+		st = hsm_key_from_components(component_key_hsm(op), &spec, copy.part,
+			a->in->components, op->site->policy.host_assisted, &a->made, err);
 	if (!st)
 		st = key_kcv_of_made(&a->made, key_alg_info(a->alg)->kcv, &a->kcv, err);
 	if (st)

@@ -25,10 +25,10 @@ struct component_key {
 
 	/* Set by the purpose in its validate. */
 	enum hsm_role hsm_role;
-	struct op_hsm *at;	      /* a copy for that HSM; NULL: a key of the principal one */
-	const char *partner;	      /* NULL: shared with nobody */
-	const char *partner_identity; /* its fingerprint; NULL: it has none */
-	const char *direction;	      /* "wrap" or "unwrap"; NULL: both */
+	struct op_hsm *at;		 /* a copy for that HSM; NULL: a key of the principal one */
+	const char *partner;		 /* NULL: shared with nobody */
+	const char *partner_identity;	 /* its fingerprint; NULL: it has none */
+	const char *direction;		 /* "wrap" or "unwrap"; NULL: both */
 	char here[DOC_FINGERPRINT_SIZE]; /* on the sheets; "": this site's of now */
 
 	enum key_alg alg;

@@ -272,7 +272,9 @@ static enum kms_status prepare_token(struct op *op, struct setup_args *a, struct
 	struct hsm *hsm = op->site->hsm;
 	const bool erase = a->erase && a->token == OP_TOKEN_READY;
 	const struct op_token_setup setup = {.state = a->token,
-		.label = !a->initialise ? NULL : erase ? a->info.label : hsm_uri_token(hsm),
+		.label = !a->initialise ? NULL
+			 : erase	? a->info.label
+					: hsm_uri_token(hsm),
 		.logged_in = op->site->logged_in,
 		.so_pin = &a->so_pin,
 		.pin = &a->pin};

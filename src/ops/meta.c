@@ -122,8 +122,8 @@ static enum kms_status row_id(
 	return KMS_OK;
 }
 
-enum kms_status op_key_object_at(struct hsm *hsm, const struct store_key *row,
-	struct hsm_key *ret_key, struct kms_err *err)
+enum kms_status op_key_object_at(
+	struct hsm *hsm, const struct store_key *row, struct hsm_key *ret_key, struct kms_err *err)
 {
 	unsigned char id[HSM_ID_LEN];
 	enum key_alg alg = KEY_ALG_NONE;
@@ -320,8 +320,7 @@ static enum kms_status verify_proof(
 			err, KMS_ERR_STORE, "the row of '%s' has a damaged proof", row->label);
 	if (row->wrapping)
 		st = key_wrapping_parse(row->wrapping, &wrapping, err);
-	return st ? st
-		  : hsm_key_prove(hsm, key, key_wrapping_to_hsm(wrapping), proof, len, err);
+	return st ? st : hsm_key_prove(hsm, key, key_wrapping_to_hsm(wrapping), proof, len, err);
 }
 
 static enum kms_status verify_pair(

@@ -88,8 +88,8 @@ enum { OP_ID_HEX = 2 * HSM_ID_LEN + 1 };
 KMS_CHECKED enum kms_status op_new_id(char ret_hex[OP_ID_HEX], struct kms_err *err);
 
 /* The object of a key row on some token of the site; on the principal HSM. */
-KMS_CHECKED enum kms_status op_key_object_at(struct hsm *hsm, const struct store_key *row,
-	struct hsm_key *ret_key, struct kms_err *err);
+KMS_CHECKED enum kms_status op_key_object_at(
+	struct hsm *hsm, const struct store_key *row, struct hsm_key *ret_key, struct kms_err *err);
 KMS_CHECKED enum kms_status op_key_object(struct op_site *site, const struct store_key *row,
 	struct hsm_key *ret_key, struct kms_err *err);
 

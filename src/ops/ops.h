@@ -59,6 +59,7 @@ struct op_components {
 	const char *label;
 	const char *algorithm;
 	const char *pairs_path;
+	const struct cer_pairs *pairs; /* instead of the file, or NULL */
 	size_t components;
 	const char *check_value; /* import: the combined one, in hex */
 	const char *ceremony;	 /* import: of the sheets, or NULL */
@@ -95,8 +96,8 @@ struct op_site_key {
 
 OP_CALL op_site_key_create(struct op_site *site, const struct op_site_key *in, json_t **ret_report,
 	struct kms_err *err);
-OP_CALL op_site_key_restore(struct op_site *site, const struct op_site_key *in,
-	json_t **ret_report, struct kms_err *err);
+OP_CALL op_site_key_restore(struct op_site *site, const struct op_site_key *in, json_t **ret_report,
+	struct kms_err *err);
 
 OP_CALL op_ceremony_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 OP_CALL op_ceremony_show(

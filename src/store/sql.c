@@ -21,15 +21,16 @@
 #define CEREMONY                                                                              \
 	"id, kind, key_label, algorithm, components, partner, op_id, state, started, ended, " \
 	"minutes"
+#define MEETING "id, kind, title, file_sha256, file_text, state, op_id, minutes, started, ended"
 #define CUSTODIAN \
 	"ceremony_id, component, position, person, folded, sheet_serial, check_value, sheet_state"
 #define DOC                                                                                  \
 	"id, kind, direction, partner, state, nonce, sha256, text, related, transport_key, " \
 	"op_id, created, changed"
-#define HSM    "name, uri, init_args, kind, state, serial, op_id, added, changed"
-#define COPY   "hsm, cka_id, state, via, proof, op_id, created, changed"
-#define BACKUP "id, sha256, site_key, keys, op_id, created"
-#define FORMER "seq, fingerprint, document, reason, ended"
+#define HSM	   "name, uri, init_args, kind, state, serial, op_id, added, changed"
+#define COPY	   "hsm, cka_id, state, via, proof, op_id, created, changed"
+#define BACKUP	   "id, sha256, site_key, keys, op_id, created"
+#define FORMER	   "seq, fingerprint, document, reason, ended"
 #define ENTRY	   "seq, time, actor, operation, text, leaf"
 #define CHECKPOINT "size, root, note, time"
 
@@ -152,6 +153,14 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 	[SQL_CEREMONY_FINISH] = {"UPDATE ceremony SET state = $2, minutes = $3, ended = $4 "
 				 "WHERE id = $1 AND state = 'started'",
 		true},
+	[SQL_MEETING_ADD] = {"INSERT INTO meeting (" MEETING ") " VALUES_10, true},
+	[SQL_MEETING_GET] = {"SELECT " MEETING " FROM meeting WHERE id = $1", false},
+	[SQL_MEETING_LIST] = {"SELECT " MEETING " FROM meeting "
+			      "WHERE (CAST($1 AS TEXT) IS NULL OR state = $1) ORDER BY started, id",
+		false},
+	[SQL_MEETING_FINISH] = {"UPDATE meeting SET state = $2, op_id = $3, minutes = $4, "
+				"ended = $5 WHERE id = $1 AND state IN ('started', 'interrupted')",
+		true},
 	[SQL_CUSTODIAN_ADD] = {"INSERT INTO custodian (" CUSTODIAN ") " VALUES_8, true},
 	[SQL_CUSTODIAN_SET] = {"UPDATE custodian SET sheet_serial = $3, check_value = $4, "
 			       "sheet_state = $5 WHERE ceremony_id = $1 AND component = $2",
@@ -176,19 +185,21 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 			       "WHERE id = $1 AND state = $2",
 		true},
 
-	[SQL_HSM_ADD] = {"INSERT INTO hsm (" HSM ") " VALUES_9 " ON CONFLICT (name) DO UPDATE SET "
-			 "uri = excluded.uri, init_args = excluded.init_args, kind = excluded.kind, "
-			 "state = excluded.state, serial = excluded.serial, op_id = excluded.op_id, "
-			 "added = excluded.added, changed = excluded.changed "
-			 "WHERE hsm.state = 'removed'",
-		true},
+	[SQL_HSM_ADD] =
+		{"INSERT INTO hsm (" HSM ") " VALUES_9 " ON CONFLICT (name) DO UPDATE SET "
+		 "uri = excluded.uri, init_args = excluded.init_args, kind = excluded.kind, "
+		 "state = excluded.state, serial = excluded.serial, op_id = excluded.op_id, "
+		 "added = excluded.added, changed = excluded.changed "
+		 "WHERE hsm.state = 'removed'",
+			true},
 	[SQL_HSM_GET] = {"SELECT " HSM " FROM hsm WHERE name = $1 AND state <> 'removed'", false},
 	[SQL_HSM_LIST] = {"SELECT " HSM " FROM hsm ORDER BY name", false},
 	[SQL_HSM_UPDATE] = {"UPDATE hsm SET state = $2, serial = $3, changed = $4 "
 			    "WHERE name = $1 AND state = $5",
 		true},
 	[SQL_COPY_ADD] =
-		{"INSERT INTO key_copy (" COPY ") " VALUES_8 " ON CONFLICT (hsm, cka_id) DO UPDATE SET "
+		{"INSERT INTO key_copy (" COPY ") " VALUES_8
+		 " ON CONFLICT (hsm, cka_id) DO UPDATE SET "
 		 "state = excluded.state, via = excluded.via, proof = excluded.proof, "
 		 "op_id = excluded.op_id, created = excluded.created, changed = excluded.changed "
 		 "WHERE key_copy.state IN ('destroyed', 'void')",
