@@ -218,6 +218,7 @@ enum kms_status cli_ceremony_run(struct cli *cli, struct kms_err *err)
 	CER_PLAN_AUTO struct cer_plan plan = {0};
 	BUF_AUTO struct buf text = {0};
 	FREE_AUTO char *officers = NULL;
+	JS_AUTO json_t *looked = NULL;
 	OPEN_SITE;
 
 	st = file_read(cli->positional[0], FILE_MAX, &text, err);
@@ -241,9 +242,14 @@ enum kms_status cli_ceremony_run(struct cli *cli, struct kms_err *err)
 			cli, json_object_get(cli->result, "conditions"), "condition state detail");
 	if (!st)
 		st = agree(cli, site, err);
-	if (!st)
+	if (!st) {
+		/* From here on the result is the operation's. */
+		looked = cli->result;
+		cli->result = NULL;
 		st = cli->dry_run ? carry_out(cli, site, &plan, err)
-				  : in_a_meeting(cli, site, &plan, buf_text(&text), err);
+				  : in_a_meeting(cli, site, &plan, buf_text(&text),
+					    json_object_get(looked, "conditions"), err);
+	}
 	site->officers = cli->officers;
 	return st;
 }
