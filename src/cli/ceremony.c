@@ -184,16 +184,13 @@ static enum kms_status agree(struct cli *cli, struct op_site *site, struct kms_e
 }
 
 static enum kms_status in_a_meeting(struct cli *cli, struct op_site *site,
-	const struct cer_plan *plan, const char *text, struct kms_err *err)
+	const struct cer_plan *plan, const char *text, const json_t *conditions,
+	struct kms_err *err)
 {
-	JS_AUTO json_t *described = cli->result;
 	struct op_meeting meeting;
 	struct kms_err bad = {0};
-	enum kms_status st;
+	enum kms_status st = op_meeting_begin(site, plan, text, conditions, &meeting, err);
 
-	cli->result = NULL;
-	st = op_meeting_begin(
-		site, plan, text, json_object_get(described, "conditions"), &meeting, err);
 	if (st)
 		return st;
 	cli_say("meeting %s has begun", meeting.id);

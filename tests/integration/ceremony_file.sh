@@ -141,6 +141,7 @@ ok 'hsm update' a --yes ceremony run update.ini
 # ---- interrupted: the program is killed when the key has just been made ----
 
 create_file TK9 >day.ini
+# shellcheck disable=SC2154 # of lib.sh
 sed -i "s|$softhsm_module|$CARDKMS_BIN/libkillp11.so|" a/site/site.ini
 export KILLP11_MODULE=$softhsm_module
 KILLP11_AT=change:1:after a --yes ceremony run day.ini --sheets sheets
