@@ -140,18 +140,19 @@ ok 'hsm update' a --yes ceremony run update.ini
 
 # ---- interrupted: the program is killed when the key has just been made ----
 
-create_file TK9 >day.ini
+create_file TK9 | sed 's/^title = .*/title = The killed one/' >day.ini
+of_the_killed() { get ".result[] | select(.title == \"The killed one\") | .$1"; }
 # shellcheck disable=SC2154 # of lib.sh
 sed -i "s|$softhsm_module|$CARDKMS_BIN/libkillp11.so|" a/site/site.ini
 export KILLP11_MODULE=$softhsm_module
 KILLP11_AT=change:1:after a --yes ceremony run day.ini --sheets sheets
 equal 'interrupted: killed' 137 "$CODE"
 a ceremony meetings
-killed=$(get '.result[-1].meeting')
-equal 'interrupted: it had begun' started "$(get '.result[-1].state')"
+killed=$(of_the_killed meeting)
+equal 'interrupted: it had begun' started "$(of_the_killed state)"
 ok 'interrupted: settled by the next operation' a doctor
 a ceremony meetings
-equal 'interrupted: said so' interrupted "$(get '.result[-1].state')"
+equal 'interrupted: said so' interrupted "$(of_the_killed state)"
 refused 'interrupted: has no minutes' 1 'is interrupted' a ceremony report "$killed" -o none.pdf
 rm -f sheets/TK9-*
 ok 'interrupted: held again' a --yes ceremony run day.ini --sheets sheets
