@@ -146,10 +146,21 @@ const struct cli_command cli_commands[] = {
 			"that\n"
 			"label, the first uninitialised slot gets it. A token that holds keys is\n"
 			"refused, unless --erase is given and its label typed. Asks for so-pin and "
-			"pin.",
+			"pin.\n"
+			"Then make the site key, 'site-key create', and a backup, 'backup create'. "
+			"If the "
+			"HSM\n"
+			"is lost: --rebuild makes a new identity on an empty token; master keys "
+			"count "
+			"as\n"
+			"lost until 'site-key restore' and 'backup restore' have brought them "
+			"back.",
 		.flags = CLI_CHANGES,
 		.options = {{"--plan", "F", "the key plan", OPTION_OPTIONAL},
 			{"--erase", NULL, "give up what is on the token (its label must be typed)",
+				OPTION_OPTIONAL},
+			{"--rebuild", NULL,
+				"the site's HSM is lost: this token takes its place (two officers)",
 				OPTION_OPTIONAL}},
 		.run = cli_hsm_setup,
 	},
@@ -311,6 +322,60 @@ const struct cli_command cli_commands[] = {
 		.run = cli_zone_key_restore,
 	},
 	{
+		.path = "backup create",
+		.summary = "write all master keys, under the site key, and what is known of them",
+		.details = "Wrapped inside the HSM, sealed with the site key, signed by the site. "
+			   "What no "
+			   "HSM\n"
+			   "gives out (transport, site and zone keys, the identity) is named, not "
+			   "included.\n"
+			   "Takes no other file's place.",
+		.flags = CLI_CHANGES,
+		.options = {{"-o", "F", "the backup file to write", OPTION_REQUIRED},
+			{"--site-key", "LABEL", "which site key, if there are several",
+				OPTION_OPTIONAL}},
+		.run = cli_backup_create,
+	},
+	{
+		.path = "backup list",
+		.summary = "the backups that were made",
+		.run = cli_backup_list,
+	},
+	{
+		.path = "backup verify",
+		.summary = "prove that a backup can be restored; says which keys are not in it",
+		.details =
+			"Signature, form and coverage; then, with the HSM, the seal and every key, "
+			"unwrapped\n"
+			"to objects that do not stay. --offline leaves the HSM out. Without a "
+			"site: "
+			"by the\n"
+			"identity that signed it.",
+		.flags = CLI_NO_SITE,
+		.positional = {{"F", "the backup"}},
+		.options = {{"--offline", NULL, "without the HSM", OPTION_OPTIONAL},
+			{"--identity", "F", "the identity file of the site that wrote it",
+				OPTION_OPTIONAL}},
+		.run = cli_backup_verify,
+	},
+	{
+		.path = "backup restore",
+		.summary = "bring the keys of a backup back, all of them or none",
+		.details = "Into the HSM that took a lost one's place ('hsm setup --rebuild'), or "
+			   "that of "
+			   "a new\n"
+			   "site. The site key comes first ('site-key restore'). What was "
+			   "destroyed on "
+			   "purpose\n"
+			   "since stays destroyed.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"F", "the backup"}},
+		.options = {{"--fingerprint", "HEX",
+			"of the identity that signed it, as it stands on the sheets",
+			OPTION_OPTIONAL}},
+		.run = cli_backup_restore,
+	},
+	{
 		.path = "exchange request",
 		.summary = "ask a partner for key sets, to be imported into this HSM, once",
 		.flags = CLI_CHANGES,
@@ -435,8 +500,10 @@ const struct cli_command cli_commands[] = {
 			   "bad entry; exit code 3.",
 		.flags = CLI_NO_SITE,
 		.positional = {{"[F]", "an export or a proof"}},
-		.options = {{"--identity", "F", "the identity file of the site whose log it is",
-			OPTION_OPTIONAL}},
+		.options = {{"--identity", "F",
+			"the identity file of the site whose log it is; after a rebuild the former "
+			"one, then the present one",
+			OPTION_REPEATED}},
 		.run = cli_audit_verify,
 	},
 	{

@@ -15,6 +15,12 @@ CLI_RUN(site_key_restore);
 CLI_RUN(zone_key_create);
 CLI_RUN(zone_key_restore);
 
+/* vault.c */
+CLI_RUN(backup_create);
+CLI_RUN(backup_list);
+CLI_RUN(backup_verify);
+CLI_RUN(backup_restore);
+
 /* run.c: one function each for the table. */
 CLI_RUN(site_init);
 CLI_RUN(site_status);

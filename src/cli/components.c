@@ -175,8 +175,7 @@ static enum kms_status common(struct cli *cli, struct op_components *key, struct
 	return parse_count(count ? count : usual_components, &key->components, err);
 }
 
-static enum kms_status transport_words(
-	struct cli *cli, struct op_transport *t, struct kms_err *err)
+static enum kms_status transport_words(struct cli *cli, struct op_transport *t, struct kms_err *err)
 {
 	t->partner = cli_value(cli, "--partner");
 	t->wrapping = cli_value(cli, "--wrapping");
@@ -204,8 +203,8 @@ static enum kms_status report_sheets(
 }
 
 /* What a purpose does with the key that its words describe. */
-typedef enum kms_status component_op(struct op_site *site, const void *args, json_t **ret_report,
-	struct kms_err *err);
+typedef enum kms_status component_op(
+	struct op_site *site, const void *args, json_t **ret_report, struct kms_err *err);
 
 /* args: an op_transport or op_site_key, which `key` is part of. */
 static enum kms_status create(struct cli *cli, struct op_components *key, const void *args,

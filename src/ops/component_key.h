@@ -25,17 +25,18 @@ struct component_key {
 
 	/* Set by the purpose in its validate. */
 	enum hsm_role hsm_role;
-	struct op_hsm *at;	      /* a copy for that HSM; NULL: a key of the principal one */
-	const char *partner;	      /* NULL: shared with nobody */
-	const char *partner_identity; /* its fingerprint; NULL: it has none */
-	const char *direction;	      /* "wrap" or "unwrap"; NULL: both */
+	struct op_hsm *at;		 /* a copy for that HSM; NULL: a key of the principal one */
+	const char *partner;		 /* NULL: shared with nobody */
+	const char *partner_identity;	 /* its fingerprint; NULL: it has none */
+	const char *direction;		 /* "wrap" or "unwrap"; NULL: both */
 	char here[DOC_FINGERPRINT_SIZE]; /* on the sheets; "": this site's of now */
 
 	enum key_alg alg;
 	struct key_kcv expected;	   /* import, or all zero */
 	char sheets_ceremony[CER_ID_SIZE]; /* import: as expected, or "" */
 	struct cer_pairs pairs;
-	struct store_key source; /* with `at`: what it is a copy of */
+	struct store_key source; /* with `at`: what it is a copy of; or what comes back: */
+	bool comes_back;	 /* it was lost with its HSM; its row is there */
 	char id[OP_ID_HEX];	 /* of the key object */
 	char ceremony[CER_ID_SIZE];
 	char *serial;

@@ -49,8 +49,7 @@ static enum kms_status load(struct op_site *site, struct op_hsm *h, struct kms_e
 		hsm_open(site->hsm_uri, site->init_args, &site->hsm, &away))
 		op_say(site, "note: the principal HSM is not here: %s", away.msg);
 	if (site->hsm)
-		st = hsm_open_beside(
-			site->hsm, h->row.uri, h->row.init_args, &h->hsm, err);
+		st = hsm_open_beside(site->hsm, h->row.uri, h->row.init_args, &h->hsm, err);
 	else
 		st = hsm_open(h->row.uri, h->row.init_args, &h->hsm, err);
 	return st;
@@ -69,8 +68,7 @@ static enum kms_status same_serial(const struct op_hsm *h, struct kms_err *err)
 	return kms_hint(err, "connect that HSM; nothing was changed");
 }
 
-enum kms_status op_hsm_is_another(
-	struct op_site *site, const struct op_hsm *h, struct kms_err *err)
+enum kms_status op_hsm_is_another(struct op_site *site, const struct op_hsm *h, struct kms_err *err)
 {
 	/* Where the principal HSM is away, the other token cannot be it. */
 	if (!site->hsm || (!site->token_found && hsm_find_token(site->hsm, NULL)) ||
@@ -170,6 +168,13 @@ enum kms_status op_hsm_login(
 	h->logged_in = true;
 	*ret_hsm = h;
 	return KMS_OK;
+}
+
+bool op_hsm_logged_in(const struct op_site *site, const char *name)
+{
+	const struct op_hsm *h = opened(site, name);
+
+	return h && h->logged_in;
 }
 
 /* ---- card work ---- */

@@ -34,7 +34,12 @@ OP_CALL op_officer_disable(
 OP_CALL op_officer_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
 /* ---- hsm_setup.c, hsm_status.c ---- */
-OP_CALL op_hsm_setup(struct op_site *site, const char *plan_path, bool erase, json_t **ret_report,
+struct op_hsm_setup {
+	const char *plan_path; /* or NULL */
+	bool erase;	       /* give up what is on the token */
+	bool rebuild;	       /* the site's HSM is lost: this one takes its place */
+};
+OP_CALL op_hsm_setup(struct op_site *site, const struct op_hsm_setup *in, json_t **ret_report,
 	struct kms_err *err);
 OP_CALL op_hsm_update(
 	struct op_site *site, const char *plan_path, json_t **ret_report, struct kms_err *err);
@@ -95,8 +100,8 @@ struct op_site_key {
 
 OP_CALL op_site_key_create(struct op_site *site, const struct op_site_key *in, json_t **ret_report,
 	struct kms_err *err);
-OP_CALL op_site_key_restore(struct op_site *site, const struct op_site_key *in,
-	json_t **ret_report, struct kms_err *err);
+OP_CALL op_site_key_restore(struct op_site *site, const struct op_site_key *in, json_t **ret_report,
+	struct kms_err *err);
 
 OP_CALL op_ceremony_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 OP_CALL op_ceremony_show(
@@ -156,6 +161,21 @@ struct op_import_listing {
 OP_CALL op_exchange_import_listing(struct op_site *site, const struct op_import_listing *import,
 	json_t **ret_report, struct kms_err *err);
 
+/* ---- backup.c, backup_check.c, backup_restore.c ---- */
+/* site_key: its label, or NULL for the only one. */
+OP_CALL op_backup_create(struct op_site *site, const char *path, const char *site_key,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_backup_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/*
+ * Signature, what is in it and what is not, and (unless offline) the seal and every check value, by
+ * unwrapping to session objects. site may be NULL, with the identity in a file.
+ */
+OP_CALL op_backup_verify(struct op_site *site, const char *path, const char *identity_path,
+	bool offline, json_t **ret_report, struct kms_err *err);
+/* fingerprint: of the identity that signed it, as the sheets have it; or NULL: the seal decides. */
+OP_CALL op_backup_restore(struct op_site *site, const char *path, const char *fingerprint,
+	json_t **ret_report, struct kms_err *err);
+
 /* ---- audit.c ---- */
 OP_CALL op_audit_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 /*
@@ -163,8 +183,9 @@ OP_CALL op_audit_list(struct op_site *site, json_t **ret_report, struct kms_err 
  * the site knows. KMS_ERR_MISMATCH, with the report set, names the first bad entry.
  */
 OP_CALL op_audit_verify(struct op_site *site, json_t **ret_report, struct kms_err *err);
-OP_CALL op_audit_verify_file(
-	const char *path, const char *identity_path, json_t **ret_report, struct kms_err *err);
+/* identity_paths: of that site, oldest first, if its HSM was once lost. */
+OP_CALL op_audit_verify_file(const char *path, const char *const *identity_paths, size_t count,
+	json_t **ret_report, struct kms_err *err);
 OP_CALL op_audit_verify_known(
 	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
 OP_CALL op_audit_checkpoint(struct op_site *site, json_t **ret_report, struct kms_err *err);

@@ -55,6 +55,7 @@ enum op_dual {
 	DUAL_OVERRIDE = 8,
 	DUAL_GENERATE = 16,
 	DUAL_ENROL = 32,
+	DUAL_BACKUP = 64,
 };
 
 struct op_site {
@@ -71,7 +72,7 @@ struct op_site {
 	bool token_blank; /* known to hold nothing: nothing there to undo, no login to undo it with */
 	bool logged_in;
 	struct op_hsm *others; /* opened, beside the principal one: ops/hsms.h */
-	bool in_operation; /* op_run writes its own failure into the audit log */
+	bool in_operation;     /* op_run writes its own failure into the audit log */
 
 	/* Of this call. */
 	struct op_front front;

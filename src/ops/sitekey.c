@@ -31,7 +31,8 @@ static enum kms_status site_key_check(struct op *op, struct kms_err *err)
 	if (!st && !key_alg_is_aes(a->key.alg)) {
 		kms_fail(err, KMS_ERR_INVALID, "a %s wraps by AES key wrap: it cannot be %s", noun,
 			key_alg_name(a->key.alg));
-		st = kms_hint(err, "choose aes256, or aes128, aes192 if nothing stronger is wrapped");
+		st = kms_hint(
+			err, "choose aes256, or aes128, aes192 if nothing stronger is wrapped");
 	}
 	a->key.wrapping = KEY_WRAP_AES_KW;
 	return st || !in->fingerprint ? st
@@ -108,12 +109,11 @@ static enum kms_status site_key_validate(struct op *op, struct kms_err *err)
 	if (a->in->hsm)
 		st = op_hsm_login(op->site, a->in->hsm, &a->key.at, err);
 	if (!st && a->key.at && a->in->zone != op_hsm_is_production(a->key.at)) {
-		kms_fail(err, KMS_ERR_DENIED, "the HSM '%s' is a %s HSM: it gets no %s",
-			a->in->hsm, a->key.at->row.kind, component_key_noun(a->key.role));
-		st = kms_hint(err, a->in->zone
-					   ? "another vault gets the site key: site-key restore"
-					   : "a production HSM gets a zone key, which opens no "
-					     "backup: zone-key create, zone-key restore");
+		kms_fail(err, KMS_ERR_DENIED, "the HSM '%s' is a %s HSM: it gets no %s", a->in->hsm,
+			a->key.at->row.kind, component_key_noun(a->key.role));
+		st = kms_hint(err, a->in->zone ? "another vault gets the site key: site-key restore"
+					       : "a production HSM gets a zone key, which opens no "
+						 "backup: zone-key create, zone-key restore");
 	}
 	if (!st)
 		st = identity_on_sheets(op, err);
@@ -124,17 +124,12 @@ static enum kms_status site_key_validate(struct op *op, struct kms_err *err)
 	return st ? st : component_key_validate(op, err);
 }
 
-#define KIND(kind_name, two)                          \
-	{                                             \
-		.name = kind_name,                    \
-		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN, \
-		.dual = two,                          \
-		.check = site_key_check,              \
-		.validate = site_key_validate,        \
-		.intend = component_key_intend,       \
-		.act = component_key_act,             \
-		.verify = component_key_verify,       \
-		.commit = component_key_commit,       \
+#define KIND(kind_name, two)                                                               \
+	{                                                                                  \
+		.name = kind_name, .needs = OP_NEED_IDENTITY | OP_NEED_LOGIN, .dual = two, \
+		.check = site_key_check, .validate = site_key_validate,                    \
+		.intend = component_key_intend, .act = component_key_act,                  \
+		.verify = component_key_verify, .commit = component_key_commit,            \
 	}
 
 static const struct op_kind site_create = KIND("site-key.create", DUAL_GENERATE);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/token.h"
 
-enum kms_status op_token_state_at(
-	struct hsm *hsm, enum op_token *ret_state, struct kms_err *err)
+enum kms_status op_token_state_at(struct hsm *hsm, enum op_token *ret_state, struct kms_err *err)
 {
 	struct hsm_token_info info;
 	enum kms_status st = hsm_find_token(hsm, err);
@@ -35,8 +34,8 @@ enum kms_status op_token_set_up(struct hsm *hsm, const struct op_token_setup *se
 
 	/* A login on the old token would stand in the way: hsm_init_token ends it. */
 	if (setup->label)
-		st = hsm_init_token(hsm, setup->label, setup->so_pin,
-			setup->state == OP_TOKEN_READY, err);
+		st = hsm_init_token(
+			hsm, setup->label, setup->so_pin, setup->state == OP_TOKEN_READY, err);
 	if (!st && (setup->label || setup->state == OP_TOKEN_NO_PIN))
 		st = hsm_init_pin(hsm, setup->so_pin, setup->pin, err);
 	if (!st && (setup->label || !setup->logged_in))

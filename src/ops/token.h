@@ -19,8 +19,8 @@ KMS_CHECKED enum kms_status op_token_state(
 
 struct op_token_setup {
 	enum op_token state;
-	const char *label;   /* to initialise it with; NULL: it stays as it is */
-	bool logged_in;	     /* as operator, already */
+	const char *label; /* to initialise it with; NULL: it stays as it is */
+	bool logged_in;	   /* as operator, already */
 	const struct secret *so_pin, *pin;
 };
 

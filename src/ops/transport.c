@@ -160,8 +160,7 @@ static const struct op_kind import_kind = {
 static enum kms_status run(struct op_site *site, const struct op_kind *kind, enum cer_kind which,
 	const struct op_transport *transport, json_t **ret_report, struct kms_err *err)
 {
-	struct transport_args args __attribute__((cleanup(transport_clear))) = {
-		.in = transport,
+	struct transport_args args __attribute__((cleanup(transport_clear))) = {.in = transport,
 		.key = {.in = &transport->key, .kind = which, .role = KEY_ROLE_TRANSPORT}};
 
 	return op_run(site, kind, &args, ret_report, err);

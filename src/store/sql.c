@@ -26,10 +26,10 @@
 #define DOC                                                                                  \
 	"id, kind, direction, partner, state, nonce, sha256, text, related, transport_key, " \
 	"op_id, created, changed"
-#define HSM    "name, uri, init_args, kind, state, serial, op_id, added, changed"
-#define COPY   "hsm, cka_id, state, via, proof, op_id, created, changed"
-#define BACKUP "id, sha256, site_key, keys, op_id, created"
-#define FORMER "seq, fingerprint, document, reason, ended"
+#define HSM	   "name, uri, init_args, kind, state, serial, op_id, added, changed"
+#define COPY	   "hsm, cka_id, state, via, proof, op_id, created, changed"
+#define BACKUP	   "id, sha256, site_key, keys, op_id, created"
+#define FORMER	   "seq, fingerprint, document, reason, ended"
 #define ENTRY	   "seq, time, actor, operation, text, leaf"
 #define CHECKPOINT "size, root, note, time"
 
@@ -176,19 +176,21 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 			       "WHERE id = $1 AND state = $2",
 		true},
 
-	[SQL_HSM_ADD] = {"INSERT INTO hsm (" HSM ") " VALUES_9 " ON CONFLICT (name) DO UPDATE SET "
-			 "uri = excluded.uri, init_args = excluded.init_args, kind = excluded.kind, "
-			 "state = excluded.state, serial = excluded.serial, op_id = excluded.op_id, "
-			 "added = excluded.added, changed = excluded.changed "
-			 "WHERE hsm.state = 'removed'",
-		true},
+	[SQL_HSM_ADD] =
+		{"INSERT INTO hsm (" HSM ") " VALUES_9 " ON CONFLICT (name) DO UPDATE SET "
+		 "uri = excluded.uri, init_args = excluded.init_args, kind = excluded.kind, "
+		 "state = excluded.state, serial = excluded.serial, op_id = excluded.op_id, "
+		 "added = excluded.added, changed = excluded.changed "
+		 "WHERE hsm.state = 'removed'",
+			true},
 	[SQL_HSM_GET] = {"SELECT " HSM " FROM hsm WHERE name = $1 AND state <> 'removed'", false},
 	[SQL_HSM_LIST] = {"SELECT " HSM " FROM hsm ORDER BY name", false},
 	[SQL_HSM_UPDATE] = {"UPDATE hsm SET state = $2, serial = $3, changed = $4 "
 			    "WHERE name = $1 AND state = $5",
 		true},
 	[SQL_COPY_ADD] =
-		{"INSERT INTO key_copy (" COPY ") " VALUES_8 " ON CONFLICT (hsm, cka_id) DO UPDATE SET "
+		{"INSERT INTO key_copy (" COPY ") " VALUES_8
+		 " ON CONFLICT (hsm, cka_id) DO UPDATE SET "
 		 "state = excluded.state, via = excluded.via, proof = excluded.proof, "
 		 "op_id = excluded.op_id, created = excluded.created, changed = excluded.changed "
 		 "WHERE key_copy.state IN ('destroyed', 'void')",

@@ -245,8 +245,7 @@ static const struct store_row_type former_type =
 enum kms_status store_former_add(
 	struct store *s, const struct store_former *former, struct kms_err *err)
 {
-	return store_row_add(
-		s, SQL_FORMER_ADD, &former_type, former, former->fingerprint, err);
+	return store_row_add(s, SQL_FORMER_ADD, &former_type, former, former->fingerprint, err);
 }
 
 enum kms_status store_formers(
