@@ -147,7 +147,9 @@ static enum kms_status carry_out(
 
 	switch (plan->kind) {
 	case CER_PLAN_HSM_SETUP:
-		return op_hsm_setup(site, f[CER_PLAN_KEY_PLAN], false, &cli->result, err);
+		return op_hsm_setup(site,
+			&(struct op_hsm_setup){.plan_path = f[CER_PLAN_KEY_PLAN]}, &cli->result,
+			err);
 	case CER_PLAN_HSM_UPDATE:
 		return op_hsm_update(site, f[CER_PLAN_KEY_PLAN], &cli->result, err);
 	case CER_PLAN_EXPORT:
@@ -162,6 +164,10 @@ static enum kms_status carry_out(
 				.transport_key = f[CER_PLAN_LABEL],
 				.receipt_path = f[CER_PLAN_RECEIPT]},
 			&cli->result, err);
+	case CER_PLAN_BACKUP:
+		return op_backup_create(site, f[CER_PLAN_BACKUP_FILE], NULL, &cli->result, err);
+	case CER_PLAN_RESTORE:
+		return op_backup_restore(site, f[CER_PLAN_BACKUP_FILE], NULL, &cli->result, err);
 	case CER_PLAN_DESTROY:
 		return op_key_destroy(
 			site, f[CER_PLAN_LABEL], f[CER_PLAN_TITLE], &cli->result, err);

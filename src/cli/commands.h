@@ -15,7 +15,13 @@ CLI_RUN(site_key_restore);
 CLI_RUN(zone_key_create);
 CLI_RUN(zone_key_restore);
 
-/* run.c: one function each for the table. */
+/* vault.c */
+CLI_RUN(backup_create);
+CLI_RUN(backup_list);
+CLI_RUN(backup_verify);
+CLI_RUN(backup_restore);
+
+/* run.c, and card.c for card_…: one function each for the table. */
 CLI_RUN(site_init);
 CLI_RUN(site_status);
 CLI_RUN(site_identity);
@@ -59,6 +65,16 @@ CLI_RUN(audit_verify);
 CLI_RUN(audit_checkpoint);
 CLI_RUN(audit_export);
 CLI_RUN(audit_prove);
+CLI_RUN(card_list);
+CLI_RUN(card_info);
+CLI_RUN(card_inject);
+CLI_RUN(card_replace);
+CLI_RUN(card_verify);
+CLI_RUN(card_resume);
+CLI_RUN(card_history);
+CLI_RUN(card_domain_create);
+CLI_RUN(card_domain_keys);
+CLI_RUN(card_domain_list);
 CLI_RUN(doctor);
 CLI_RUN(help_command);
 CLI_RUN(version);

@@ -67,11 +67,38 @@ enum kms_status component_key_check(struct op *op, struct kms_err *err)
 
 /* ---- validate ---- */
 
+static bool same_or_none(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* What was lost with its HSM, and is typed in again. */
+static bool is_lost_one(const struct component_key *a, const struct store_key *row)
+{
+	char check[KEY_KCV_TEXT_SIZE];
+
+	key_kcv_print(&a->expected, check);
+	return a->kind == CER_IMPORT && strcmp(row->location, KEY_LOST) == 0 &&
+	       strcmp(row->role, key_role_name(a->role)) == 0 &&
+	       strcmp(row->algorithm, key_alg_name(a->alg)) == 0 &&
+	       same_or_none(row->check_value, check) && same_or_none(row->partner, a->partner) &&
+	       same_or_none(row->direction, a->direction) &&
+	       same_or_none(row->wrapping, key_wrapping_name(a->wrapping));
+}
+
 static enum kms_status label_is_free(struct op *op, const char *label, struct kms_err *err)
 {
+	struct component_key *a = op->args;
 	STORE_AUTO(key) struct store_key there = {0};
 	enum kms_status st = store_key_by_label(op->site->store, label, &there, err);
 
+	if (!st && is_lost_one(a, &there)) {
+		snprintf(a->id, sizeof(a->id), "%s", there.cka_id);
+		a->source = there;
+		a->comes_back = true;
+		there = (struct store_key){0};
+		return KMS_OK;
+	}
 	if (!st) {
 		kms_fail(err, KMS_ERR_EXISTS, "there is a key '%s' already (%s, check value %s)",
 			label, there.state, there.check_value ? there.check_value : "-");
@@ -178,7 +205,7 @@ static enum kms_status take_facts(struct op *op, struct kms_err *err)
 		st = op_meta_find(op->site, META_FINGERPRINT, &fingerprint, err);
 	if (!st && !*a->here)
 		snprintf(a->here, sizeof(a->here), "%s", fingerprint ? fingerprint : "");
-	if (!st && !a->at)
+	if (!st && !*a->id)
 		st = op_new_id(a->id, err);
 	if (!st)
 		st = hsm_random_public(component_key_hsm(op), random, sizeof(random), err);
@@ -256,6 +283,21 @@ static enum kms_status write_copy(struct op *op, bool active, struct kms_err *er
 	return store_copy_update(op->site->store, &row, "pending", err);
 }
 
+/* The row that it had, as it is but for where the key is. */
+static enum kms_status write_back(struct op *op, bool active, struct kms_err *err)
+{
+	const struct component_key *a = op->args;
+	struct store_key row = a->source;
+
+	row.location = active ? KEY_IN_VAULT : KEY_RESTORING;
+	row.op_id = op->id;
+	if (active) {
+		row.hsm_serial = a->serial;
+		row.ceremony_id = a->ceremony;
+	}
+	return store_key_update(op->site->store, &row, row.state, err);
+}
+
 /* The key's row, PENDING until it has its check value. */
 static enum kms_status write_row(struct op *op, bool active, struct kms_err *err)
 {
@@ -280,6 +322,8 @@ static enum kms_status write_row(struct op *op, bool active, struct kms_err *err
 
 	if (a->at)
 		return write_copy(op, active, err);
+	if (a->comes_back)
+		return write_back(op, active, err);
 	if (!active)
 		return store_key_add(op->site->store, &row, err);
 	key_kcv_print(&a->kcv, check);
@@ -507,7 +551,8 @@ static enum kms_status same_as_source(const struct component_key *a, struct kms_
 	if (!a->source.proof || strcmp(a->source.proof, proof) == 0)
 		return KMS_OK;
 	return kms_fail(err, KMS_ERR_MISMATCH,
-		"what the components make is not '%s' of the principal HSM", a->in->label);
+		"what the components make is not the '%s' that this site %s", a->in->label,
+		a->at ? "has" : "had");
 }
 
 enum kms_status component_key_verify(struct op *op, struct kms_err *err)
@@ -517,7 +562,7 @@ enum kms_status component_key_verify(struct op *op, struct kms_err *err)
 		.cka_id = a->id, .label = a->in->label, .algorithm = key_alg_name(a->alg)};
 	struct hsm *hsm = component_key_hsm(op);
 	struct hsm_key key;
-	enum kms_status st = a->at ? same_as_source(a, err) : KMS_OK;
+	enum kms_status st = same_as_source(a, err);
 
 	if (!st)
 		st = op_key_object_at(hsm, &row, &key, err);

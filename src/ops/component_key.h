@@ -35,7 +35,8 @@ struct component_key {
 	struct key_kcv expected;	   /* import, or all zero */
 	char sheets_ceremony[CER_ID_SIZE]; /* import: as expected, or "" */
 	struct cer_pairs pairs;
-	struct store_key source; /* with `at`: what it is a copy of */
+	struct store_key source; /* with `at`: what it is a copy of; or what comes back: */
+	bool comes_back;	 /* it was lost with its HSM; its row is there */
 	char id[OP_ID_HEX];	 /* of the key object */
 	char ceremony[CER_ID_SIZE];
 	char *serial;

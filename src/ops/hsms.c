@@ -170,6 +170,13 @@ enum kms_status op_hsm_login(
 	return KMS_OK;
 }
 
+bool op_hsm_logged_in(const struct op_site *site, const char *name)
+{
+	const struct op_hsm *h = opened(site, name);
+
+	return h && h->logged_in;
+}
+
 /* ---- card work ---- */
 
 static enum kms_status by_production_hsm(

@@ -30,6 +30,8 @@ KMS_CHECKED enum kms_status op_hsm_open(
 KMS_CHECKED enum kms_status op_hsm_login(
 	struct op_site *site, const char *name, struct op_hsm **ret_hsm, struct kms_err *err);
 
+bool op_hsm_logged_in(const struct op_site *site, const char *name);
+
 /* As op_hsm_open, of a row that is not in the store yet; takes the row's texts by copy. */
 KMS_CHECKED enum kms_status op_hsm_open_row(struct op_site *site, const struct store_hsm *row,
 	struct op_hsm **ret_hsm, struct kms_err *err);

@@ -150,15 +150,21 @@ enum kms_status op_key_object_at(
 	return KMS_OK;
 }
 
+enum kms_status op_key_is_here(const struct store_key *row, struct kms_err *err)
+{
+	if (!row->location || strcmp(row->location, KEY_LOST) != 0)
+		return KMS_OK;
+	kms_fail(err, KMS_ERR_STATE, "'%s' was lost with the HSM %s", row->label, row->hsm_serial);
+	return kms_hint(err, row->keyset ? "bring it back from a backup: 'cardkms backup restore F'"
+					 : "bring it back from its components, or make a new one");
+}
+
 enum kms_status op_key_object(struct op_site *site, const struct store_key *row,
 	struct hsm_key *ret_key, struct kms_err *err)
 {
-	if (row->location && strcmp(row->location, KEY_LOST) == 0) {
-		kms_fail(err, KMS_ERR_STATE, "'%s' was lost with the HSM %s", row->label,
-			row->hsm_serial);
-		return kms_hint(err, "bring it back from a backup: 'cardkms backup restore F'");
-	}
-	return op_key_object_at(site->hsm, row, ret_key, err);
+	enum kms_status st = op_key_is_here(row, err);
+
+	return st ? st : op_key_object_at(site->hsm, row, ret_key, err);
 }
 
 enum kms_status op_hsm_role(struct op_site *site, const struct store_key *row,
@@ -366,8 +372,10 @@ enum kms_status op_key_verify(
 	struct op_site *site, const struct store_key *row, struct kms_err *err)
 {
 	enum hsm_role role;
-	enum kms_status st = op_hsm_role(site, row, &role, err);
+	enum kms_status st = op_key_is_here(row, err);
 
+	if (!st)
+		st = op_hsm_role(site, row, &role, err);
 	return st ? st : op_key_verify_at(site->hsm, row, role, err);
 }
 

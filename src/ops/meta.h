@@ -26,9 +26,13 @@
 #define META_IDENTITY	 "identity" /* the identity document, as text */
 #define META_FINGERPRINT "fingerprint"
 
-/* Where a key is, in its row: "vault", or lost with its HSM until a backup brings it back. */
-#define KEY_IN_VAULT "vault"
-#define KEY_LOST     "lost"
+/*
+ * Where a key is, in its row: in the vault (the principal HSM); lost with it; or coming back, by the
+ * operation op_id, which is taken back to "lost" if it does not end.
+ */
+#define KEY_IN_VAULT  "vault"
+#define KEY_LOST      "lost"
+#define KEY_RESTORING "restoring"
 
 #define LABEL_IDENTITY "cardkms-identity"
 #define LABEL_AUDIT    "cardkms-audit"
@@ -86,6 +90,9 @@ KMS_CHECKED enum kms_status op_hsm_role(struct op_site *site, const struct store
 /* A fresh CKA_ID as hex. */
 enum { OP_ID_HEX = 2 * HSM_ID_LEN + 1 };
 KMS_CHECKED enum kms_status op_new_id(char ret_hex[OP_ID_HEX], struct kms_err *err);
+
+/* KMS_ERR_STATE, with what to do, if the key was lost with its HSM. */
+KMS_CHECKED enum kms_status op_key_is_here(const struct store_key *row, struct kms_err *err);
 
 /* The object of a key row on some token of the site; on the principal HSM. */
 KMS_CHECKED enum kms_status op_key_object_at(

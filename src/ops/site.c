@@ -33,6 +33,7 @@ static const struct {
 	{"override", DUAL_OVERRIDE},
 	{"generate", DUAL_GENERATE},
 	{"enrol", DUAL_ENROL},
+	{"backup", DUAL_BACKUP},
 };
 
 enum { DUAL_WORDS = sizeof(dual_words) / sizeof(dual_words[0]) };
@@ -94,8 +95,7 @@ static enum kms_status policy_words(
 		if (i == DUAL_WORDS)
 			return kms_fail(err, KMS_ERR_INVALID,
 				"%s, line %d: two-officers knows import, export, destroy, "
-				"override, "
-				"generate and enrol, not '%.*s'",
+				"override, generate, enrol and backup, not '%.*s'",
 				source, e->line, (int)len, p);
 		bits |= dual_words[i].bit;
 		p += len;

@@ -55,6 +55,7 @@ enum op_dual {
 	DUAL_OVERRIDE = 8,
 	DUAL_GENERATE = 16,
 	DUAL_ENROL = 32,
+	DUAL_BACKUP = 64,
 };
 
 struct op_site {
@@ -81,6 +82,7 @@ struct op_site {
 	const char *officers; /* "A,B" as given, or NULL */
 	const char *override_reason;
 	bool dry_run;
+	const char *profiles; /* borrowed: folder of card profiles; NULL: where the program lies */
 	int64_t (*now)(void); /* clock_now; tests put another */
 };
 
