@@ -104,6 +104,19 @@ check 'one process at a time' test "$(cardsim --state one.json --init 2>&1)" = \
 stop
 check 'state is for its owner only' test "$(stat -c %a one.json)" = 600
 
+if [ -e /proc/net/if_inet6 ] && [ -s /proc/net/if_inet6 ]; then
+	cardsim --state six.json --listen '[::1]:0' >listening 2>err &
+	server=$!
+	port=''
+	for ((i = 0; i < 100 && ${#port} == 0; i++)); do
+		sleep 0.05
+		read -r _ host port <listening
+	done
+	cat err listening >out
+	check 'IPv6' test "$host" = ::1
+	stop
+fi
+
 # ---- a recorded session, byte for byte ----
 
 vectors=$CARDKMS_SOURCE/tests/vectors/globalplatform.json
