@@ -41,18 +41,29 @@ pcscd_stop() {
 }
 trap 'sim_stop; pcscd_stop' EXIT
 
-# put_in OPTION…: the card into the reader; waits until it is seen.
-put_in() {
+# holds WHAT: waits until the reader holds that.
+holds_now() {
 	local i
-	sim_stop
-	"$CARDKMS_BIN/cardsim" --state "$CARD" "$@" --vpcd 2>"$SIMS/err" &
-	SIM=$!
 	for ((i = 0; i < 150; i++)); do
 		TEXT=1 a card list --reader "$reader"
-		grep -q ' a card ' "$OUT" && return
+		grep -q "  $1 " "$OUT" && return
 		sleep 0.1
 	done
-	failed 'the card is seen' <"$SIMS/err"
+	last_run | failed "the reader holds $1"
+	finish
+}
+
+card_start() {
+	"$CARDKMS_BIN/cardsim" --state "$CARD" "$@" --vpcd 2>"$SIMS/err" &
+	SIM=$!
+}
+
+# put_in OPTION…: out with the card that is in it, in with this one.
+put_in() {
+	sim_stop
+	holds_now 'no card'
+	card_start "$@"
+	holds_now 'a card'
 }
 
 fixture_cards
@@ -95,14 +106,21 @@ equal 'taken over' 'active|active|OPMasterKey2|48|0' "$(registry)"
 
 # Several cards by hand: the next one is waited for.
 CARD=$SIMS/second.json
-(
-	sleep 1.5
-	sim_stop
-	sleep 1
-	exec "$CARDKMS_BIN/cardsim" --state "$SIMS/third.json" --profile gp23-scp03 --serial 3 --vpcd 2>/dev/null
-) &
-changer=$!
 put_in --profile gp23-scp03 --serial 2
-echo "$changer" >/dev/null
+secret_lines a/secrets >"$TMPDIR/lines"
+SOFTHSM2_CONF=$HERE/a/softhsm.conf cardkms -s a/site --json --pin-fd 3 card inject --reader "$reader" \
+	--keyset OPMasterKey2 --customer 'Example Bank' --count 2 >"$OUT" 2>"$ERR" 3<"$TMPDIR/lines" &
+job=$!
+for ((i = 0; i < 150; i++)); do
+	grep -q 'take the card out' "$ERR" && break
+	sleep 0.1
+done
+CARD=$SIMS/third.json
+sim_stop
+sleep 0.5
+card_start --profile gp23-scp03 --serial 3
+CODE=0
+wait "$job" || CODE=$?
+equal 'two cards, one after the other' '0 done done' "$CODE $(get '[.result.cards[].result] | join(" ")')"
 
 finish
