@@ -166,9 +166,7 @@ static enum kms_status create_commit(struct op *op, struct kms_err *err)
 			json_pack("{s:s, s:b}", "domain", a->aid, "already", a->there), err);
 	if (!st)
 		st = op_report(op, "already", json_boolean(a->there), err);
-	return st ? st
-		  : op_report(op, "commands", json_integer((json_int_t)w->card.link->exchanges),
-			    err);
+	return st ? st : op_card_work_effort(w, err);
 }
 
 enum kms_status op_card_domain_create(struct op_site *site, const struct op_card_domain_create *in,

@@ -280,8 +280,7 @@ static enum kms_status verify_commit(struct op *op, struct kms_err *err)
 	if (!st && json_array_size(a->not_sets))
 		st = op_report(op, "not", json_incref(a->not_sets), err);
 	if (!st)
-		st = op_report(op, "commands",
-			json_integer((json_int_t)a->w.card.link->exchanges), err);
+		st = op_card_work_effort(&a->w, err);
 	if (!st)
 		st = op_detail(op, "verdict", json_string(verdict), err);
 	return st ? st : op_report(op, "verified", json_boolean(!a->no.code), err);
