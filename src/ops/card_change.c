@@ -129,7 +129,7 @@ static enum kms_status old_of_replace(struct change_args *a, struct kms_err *err
 	return named_set(a, name, err);
 }
 
-/* A domain without keys of its own is opened by those of the issuer's (GPCS 2.3.1 clause 7.5). */
+/* A domain without keys of its own is opened by those of the issuer's. */
 static enum kms_status old_of_domain(struct change_args *a, struct kms_err *err)
 {
 	struct op_card_work *w = &a->w;

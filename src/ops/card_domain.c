@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * card domain create: a supplementary security domain, by the keys of the issuer's. It has no keys of
- * its own until `card domain keys` gives it some; until then the issuer's open it (GPCS 2.3.1 clause 7.5).
+ * its own until `card domain keys` gives it some; until then the issuer's open it.
  */
 #include "ops/card_work.h"
 
