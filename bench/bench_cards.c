@@ -76,7 +76,7 @@ static enum kms_status site_make(
 	if (!st)
 		st = op_site_open(dir, &front, &site, err);
 	if (!st)
-		st = op_hsm_setup(site, path, false, &report, err);
+		st = op_hsm_setup(site, &(struct op_hsm_setup){.plan_path = path}, &report, err);
 	json_decref(report);
 	op_site_close(site);
 	return st;

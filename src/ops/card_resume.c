@@ -83,8 +83,8 @@ static enum kms_status derive(struct op_card_work *w, bool settle, struct kms_er
 	st = op_card_line_derive(w->line, op, c->new_keyset, settle ? OP_CARD_OLD : OP_CARD_NEW,
 		c->new_kdd ? c->new_kdd : "", &w->new_keys, err);
 	if (st == KMS_ERR_STATE && !settle)
-		(void)kms_hint(err, "'cardkms card resume --settle' finds out which set is on the "
-				    "card and puts none there");
+		kms_hint(err, "'cardkms card resume --settle' finds out which set is on the "
+			      "card and writes none to it");
 	return st;
 }
 
