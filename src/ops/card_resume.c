@@ -145,8 +145,7 @@ static enum kms_status resume_validate(struct op *op, struct kms_err *err)
 	if (!st)
 		st = find_change(w, err);
 	if (!st && (w->row.new_kdd || !w->supplementary))
-		st = op_card_work_expect(
-			w, w->row.new_kdd ? w->row.new_kdd : w->row.old_kdd, err);
+		st = op_card_work_expect(w, w->row.new_kdd ? w->row.new_kdd : w->row.old_kdd, err);
 	if (!st)
 		st = derive(w, err);
 	if (!st)
@@ -160,8 +159,7 @@ static enum kms_status resume_act(struct op *op, struct kms_err *err)
 {
 	struct resume_args *a = op->args;
 
-	return card_change_resume(
-		&a->w.change, a->settle ? CARD_SETTLE : CARD_ROLL_FORWARD, err);
+	return card_change_resume(&a->w.change, a->settle ? CARD_SETTLE : CARD_ROLL_FORWARD, err);
 }
 
 static enum kms_status resume_commit(struct op *op, struct kms_err *err)

@@ -150,7 +150,8 @@ static struct faults_time *map_time(const char *path)
 	void *at = MAP_FAILED;
 
 	if (fd >= 0 && ftruncate(fd, sizeof(struct faults_time)) == 0)
-		at = mmap(NULL, sizeof(struct faults_time), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		at = mmap(NULL, sizeof(struct faults_time), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			0);
 	if (fd >= 0)
 		close(fd);
 	if (at == MAP_FAILED)
