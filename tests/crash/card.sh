@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2119
 # `card inject` and `card replace`, killed at every durable write and at every PKCS#11 call; then
 # `card resume` (or, where nothing had begun, the command again).
 #

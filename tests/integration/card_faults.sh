@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2119
 # What goes wrong with a card: the message, and what registry and card hold afterwards.
 # Pulled cards: card_torn.sh. pcscd, no reader, no card, mute: card_pcscd.sh.
 . "$(dirname "$0")/card_lib.sh"

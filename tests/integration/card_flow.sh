@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2119
 # What the card commands do when all is well, by SCP02 and SCP03, and what of it the registry has.
 . "$(dirname "$0")/card_lib.sh"
 
@@ -59,7 +60,7 @@ equal 'history' 'inject replace verified verify-failed verify-failed' "$(events)
 ok 'history, shown' a card history 47905040000000010102
 equal 'history: events and domains' '5 BankMaster2' \
 	"$(get '.result | "\(.events | length) \(.domains[0].keyset)"')"
-ok 'history, in small letters' a card history 479050400000000101''02
+ok 'history by id' a card history 47905040000000010102
 refused 'history of nobody' 1 "no card … '00'" a card history 00
 ok 'info of a known card' a card info --reader "$R"
 equal 'info: what the registry has' 'active BankMaster2' \

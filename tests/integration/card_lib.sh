@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2119,SC2120
 # SPDX-License-Identifier: Apache-2.0
 # A site with key sets for cards, and simulated cards. Sourced by card_*.sh.
 #

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2119
 # A card that does not answer any more: given up after half a minute, and found again by `card resume`.
 . "$(dirname "$0")/card_lib.sh"
 

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2119
 # The card commands on readers of pcscd, with cardsim in a reader of vsmartcard's vpcd: no reader, no
 # card, a mute card, a whole take-over, a card that is pulled and put back. pcscd runs in a network and
 # mount namespace of its own: vpcd listens on every address, and /run/pcscd belongs to the system.
