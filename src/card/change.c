@@ -13,8 +13,8 @@ static enum kms_status write_step(
 	enum kms_status st;
 
 	change->record.step = step;
-	change->guard.change = &change->record;
-	st = card_guard_save(&change->guard, err);
+	change->guard->change = &change->record;
+	st = card_guard_save(change->guard, err);
 	if (st)
 		change->record.step = before;
 	return st;
@@ -28,8 +28,8 @@ static enum kms_status spend_as(
 	enum kms_status st;
 
 	change->record.step = step;
-	change->guard.change = &change->record;
-	st = card_guard_spend(&change->guard, err);
+	change->guard->change = &change->record;
+	st = card_guard_spend(change->guard, err);
 	if (st)
 		change->record.step = before;
 	return st;
@@ -55,12 +55,20 @@ static enum kms_status quarantine(
 
 /* ---- from the new set on ---- */
 
+/* Something did not go as it should. The channel, or the card itself, may be another one now. */
+static enum kms_status look_again(struct card_change *change, struct kms_err *err)
+{
+	enum kms_status st = card_guard_select(change->guard, err);
+
+	return st ? st : card_change_look(change, err);
+}
+
 /* Whatever the card says to DELETE, it is asked afterwards. */
 static enum kms_status delete_old(struct card_change *change, struct kms_err *err)
 {
 	struct kms_err said = {0};
 	char reason[sizeof(change->record.reason)];
-	enum kms_status st = gp_delete_keys(change->guard.gp, change->record.old_version, &said);
+	enum kms_status st = gp_delete_keys(change->guard->gp, change->record.old_version, &said);
 
 	if (st == KMS_ERR_IO) {
 		if (err)
@@ -69,7 +77,10 @@ static enum kms_status delete_old(struct card_change *change, struct kms_err *er
 	}
 	snprintf(reason, sizeof(reason), "the old key set still opens the card: %.180s",
 		st ? said.msg : "DELETE [key] was answered with success, but had no effect");
-	st = card_change_look_for(change, CARD_OLD, err);
+	/* A refusal may be another card's. */
+	st = st ? card_guard_select(change->guard, err) : KMS_OK;
+	if (!st)
+		st = card_change_look_for(change, CARD_OLD, err);
 	if (st)
 		return st;
 	if (change->record.seen_old == CARD_SEEN_MATCH)
@@ -102,12 +113,25 @@ static enum kms_status drop_old(struct card_change *change, struct kms_err *err)
 	return st ? st : delete_old(change, err);
 }
 
+/* EXTERNAL AUTHENTICATE was refused though these keys had matched: perhaps by another card. */
+static enum kms_status new_refused(
+	struct card_change *change, const struct kms_err *why, struct kms_err *err)
+{
+	enum kms_status st = look_again(change, err);
+
+	if (change->guard->stopped)
+		return st;
+	if (err)
+		*err = *why;
+	return why->code;
+}
+
 /* The card has made the cryptogram of the new set. */
 static enum kms_status finish(struct card_change *change, struct kms_err *err)
 {
-	struct card_guard *guard = &change->guard;
 	const struct card_set *fresh = &change->config.fresh;
 	enum card_change_step step = change->record.step;
+	struct kms_err why = {0};
 	enum kms_status st;
 
 	if (step == CHANGE_DOUBTED)
@@ -117,12 +141,19 @@ static enum kms_status finish(struct card_change *change, struct kms_err *err)
 			err);
 	if (step == CHANGE_PROVEN && change->record.seen_old != CARD_SEEN_MATCH)
 		return close_as(change, CHANGE_DONE, "", err);
-	st = card_guard_ready(guard, fresh, err);
+	st = card_guard_ready(change->guard, fresh, err);
 	if (!st)
 		st = spend_as(change, step == CHANGE_PROVEN ? CHANGE_PROVEN : CHANGE_PUT, err);
+	if (st)
+		return st;
+	st = card_guard_authenticate(change->guard, fresh, &why);
 	if (!st)
-		st = card_guard_authenticate(guard, fresh, err);
-	return st ? st : drop_old(change, err);
+		return drop_old(change, err);
+	if (st == KMS_ERR_AUTH)
+		return new_refused(change, &why, err);
+	if (err)
+		*err = why;
+	return st;
 }
 
 /* ---- from the old set on ---- */
@@ -135,7 +166,7 @@ static enum kms_status put_keys(struct card_change *change, struct kms_err *err)
 		.version = change->record.new_version,
 		.block = config->key_block,
 	};
-	struct gp *gp = change->guard.gp;
+	struct gp *gp = change->guard->gp;
 	enum kms_status st = gp_put_keys(gp, &how, config->fresh.keys, err), written;
 
 	/* With 9000 it is the check values that differ, not a MAC. */
@@ -147,7 +178,7 @@ static enum kms_status put_keys(struct card_change *change, struct kms_err *err)
 
 static enum kms_status authenticate_and_put(struct card_change *change, struct kms_err *err)
 {
-	struct card_guard *guard = &change->guard;
+	struct card_guard *guard = change->guard;
 	const struct card_set *old = &change->config.old;
 	enum kms_status st = card_guard_ready(guard, old, err);
 
@@ -167,14 +198,6 @@ static enum kms_status look_confirmed(struct card_change *change, struct kms_err
 	if (config->rule != CARD_ADD_DELETE && config->old.version != config->fresh.version)
 		st = card_change_look_for(change, CARD_OLD, err);
 	return st ? st : card_change_look_for(change, CARD_NEW, err);
-}
-
-/* Something did not go as it should. The channel, or the card itself, may be another one now. */
-static enum kms_status look_again(struct card_change *change, struct kms_err *err)
-{
-	enum kms_status st = card_guard_select(&change->guard, err);
-
-	return st ? st : card_change_look(change, err);
 }
 
 /* The old set is on the card, the new one is not, and `why` has what the card said to PUT KEY. */
@@ -205,7 +228,7 @@ static enum kms_status go(struct card_change *change, struct kms_err *err)
 	struct kms_err why = {0};
 	enum kms_status said = authenticate_and_put(change, &why), st;
 
-	if (said == KMS_ERR_IO || change->guard.stopped) {
+	if (said == KMS_ERR_IO || change->guard->stopped) {
 		if (err)
 			*err = why;
 		return said;
@@ -258,7 +281,7 @@ enum kms_status card_change_check(struct card_change *change, struct kms_err *er
 		return kms_fail(err, KMS_ERR_INTERNAL, "a change that is begun is resumed");
 	st = card_change_look_for(change, CARD_OLD, err);
 	if (!st && record->seen_old == CARD_SEEN_MATCH && change->config.old.version == 0) {
-		change->config.old.version = change->guard.init.key_version;
+		change->config.old.version = change->guard->init.key_version;
 		record->old_version = change->config.old.version;
 		st = card_change_allowed(change, err);
 	}
@@ -291,7 +314,7 @@ enum kms_status card_change_run(struct card_change *change, struct kms_err *err)
 {
 	enum kms_status st = KMS_OK;
 
-	if (!change->guard.spent)
+	if (!change->guard->spent)
 		st = card_change_intend(change, err);
 	return st ? st : leave(change, go(change, err), err);
 }

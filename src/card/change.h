@@ -72,7 +72,6 @@ struct card_change_record {
 };
 
 struct card_change_config {
-	struct card_guard_config guard;
 	struct card_set old, fresh; /* fresh.version: 01 to 7F */
 	enum card_initial_set rule;
 	enum gp_key_block key_block;
@@ -87,23 +86,24 @@ struct card_change_config {
 };
 
 struct card_change {
-	struct card_guard guard;
+	struct card_guard *guard; /* borrowed */
 	struct card_change_config config;
 	struct card_change_record record; /* step: what is durable */
 	uint16_t sw_old, sw_new;	  /* with which a version was refused */
 };
 
-/* The fields of a profile: guard, rule, key_block, no_delete. */
+/* The fields of a profile: rule, key_block, no_delete, version_min, version_max. */
 void card_change_configure(struct card_change_config *config, const struct card_profile *profile);
 
 /*
- * record NULL: a new change. Otherwise what the journal has; its versions must be those of the sets.
+ * guard: opened for the domain; an answer to INITIALIZE UPDATE that it has is used. record NULL: a new
+ * change. Otherwise what the journal has; its versions must be those of the sets.
  * Refused here, before anything is sent: another type where that cannot be, versions out of range, a
  * version that is taken already by the rule (add-delete under the old version), AES-192 with a plain
- * key block. gp and keys are borrowed, ret_change is used in place: not to be copied afterwards.
+ * key block. guard and keys are borrowed. guard->change points into ret_change afterwards.
  */
-KMS_CHECKED enum kms_status card_change_open(struct card_change *ret_change, struct gp *gp,
-	const struct card_change_config *config, const struct card_counts *counts,
+KMS_CHECKED enum kms_status card_change_open(struct card_change *ret_change,
+	struct card_guard *guard, const struct card_change_config *config,
 	const struct card_change_record *record, struct kms_err *err);
 
 /*

@@ -18,7 +18,7 @@ static bool neither(const struct card_change *change)
 /* INITIALIZE UPDATE was answered by a status word: there is no such set, or it is not to be had. */
 static bool refused(const struct card_change *change, enum kms_status st)
 {
-	return !change->guard.stopped && (st == KMS_ERR_NOT_FOUND || st == KMS_ERR_CARD);
+	return !change->guard->stopped && (st == KMS_ERR_NOT_FOUND || st == KMS_ERR_CARD);
 }
 
 static void see(struct card_change *change, enum card_which which, enum card_seen seen)
@@ -27,11 +27,11 @@ static void see(struct card_change *change, enum card_which which, enum card_see
 
 	if (which == CARD_OLD || both) {
 		change->record.seen_old = seen;
-		change->sw_old = change->guard.gp->sw;
+		change->sw_old = change->guard->gp->sw;
 	}
 	if (which == CARD_NEW || both) {
 		change->record.seen_new = seen;
-		change->sw_new = change->guard.gp->sw;
+		change->sw_new = change->guard->gp->sw;
 	}
 }
 
@@ -41,7 +41,7 @@ static enum kms_status try_set(
 {
 	bool old = which == CARD_OLD;
 	const struct card_set *set = old ? &change->config.old : &change->config.fresh;
-	enum kms_status st = card_guard_match(&change->guard, set->keys, err);
+	enum kms_status st = card_guard_match(change->guard, set->keys, err);
 
 	*ret_match = !st;
 	if (st && st != KMS_ERR_MISMATCH)
@@ -58,12 +58,13 @@ enum kms_status card_change_look_for(
 {
 	const struct card_set *set =
 		which == CARD_OLD ? &change->config.old : &change->config.fresh;
-	struct card_guard *guard = &change->guard;
-	enum kms_status st;
+	struct card_guard *guard = change->guard;
+	enum kms_status st = KMS_OK;
 	bool match;
 
 	see(change, which, CARD_SEEN_UNKNOWN);
-	st = card_guard_ask(guard, set->version, set->challenge_len, err);
+	if (!guard->asked || guard->asked_version != set->version)
+		st = card_guard_ask(guard, set->version, set->challenge_len, err);
 	/* There may be other reasons than that the set is not there: not twice. */
 	if (st == KMS_ERR_CARD && refused(change, st))
 		st = card_guard_ask(guard, set->version, set->challenge_len, err);
@@ -89,9 +90,9 @@ static enum kms_status guess(
 	enum kms_status st;
 
 	*ret_last = CARD_NEW;
-	if (change->guard.config.no_key_template)
+	if (change->guard->config.no_key_template)
 		return KMS_OK;
-	st = gp_get_key_list(change->guard.gp, &list, err);
+	st = gp_get_key_list(change->guard->gp, &list, err);
 	if (st == KMS_ERR_IO)
 		return st;
 	if (!st && !gp_key_list_set(&list, change->config.fresh.version, &type, &length))
@@ -118,7 +119,7 @@ enum kms_status card_change_look(struct card_change *change, struct kms_err *err
 
 	if (st || !neither(change))
 		return st;
-	st = card_guard_reset(&change->guard, err);
+	st = card_guard_reset(change->guard, err);
 	return st ? st : look_once(change, err);
 }
 

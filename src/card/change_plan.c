@@ -40,7 +40,6 @@ bool card_change_is_open(enum card_change_step step)
 
 void card_change_configure(struct card_change_config *config, const struct card_profile *profile)
 {
-	card_guard_configure(&config->guard, profile);
 	config->rule = profile->initial_set;
 	config->key_block = profile->key_block;
 	config->no_delete = profile->quirks & CARD_QUIRK_NO_DELETE_KEY;
@@ -141,23 +140,22 @@ static enum kms_status adopt(
 	return KMS_OK;
 }
 
-enum kms_status card_change_open(struct card_change *ret_change, struct gp *gp,
-	const struct card_change_config *config, const struct card_counts *counts,
-	const struct card_change_record *record, struct kms_err *err)
+enum kms_status card_change_open(struct card_change *ret_change, struct card_guard *guard,
+	const struct card_change_config *config, const struct card_change_record *record,
+	struct kms_err *err)
 {
 	struct card_change *change = ret_change;
 	enum kms_status st;
 
 	memset(change, 0, sizeof(*change));
 	change->config = *config;
-	card_guard_open(&change->guard, gp, &config->guard, counts);
+	change->guard = guard;
 	change->record.rule = config->rule;
 	change->record.old_version = config->old.version;
 	change->record.new_version = config->fresh.version;
 	st = card_change_allowed(change, err);
 	if (!st && record)
 		st = adopt(change, record, err);
-	if (change->record.step != CHANGE_NEW)
-		change->guard.change = &change->record;
+	guard->change = change->record.step == CHANGE_NEW ? NULL : &change->record;
 	return st;
 }

@@ -65,21 +65,15 @@ static enum kms_status another_card(struct card_guard *guard, const char *what,
 	return kms_hint(err, "put back the card that the work was begun with");
 }
 
-static enum kms_status check_chip(struct card_guard *guard, struct kms_err *err)
+static enum kms_status check_chip(
+	struct card_guard *guard, const struct gp_cplc *cplc, struct kms_err *err)
 {
 	unsigned char chip[GP_CHIP_ID_SIZE] = {0};
-	struct gp_cplc cplc;
-	enum kms_status st;
 
-	if (!guard->config.has_chip)
+	if (cplc && gp_cplc_chip_id(cplc, chip) &&
+		memcmp(chip, guard->config.chip, sizeof(chip)) == 0)
 		return KMS_OK;
-	st = gp_get_cplc(guard->gp, &cplc, err);
-	if (st && st != KMS_ERR_NOT_FOUND)
-		return st;
-	if (st || !gp_cplc_chip_id(&cplc, chip) ||
-		memcmp(chip, guard->config.chip, sizeof(chip)) != 0)
-		return another_card(guard, "chip", chip, guard->config.chip, GP_CHIP_ID_SIZE, err);
-	return KMS_OK;
+	return another_card(guard, "chip", chip, guard->config.chip, GP_CHIP_ID_SIZE, err);
 }
 
 static enum kms_status check_kdd(
@@ -101,15 +95,45 @@ static enum kms_status check_kdd(
 
 /* ---- commands that open nothing ---- */
 
+static enum kms_status select_domain(
+	struct card_guard *guard, const struct gp_aid *aid, struct kms_err *err)
+{
+	struct gp_fci fci;
+
+	return gp_select(guard->gp, aid->len ? aid : NULL, &fci, err);
+}
+
+/* A domain that does not give CPLC does not keep the issuer's from giving it. */
+static enum kms_status get_cplc_of_issuer(
+	struct card_guard *guard, struct gp_cplc *ret_cplc, struct kms_err *err)
+{
+	const struct gp_aid issuer = {.len = 0};
+	enum kms_status st = select_domain(guard, &issuer, err), got;
+
+	if (st)
+		return st;
+	got = gp_get_cplc(guard->gp, ret_cplc, err);
+	if (got && got != KMS_ERR_NOT_FOUND)
+		return got;
+	st = select_domain(guard, &guard->config.aid, err);
+	return st ? st : got;
+}
+
 enum kms_status card_guard_select(struct card_guard *guard, struct kms_err *err)
 {
-	const struct gp_aid *aid = &guard->config.aid;
-	struct gp_fci fci;
+	struct gp_cplc cplc;
 	enum kms_status st;
 
 	forget_answer(guard);
-	st = gp_select(guard->gp, aid->len ? aid : NULL, &fci, err);
-	return st ? st : check_chip(guard, err);
+	st = select_domain(guard, &guard->config.aid, err);
+	if (st || !guard->config.has_chip)
+		return st;
+	st = gp_get_cplc(guard->gp, &cplc, err);
+	if (st == KMS_ERR_NOT_FOUND && guard->config.aid.len)
+		st = get_cplc_of_issuer(guard, &cplc, err);
+	if (st && st != KMS_ERR_NOT_FOUND)
+		return st;
+	return check_chip(guard, st ? NULL : &cplc, err);
 }
 
 enum kms_status card_guard_reset(struct card_guard *guard, struct kms_err *err)
@@ -200,6 +224,7 @@ enum kms_status card_guard_ask(
 	size_t len = challenge_len ? challenge_len : CHALLENGE_DEFAULT;
 
 	forget_answer(guard);
+	guard->asked_version = version;
 	if (version == FACTORY_VERSION)
 		return ask_factory(guard, len, err);
 	return initialize(guard, version, len, err);
@@ -249,7 +274,7 @@ enum kms_status card_guard_ready(
 
 	if (guard->asked && guard->matched == set->keys)
 		return KMS_OK;
-	if (!guard->asked || guard->init.key_version != set->version)
+	if (!guard->asked || guard->asked_version != set->version)
 		st = card_guard_ask(guard, set->version, set->challenge_len, err);
 	return st ? st : card_guard_match(guard, set->keys, err);
 }

@@ -85,6 +85,7 @@ struct card_guard {
 	bool stopped;
 	/* The last answer to INITIALIZE UPDATE, until something else is sent. */
 	bool asked;
+	unsigned asked_version;
 	struct scp_init init;
 	const struct card_keys *matched; /* made its cryptogram */
 	bool seen; /* kdd_seen is set: every later answer must have the same */
@@ -102,8 +103,8 @@ void card_guard_open(struct card_guard *guard, struct gp *gp,
 KMS_CHECKED enum kms_status card_guard_save(struct card_guard *guard, struct kms_err *err);
 
 /*
- * SELECT of the domain (gp->sw as of gp_select); then, if the chip is known, GET DATA 9F7F.
- * Not needed by a caller who has just done both.
+ * SELECT of the domain; then, if the chip is known, GET DATA 9F7F, of the issuer security domain if
+ * this one does not have it. Not needed by a caller who has just done both.
  */
 KMS_CHECKED enum kms_status card_guard_select(struct card_guard *guard, struct kms_err *err);
 
@@ -113,7 +114,8 @@ KMS_CHECKED enum kms_status card_guard_reset(struct card_guard *guard, struct km
 /*
  * INITIALIZE UPDATE for this version. KMS_ERR_NOT_FOUND: the card has no such set. Version FF is
  * asked for as FF and, if the card refuses, as 00: an answer of another version is then NOT_FOUND.
- * On KMS_OK guard->init is the answer.
+ * On KMS_OK guard->init is the answer. Diversification data for keys may be taken from it; then go
+ * on with this guard, and the card is not asked twice.
  */
 KMS_CHECKED enum kms_status card_guard_ask(
 	struct card_guard *guard, unsigned version, size_t challenge_len, struct kms_err *err);

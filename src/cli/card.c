@@ -13,8 +13,17 @@ static struct op_card_where where_of(struct cli *cli)
 {
 	return (struct op_card_where){.reader = cli_value(cli, "--reader"),
 		.profile = cli_value(cli, "--profile"),
-		.trace_path = cli_value(cli, "--trace"),
-		.initial_given = pinfd_get(&cli->secrets, "initial.enc") != NULL};
+		.trace_path = cli_value(cli, "--trace")};
+}
+
+/* All three are asked for, so that none is called unused where the command ends before it needs them. */
+static bool initial_given(struct cli *cli)
+{
+	bool enc = pinfd_get(&cli->secrets, "initial.enc") != NULL;
+	bool mac = pinfd_get(&cli->secrets, "initial.mac") != NULL;
+	bool kek = pinfd_get(&cli->secrets, "initial.kek") != NULL;
+
+	return enc || mac || kek;
 }
 
 /* "0x20" or "20": key versions are written in hex everywhere else, too. 0 if it is not given. */
@@ -177,39 +186,124 @@ static const char change_fields[] =
 static enum kms_status change_options(
 	struct cli *cli, struct op_card_change *ret_change, struct kms_err *err)
 {
-	enum kms_status st;
-
 	ret_change->where = where_of(cli);
 	ret_change->keyset = cli_value(cli, "--keyset");
-	st = version_of(cli, "--key-version", 0x7F, &ret_change->version, err);
+	return version_of(cli, "--key-version", 0x7F, &ret_change->version, err);
+}
+
+/* One card: `run` calls the operation with what `in` points to. */
+struct job {
+	enum kms_status (*run)(struct op_site *site, const void *in, json_t **ret_report,
+		struct kms_err *err);
+	const void *in;
+	const char *reader;
+	const char *fields;  /* of the report of one card */
+	const char *columns; /* of those of several */
+};
+
+static enum kms_status count_of(struct cli *cli, long *ret_count, struct kms_err *err)
+{
+	const char *text = cli_value(cli, "--count");
+	char *end;
+
+	*ret_count = text ? strtol(text, &end, 10) : 1;
+	if (text && (*end || *ret_count < 1))
+		return kms_fail(err, KMS_ERR_USAGE, "--count is a number of cards, not '%s'", text);
+	return KMS_OK;
+}
+
+static void print_one(struct cli *cli, const struct job *job)
+{
+	const json_t *not_sets = json_object_get(cli->result, "not");
+
+	if (!cli->result)
+		return;
+	cli_print_fields(cli, cli->result, job->fields);
+	if (not_sets)
+		cli_print_table(cli, not_sets, "keyset opens seen");
+	dry_run_note(cli);
+}
+
+/* One card after the other in one login; the first that fails ends it. */
+static enum kms_status run_many(struct cli *cli, struct op_site *site, const struct job *job,
+	long count, struct kms_err *err)
+{
+	json_t *cards = json_array();
+	enum kms_status st = KMS_OK;
+
+	cli->result = json_pack("{s:o}", "cards", cards);
+	if (!cli->result)
+		return kms_nomem(err);
+	for (long i = 0; !st && i < count; i++) {
+		json_t *report = NULL;
+
+		if (i > 0)
+			st = op_card_next(site, job->reader, err);
+		if (!st)
+			st = job->run(site, job->in, &report, err);
+		if (report && json_array_append_new(cards, report))
+			st = kms_nomem(err);
+	}
+	cli_print_table(cli, cards, job->columns);
+	cli_say("%zu of %ld cards done", json_array_size(cards) - (st == KMS_ERR_MISMATCH), count);
 	return st;
 }
 
-static enum kms_status change(struct cli *cli, const struct op_card_change *in,
-	enum kms_status (*run)(struct op_site *site, const struct op_card_change *in,
-		json_t **ret_report, struct kms_err *err),
+static enum kms_status run_job(struct cli *cli, const struct job *job, struct op_card_line **line,
 	struct kms_err *err)
 {
 	CLI_SITE_AUTO struct op_site *site = NULL;
-	enum kms_status st = cli_open_site(cli, &site, err);
+	bool several = cli_value(cli, "--count") != NULL;
+	long count;
+	enum kms_status st = count_of(cli, &count, err);
 
 	if (!st)
-		st = run(site, in, &cli->result, err);
-	if (cli->result) {
-		cli_print_fields(cli, cli->result, change_fields);
-		dry_run_note(cli);
-	}
+		st = cli_open_site(cli, &site, err);
+	if (!st)
+		st = op_card_line_open(line, err);
+	if (!st && several)
+		st = run_many(cli, site, job, count, err);
+	else if (!st)
+		st = job->run(site, job->in, &cli->result, err);
+	op_card_line_close(*line);
+	if (!several)
+		print_one(cli, job);
 	return st;
 }
+
+static const char change_columns[] =
+	"card profile protocol from keyset key_version rule result commands same_keys_as";
+
+static enum kms_status change(struct cli *cli, struct op_card_change *in,
+	enum kms_status (*run)(struct op_site *, const void *, json_t **, struct kms_err *),
+	struct kms_err *err)
+{
+	const struct job job = {run, in, in->where.reader, change_fields, change_columns};
+
+	return run_job(cli, &job, &in->line, err);
+}
+
+#define RUN(operation)                                                                        \
+	static enum kms_status run_##operation(                                               \
+		struct op_site *site, const void *in, json_t **ret_report, struct kms_err *err) \
+	{                                                                                     \
+		return op_card_##operation(site, in, ret_report, err);                        \
+	}
+RUN(inject)
+RUN(replace)
+RUN(domain_keys)
+RUN(verify)
+#undef RUN
 
 enum kms_status cli_card_inject(struct cli *cli, struct kms_err *err)
 {
 	struct op_card_change in = {.customer = cli_value(cli, "--customer")};
 	enum kms_status st = change_options(cli, &in, err);
 
+	in.where.initial_given = initial_given(cli);
 	if (!st)
 		st = version_of(cli, "--from-version", 0xFF, &in.old_version, err);
-	return st ? st : change(cli, &in, op_card_inject, err);
+	return st ? st : change(cli, &in, run_inject, err);
 }
 
 enum kms_status cli_card_replace(struct cli *cli, struct kms_err *err)
@@ -220,7 +314,7 @@ enum kms_status cli_card_replace(struct cli *cli, struct kms_err *err)
 
 	if (!st)
 		st = version_of(cli, "--from-version", 0xFF, &in.old_version, err);
-	return st ? st : change(cli, &in, op_card_replace, err);
+	return st ? st : change(cli, &in, run_replace, err);
 }
 
 enum kms_status cli_card_domain_keys(struct cli *cli, struct kms_err *err)
@@ -229,7 +323,7 @@ enum kms_status cli_card_domain_keys(struct cli *cli, struct kms_err *err)
 	enum kms_status st = change_options(cli, &in, err);
 
 	in.where.aid = cli_value(cli, "--aid");
-	return st ? st : change(cli, &in, op_card_domain_keys, err);
+	return st ? st : change(cli, &in, run_domain_keys, err);
 }
 
 enum kms_status cli_card_resume(struct cli *cli, struct kms_err *err)
@@ -239,6 +333,7 @@ enum kms_status cli_card_resume(struct cli *cli, struct kms_err *err)
 	enum kms_status st = cli_open_site(cli, &site, err);
 
 	where.aid = cli_value(cli, "--aid");
+	where.initial_given = initial_given(cli);
 	if (!st)
 		st = op_card_resume(
 			site, &where, cli_switch(cli, "--settle"), NULL, &cli->result, err);
@@ -252,27 +347,20 @@ enum kms_status cli_card_resume(struct cli *cli, struct kms_err *err)
 enum kms_status cli_card_verify(struct cli *cli, struct kms_err *err)
 {
 	struct op_card_verify in = {.where = where_of(cli), .keyset = cli_value(cli, "--keyset")};
-	CLI_SITE_AUTO struct op_site *site = NULL;
+	const struct job job = {run_verify, &in, in.where.reader,
+		"card profile reader domain protocol keyset key_version opened commands "
+		"same_keys_as",
+		"card profile keyset key_version opened verified commands"};
 	char **not_sets = NULL;
 	enum kms_status st = version_of(cli, "--key-version", 0xFF, &in.version, err);
 
 	in.where.aid = cli_value(cli, "--aid");
 	if (!st)
-		st = cli_open_site(cli, &site, err);
-	if (!st)
 		st = cli_values(cli, "--not", &not_sets, &in.not_count, err);
 	in.not_sets = not_sets;
 	if (!st)
-		st = op_card_verify(site, &in, &cli->result, err);
+		st = run_job(cli, &job, &in.line, err);
 	cli_values_free(not_sets, in.not_count);
-	if (!cli->result)
-		return st;
-	cli_print_fields(cli, cli->result,
-		"card profile reader domain protocol keyset key_version opened commands "
-		"same_keys_as");
-	if (json_object_get(cli->result, "not"))
-		cli_print_table(cli, json_object_get(cli->result, "not"), "keyset opens seen");
-	dry_run_note(cli);
 	return st;
 }
 

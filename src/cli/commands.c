@@ -34,6 +34,8 @@ const struct cli_option cli_global_options[] = {
 		OPTION_OPTIONAL}
 #define CARD_AID \
 	{"--aid", "AID", "of a supplementary security domain, in hex", OPTION_OPTIONAL}
+#define CARD_COUNT \
+	{"--count", "N", "so many cards, one after the other", OPTION_OPTIONAL}
 #define CARD_VERSIONS \
 	{"--key-version", "HH", "of the new set on the card, in hex; default: that of the key plan", \
 		OPTION_OPTIONAL}, \
@@ -450,7 +452,8 @@ const struct cli_command cli_commands[] = {
 		.flags = CLI_CHANGES,
 		.options = {CARD_OPTIONS,
 			{"--keyset", "NEW", "the key set", OPTION_REQUIRED},
-			{"--customer", "ORG", "whose card it is", OPTION_REQUIRED}, CARD_VERSIONS},
+			{"--customer", "ORG", "whose card it is", OPTION_REQUIRED}, CARD_VERSIONS,
+			CARD_COUNT},
 		.run = cli_card_inject,
 	},
 	{
@@ -469,7 +472,7 @@ const struct cli_command cli_commands[] = {
 				OPTION_OPTIONAL},
 			{"--customer", "ORG", "whose card it is; default: of the old set",
 				OPTION_OPTIONAL},
-			CARD_VERSIONS},
+			CARD_VERSIONS, CARD_COUNT},
 		.run = cli_card_replace,
 	},
 	{
@@ -484,7 +487,8 @@ const struct cli_command cli_commands[] = {
 		.options = {CARD_OPTIONS, CARD_AID,
 			{"--keyset", "K", "instead of the recorded one", OPTION_OPTIONAL},
 			{"--key-version", "HH", "its version on the card", OPTION_OPTIONAL},
-			{"--not", "K", "a set that must not open it", OPTION_REPEATED}},
+			{"--not", "K", "a set that must not open it", OPTION_REPEATED},
+			CARD_COUNT},
 		.run = cli_card_verify,
 	},
 	{
@@ -527,7 +531,8 @@ const struct cli_command cli_commands[] = {
 		.options = {CARD_OPTIONS,
 			{"--aid", "AID", "of the domain, in hex", OPTION_REQUIRED},
 			{"--keyset", "K", "the key set", OPTION_REQUIRED},
-			{"--key-version", "HH", "of the new set on the card", OPTION_OPTIONAL}},
+			{"--key-version", "HH", "of the new set on the card", OPTION_OPTIONAL},
+			CARD_COUNT},
 		.run = cli_card_domain_keys,
 	},
 	{

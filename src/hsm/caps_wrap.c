@@ -112,7 +112,7 @@ static CK_RV unwrap_one(
 	if (!hsm_host_wrap(
 		    p->kek, hsm_test_key(p->kek), p->how, value, p->target->len, wrapped, &len))
 		return CKR_HOST_MEMORY;
-	hsm_template_fill(&t, hsm, HSM_SCRATCH_ENCRYPT, p->target->alg, 0, HSM_FOR_UNWRAP, NULL);
+	hsm_template_fill(&t, hsm, HSM_TEMP_ENCRYPT, p->target->alg, 0, HSM_FOR_UNWRAP, NULL);
 	rv = hsm_raw_unwrap(hsm, session, kek, p->kek, p->how, wrapped, len, &t, &object);
 	return rv == CKR_OK ? hsm_test_value(hsm, session, object, p->target->alg, value) : rv;
 }

@@ -181,7 +181,7 @@ static CK_RV unproof_unwrap(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJEC
 
 	if (!hsm_host_ecb(HSM_AES128, proof_key, proof_block, sizeof(proof_block), expected))
 		return CKR_HOST_MEMORY;
-	hsm_template_fill(&t, hsm, HSM_SCRATCH_ENCRYPT, HSM_AES128, 0, HSM_FOR_UNWRAP, NULL);
+	hsm_template_fill(&t, hsm, HSM_TEMP_ENCRYPT, HSM_AES128, 0, HSM_FOR_UNWRAP, NULL);
 	rv = hsm_raw_unwrap(hsm, session, key, alg, wrap, proof, proof_len, &t, &object);
 	if (hsm_rv_not_intact(hsm, rv))
 		return HSM_RV_WRONG;

@@ -211,7 +211,6 @@ enum { HSM_TEMPLATE_MAX = 24 };
 /* Session objects that never leave this folder. */
 enum hsm_inner_role {
 	HSM_BLANK = HSM_ROLE_COUNT, /* SENSITIVE, no usage: what narrow keys are copied from */
-	HSM_SCRATCH_ENCRYPT,	    /* ENCRYPT only */
 	HSM_SCRATCH_TARGET,	    /* a test key to be wrapped */
 	HSM_SCRATCH_RAW,	    /* DERIVE, for XOR of components */
 	HSM_SCRATCH_UNWRAP,	    /* UNWRAP only */

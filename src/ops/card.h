@@ -22,11 +22,11 @@ enum {
 };
 
 /* States of cards and domains, as the store has them. */
-#define CARD_KNOWN	 "known"
-#define CARD_CHANGING	 "changing"
-#define CARD_ACTIVE	 "active"
-#define CARD_QUARANTINED "quarantined"
-#define CARD_REMOVED	 "removed"
+#define CARD_STATE_KNOWN	 "known"
+#define CARD_STATE_CHANGING	 "changing"
+#define CARD_STATE_ACTIVE	 "active"
+#define CARD_STATE_QUARANTINED "quarantined"
+#define CARD_STATE_REMOVED	 "removed"
 
 struct op_card {
 	struct card_system *system;

@@ -285,20 +285,14 @@ static enum kms_status open_change(struct op *op, struct change_args *a, struct 
 	enum kms_status st;
 
 	card_change_configure(&config, &w->card.profile);
-	config.guard = w->guard.config;
-	config.old = (struct card_set){w->old_keys, old_version, w->challenge_len};
+	config.old = (struct card_set){w->old_keys, a->old_version, w->challenge_len};
 	config.fresh = (struct card_set){w->new_keys, (unsigned)w->row.new_version,
 		w->new_keys->type == w->old_keys->type ? w->challenge_len : 0};
 	config.rule = rule_for(a, old_version);
 	config.takes_other_type = takes_type(&w->card, w->new_keys->type);
 	fill_row(op, a, old_version);
-	st = card_change_open(
-		&w->change, &w->card.gp, &config, &w->guard.counts, NULL, err);
-	if (st)
-		return st;
-	/* The card has answered: it need not be asked again. */
-	w->change.guard = w->guard;
-	return card_change_check(&w->change, err);
+	st = card_change_open(&w->change, &w->guard, &config, NULL, err);
+	return st ? st : card_change_check(&w->change, err);
 }
 
 static enum kms_status same_as_issuer(struct op *op, struct change_args *a, struct kms_err *err)
@@ -366,6 +360,8 @@ static enum kms_status change_validate(struct op *op, struct kms_err *err)
 	versions[0] = a->old_version;
 	versions[1] = (unsigned)w->row.new_version;
 	st = op_card_work_ask(w, versions, 2, err);
+	if (st == KMS_ERR_NOT_FOUND)
+		op_card_work_hint(w, err);
 	if (!st)
 		st = same_as_issuer(op, a, err);
 	if (!st)
@@ -416,7 +412,7 @@ static enum kms_status commit_already(struct op *op, struct change_args *a, stru
 	if (st)
 		return st;
 	if (w->has_domain && w->domain.keyset && strcmp(w->domain.keyset, a->fresh->keyset) == 0 &&
-		strcmp(w->domain.state, CARD_ACTIVE) == 0)
+		strcmp(w->domain.state, CARD_STATE_ACTIVE) == 0)
 		return KMS_OK;
 	st = op_card_work_found(w, err);
 	return st ? st : op_card_work_twins(w, err);

@@ -144,18 +144,18 @@ static enum kms_status create_commit(struct op *op, struct kms_err *err)
 	struct store *store = op->site->store;
 	enum kms_status st = store_domain_get(store, w->card.id, a->aid, &before, err);
 
-	if (st == KMS_ERR_NOT_FOUND || (!st && strcmp(before.state, CARD_REMOVED) == 0))
+	if (st == KMS_ERR_NOT_FOUND || (!st && strcmp(before.state, CARD_STATE_REMOVED) == 0))
 		st = store_domain_put(store,
 			&(struct store_domain){.card_id = w->card.id,
 				.aid = a->aid,
 				.parent = w->aid,
 				.scp = w->card.scp,
 				.scp_i = w->card.scp_i,
-				.state = CARD_ACTIVE,
+				.state = CARD_STATE_ACTIVE,
 				.changed = op->now},
 			err);
 	if (!st)
-		st = op_card_work_counts(w, &w->guard, err);
+		st = op_card_work_counts(w, err);
 	if (!st)
 		st = op_card_work_event(w, "domain-created",
 			json_pack("{s:s, s:b}", "domain", a->aid, "already", a->there), err);

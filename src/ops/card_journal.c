@@ -62,19 +62,19 @@ static enum kms_status card_state(
 	STORE_AUTO(domain_list) struct store_domain_list list = {0};
 	enum kms_status st = store_domains(w->op->site->store, w->card.id, &list, err);
 
-	*ret_state = CARD_KNOWN;
+	*ret_state = CARD_STATE_KNOWN;
 	for (size_t i = 0; !st && i < list.count; i++) {
 		const struct store_domain *d = &list.items[i];
 
-		if (strcmp(d->state, CARD_QUARANTINED) == 0) {
-			*ret_state = CARD_QUARANTINED;
+		if (strcmp(d->state, CARD_STATE_QUARANTINED) == 0) {
+			*ret_state = CARD_STATE_QUARANTINED;
 			break;
 		}
-		if (strcmp(d->state, CARD_CHANGING) == 0)
-			*ret_state = CARD_CHANGING;
-		else if (strcmp(d->state, CARD_ACTIVE) == 0 && d->keyset &&
-			 strcmp(*ret_state, CARD_KNOWN) == 0)
-			*ret_state = CARD_ACTIVE;
+		if (strcmp(d->state, CARD_STATE_CHANGING) == 0)
+			*ret_state = CARD_STATE_CHANGING;
+		else if (strcmp(d->state, CARD_STATE_ACTIVE) == 0 && d->keyset &&
+			 strcmp(*ret_state, CARD_STATE_KNOWN) == 0)
+			*ret_state = CARD_STATE_ACTIVE;
 	}
 	return st;
 }
@@ -116,7 +116,7 @@ static bool stays_old(enum card_change_step step)
 static enum kms_status put_domain(struct op_card_work *w, const char *state, struct kms_err *err)
 {
 	const struct store_change *c = &w->row;
-	const struct scp_init *last = &w->change.guard.init;
+	const struct scp_init *last = &w->guard.init;
 	bool old = stays_old(w->outcome.step) || w->outcome.step == CHANGE_QUARANTINED ||
 		   w->outcome.step == CHANGE_INTENDED;
 	FREE_AUTO char *isd = calloc(1, OP_AID_HEX);
@@ -170,7 +170,7 @@ enum kms_status op_card_work_settle(struct op_card_work *w, struct kms_err *err)
 	st = store_change_finish(
 		store, w->row.op_id, card_change_step_name(o->step), reason, w->op->now, err);
 	if (!st)
-		st = put_domain(w, lost ? CARD_QUARANTINED : CARD_ACTIVE, err);
+		st = put_domain(w, lost ? CARD_STATE_QUARANTINED : CARD_STATE_ACTIVE, err);
 	if (!st)
 		st = card_state(w, &state, err);
 	if (!st)
@@ -201,11 +201,10 @@ static enum kms_status report_end(struct op_card_work *w, struct kms_err *err)
 	return st ? st : op_report(op, "host_assisted", json_string(buf_text(&text)), err);
 }
 
-enum kms_status op_card_work_counts(
-	struct op_card_work *w, const struct card_guard *guard, struct kms_err *err)
+enum kms_status op_card_work_counts(struct op_card_work *w, struct kms_err *err)
 {
 	return store_domain_set_counters(w->op->site->store, w->card.id, w->aid,
-		guard->counts.auths, guard->counts.inits, w->op->now, err);
+		w->guard.counts.auths, w->guard.counts.inits, w->op->now, err);
 }
 
 enum kms_status op_card_work_finish(struct op_card_work *w, struct kms_err *err)
@@ -213,7 +212,7 @@ enum kms_status op_card_work_finish(struct op_card_work *w, struct kms_err *err)
 	enum kms_status st = op_card_work_settle(w, err);
 
 	if (!st)
-		st = op_card_work_counts(w, &w->change.guard, err);
+		st = op_card_work_counts(w, err);
 	if (w->outcome.step == CHANGE_OLD_STAYS)
 		op_say(w->op->site, "warning: card %s: %s", w->card.id, w->outcome.reason);
 	return st ? st : report_end(w, err);
@@ -222,11 +221,11 @@ enum kms_status op_card_work_finish(struct op_card_work *w, struct kms_err *err)
 enum kms_status op_card_work_found(struct op_card_work *w, struct kms_err *err)
 {
 	const char *state;
-	enum kms_status st = op_card_work_put_card(w, CARD_KNOWN, NULL, err);
+	enum kms_status st = op_card_work_put_card(w, CARD_STATE_KNOWN, NULL, err);
 
 	w->outcome.step = CHANGE_DONE;
 	if (!st)
-		st = put_domain(w, CARD_ACTIVE, err);
+		st = put_domain(w, CARD_STATE_ACTIVE, err);
 	if (!st)
 		st = card_state(w, &state, err);
 	if (!st)
@@ -242,11 +241,11 @@ enum kms_status op_card_work_found(struct op_card_work *w, struct kms_err *err)
 enum kms_status op_card_work_begin(struct op_card_work *w, struct kms_err *err)
 {
 	struct store *store = w->op->site->store;
-	enum kms_status st = op_card_work_put_card(w, CARD_CHANGING, NULL, err);
+	enum kms_status st = op_card_work_put_card(w, CARD_STATE_CHANGING, NULL, err);
 
 	w->outcome.step = CHANGE_INTENDED;
 	if (!st)
-		st = put_domain(w, CARD_CHANGING, err);
+		st = put_domain(w, CARD_STATE_CHANGING, err);
 	if (!st)
 		st = store_change_add(store, &w->row, err);
 	return st;
@@ -260,7 +259,7 @@ static enum kms_status need_rows(struct op_card_work *w, struct kms_err *err)
 	enum kms_status st = KMS_OK;
 
 	if (!w->card.known)
-		st = op_card_work_put_card(w, CARD_KNOWN, NULL, err);
+		st = op_card_work_put_card(w, CARD_STATE_KNOWN, NULL, err);
 	if (st || w->has_domain)
 		return st;
 	st = store_domain_put(w->op->site->store,
@@ -268,7 +267,7 @@ static enum kms_status need_rows(struct op_card_work *w, struct kms_err *err)
 			.aid = w->aid,
 			.scp = w->card.scp,
 			.scp_i = w->card.scp_i,
-			.state = CARD_ACTIVE,
+			.state = CARD_STATE_ACTIVE,
 			.changed = w->op->now},
 		err);
 	if (!st)

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { NEXT_CARD_MS = 10 * 60 * 1000 };
+
 /* ---- trace ---- */
 
 struct file_trace {
@@ -92,6 +94,25 @@ static enum kms_status connect_reader(
 	if (!st)
 		gp_open(&card->gp, card->link);
 	return st;
+}
+
+/* The simulator gives the next card with the next connection. */
+enum kms_status op_card_next(struct op_site *site, const char *reader, struct kms_err *err)
+{
+	bool named = reader && strcmp(reader, "pcsc") != 0;
+	CARD_SYSTEM_AUTO struct card_system *system = NULL;
+	struct card_reader seen;
+	enum kms_status st;
+
+	if (reader && strncmp(reader, "tcp:", 4) == 0)
+		return KMS_OK;
+	st = card_system_open(NULL, &system, err);
+	op_say(site, "take the card out, and put in the next one");
+	if (!st)
+		st = card_wait(system, named ? reader : NULL, CARD_REMOVED, NEXT_CARD_MS, &seen, err);
+	return st ? st
+		  : card_wait(system, named ? reader : NULL, CARD_INSERTED, NEXT_CARD_MS, &seen,
+			    err);
 }
 
 static enum kms_status no_gp_card(const struct op_card *card, struct kms_err *err)

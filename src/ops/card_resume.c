@@ -104,14 +104,12 @@ static enum kms_status open_change(struct op_card_work *w, struct kms_err *err)
 	struct card_change_config config = {0};
 
 	card_change_configure(&config, &w->card.profile);
-	config.guard = w->guard.config;
 	config.old = (struct card_set){w->old_keys, record.old_version, w->challenge_len};
 	config.fresh = (struct card_set){w->new_keys, record.new_version,
 		w->new_keys->type == w->old_keys->type ? w->challenge_len : 0};
 	config.rule = record.rule;
 	config.takes_other_type = true; /* judged when it began */
-	return card_change_open(
-		&w->change, &w->card.gp, &config, &w->guard.counts, &record, err);
+	return card_change_open(&w->change, &w->guard, &config, &record, err);
 }
 
 static enum kms_status tell(struct op *op, struct op_card_work *w, struct kms_err *err)

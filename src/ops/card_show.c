@@ -104,7 +104,7 @@ enum kms_status op_card_domains_json(
 	if (!rows)
 		return kms_nomem(err);
 	for (size_t i = 0; !st && i < list.count; i++) {
-		json_t *object;
+		json_t *object = NULL;
 
 		st = domain_json(site, &list.items[i], &object, err);
 		if (!st && json_array_append_new(rows, object))
@@ -160,7 +160,7 @@ enum kms_status op_card_list(struct op_site *site, const struct op_card_list *fi
 	if (!rows)
 		return kms_nomem(err);
 	for (size_t i = 0; !st && i < list.count; i++) {
-		json_t *object;
+		json_t *object = NULL;
 
 		st = list_row(site, &list.items[i], &object, err);
 		if (!st && json_array_append_new(rows, object))
@@ -216,7 +216,7 @@ static enum kms_status events_json(
 
 		st = store_card_events(site->store, id, after, EVENTS_PAGE, &list, err);
 		for (size_t i = 0; !st && i < list.count; i++) {
-			json_t *object;
+			json_t *object = NULL;
 
 			st = event_json(&list.items[i], &object, err);
 			if (!st && json_array_append_new(rows, object))
@@ -289,7 +289,7 @@ enum kms_status op_card_readers(
 	if (!st)
 		st = card_list(system, &list, err);
 	for (size_t i = 0; !st && i < list.count; i++) {
-		json_t *object;
+		json_t *object = NULL;
 
 		if (named && strcmp(list.readers[i].name, reader) != 0)
 			continue;

@@ -108,8 +108,8 @@ static enum kms_status try_version(struct verify_args *a, const char *keyset, un
 	if (st == KMS_ERR_MISMATCH && w->guard.asked)
 		return buf_printf(seen, err, "%sversion %02X: another cryptogram", sep, version);
 	if (st == KMS_ERR_NOT_FOUND || st == KMS_ERR_CARD)
-		return buf_printf(seen, err, "%sversion %02X: refused, SW %04X", sep, version,
-			w->card.gp.sw);
+		return buf_printf(
+			seen, err, "%sversion %02X: refused (%s)", sep, version, why.native);
 	*err = why;
 	return st;
 }
@@ -175,6 +175,8 @@ static enum kms_status must_open(struct verify_args *a, struct kms_err *err)
 	/* Another card is no verdict on this one. */
 	if (st != KMS_ERR_NOT_FOUND && (st != KMS_ERR_MISMATCH || !w->guard.asked))
 		return st;
+	if (st == KMS_ERR_NOT_FOUND)
+		op_card_work_hint(w, err);
 	negative(a, err);
 	kms_err_clear(err);
 	return KMS_OK;
@@ -235,7 +237,7 @@ static enum kms_status learn(struct verify_args *a, struct kms_err *err)
 	struct op_card_masters *masters;
 	bool same = w->has_domain && strcmp(a->recorded, a->keyset) == 0 &&
 		    w->domain.version == (int64_t)w->guard.init.key_version &&
-		    strcmp(w->domain.state, CARD_ACTIVE) == 0;
+		    strcmp(w->domain.state, CARD_STATE_ACTIVE) == 0;
 	enum kms_status st = op_card_line_masters(
 		w->line, w->op, a->keyset, OP_CARD_OLD, &masters, err);
 
@@ -260,7 +262,7 @@ static enum kms_status record(struct verify_args *a, struct kms_err *err)
 			"opened", a->proved, "not", a->not_sets, "reason",
 			a->no.code ? a->no.msg : NULL),
 		err);
-	return st || !w->has_domain ? st : op_card_work_counts(w, &w->guard, err);
+	return st || !w->has_domain ? st : op_card_work_counts(w, err);
 }
 
 static enum kms_status verify_commit(struct op *op, struct kms_err *err)

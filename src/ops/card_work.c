@@ -93,7 +93,7 @@ static enum kms_status raise_limits(struct op_card_work *w, struct kms_err *err)
 
 static enum kms_status check_quarantine(struct op_card_work *w, struct kms_err *err)
 {
-	if (!w->has_domain || strcmp(w->domain.state, CARD_QUARANTINED) != 0)
+	if (!w->has_domain || strcmp(w->domain.state, CARD_STATE_QUARANTINED) != 0)
 		return KMS_OK;
 	return op_override(w->op, err, "card %s is quarantined: %s", w->card.id,
 		w->card.row.state_reason ? w->card.row.state_reason : "its keys are not known");
@@ -111,8 +111,7 @@ static enum kms_status apply_registry(struct op_card_work *w, struct kms_err *er
 	w->guard.counts.auths += (unsigned)w->domain.auth_failures;
 	w->guard.counts.inits += (unsigned)w->domain.inits;
 	w->guard.durable = w->guard.counts;
-	if (w->domain.keyset)
-		set_protocol(w, (unsigned)w->domain.scp, (unsigned)w->domain.scp_i);
+	set_protocol(w, (unsigned)w->domain.scp, (unsigned)w->domain.scp_i);
 	st = check_quarantine(w, err);
 	return st ? st : raise_limits(w, err);
 }
@@ -211,32 +210,6 @@ enum kms_status op_card_work_open(struct op_card_work *w, struct kms_err *err)
 
 /* ---- the first answer ---- */
 
-/* What the card says it has, which proves nothing but helps a person. */
-static void hint_versions(struct op_card_work *w, struct kms_err *err)
-{
-	struct gp_key_list *list = calloc(1, sizeof(*list));
-	char text[200] = "";
-	bool seen[256] = {false};
-
-	if (list && !(w->card.profile.quirks & CARD_QUIRK_NO_E0) &&
-		gp_get_key_list(&w->card.gp, list, NULL) == KMS_OK) {
-		for (size_t i = 0; i < list->count; i++) {
-			unsigned version = list->keys[i].version & 0xFF;
-
-			if (seen[version] || strlen(text) > 150)
-				continue;
-			seen[version] = true;
-			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%02X",
-				*text ? ", " : "", version);
-		}
-	}
-	free(list);
-	if (*text)
-		(void)kms_hint(err, "the card says that it has versions %s", text);
-	else
-		(void)kms_hint(err, "'cardkms card info' shows what the card says of its keys");
-}
-
 static enum kms_status compare_kdd(struct op_card_work *w, struct kms_err *err)
 {
 	if (!w->has_domain || !w->domain.kdd || strcmp(w->domain.kdd, w->kdd) == 0)
@@ -248,10 +221,13 @@ static enum kms_status compare_kdd(struct op_card_work *w, struct kms_err *err)
 			     "to it");
 }
 
-/* The card's last answer serves again. */
-static bool is_answered(const struct card_guard *guard, unsigned version)
+/* The card's last answer serves again: it was asked for any version, and took this one. */
+static bool is_answered(struct card_guard *guard, unsigned version)
 {
-	return guard->asked && (version == 0 || guard->init.key_version == version);
+	if (!guard->asked || (version && guard->init.key_version != version))
+		return false;
+	guard->asked_version = version;
+	return true;
 }
 
 enum kms_status op_card_work_ask(
@@ -262,17 +238,15 @@ enum kms_status op_card_work_ask(
 	for (size_t i = 0; st == KMS_ERR_NOT_FOUND && i < count; i++) {
 		if (i > 0 && versions[i] == versions[0])
 			continue;
-		if (is_answered(&w->guard, versions[i]))
-			st = KMS_OK;
-		else
-			st = card_guard_ask(&w->guard, versions[i], w->challenge_len, err);
+		st = is_answered(&w->guard, versions[i])
+			     ? KMS_OK
+			     : card_guard_ask(&w->guard, versions[i], w->challenge_len, err);
 	}
 	if (st == KMS_ERR_NOT_FOUND) {
 		kms_fail(err, KMS_ERR_NOT_FOUND,
 			"card %s has no key set of version %02X in its security domain %s",
 			w->card.id, versions[0], w->aid);
 		kms_native(err, "SW %04X", w->card.gp.sw);
-		hint_versions(w, err);
 		return KMS_ERR_NOT_FOUND;
 	}
 	if (st)
@@ -319,6 +293,31 @@ enum kms_status op_card_work_no_change_open(struct op_card_work *w, struct kms_e
 		"card %s waits: its change to '%s' was cut off, so which keys are on it is not known",
 		w->card.id, open.new_keyset);
 	return kms_hint(err, "run 'cardkms card resume' with the card in the reader");
+}
+
+void op_card_work_hint(struct op_card_work *w, struct kms_err *err)
+{
+	struct gp_key_list *list = calloc(1, sizeof(*list));
+	char text[200] = "";
+	bool seen[256] = {false};
+
+	if (list && !(w->card.profile.quirks & CARD_QUIRK_NO_E0) &&
+		gp_get_key_list(&w->card.gp, list, NULL) == KMS_OK) {
+		for (size_t i = 0; i < list->count; i++) {
+			unsigned version = list->keys[i].version & 0xFF;
+
+			if (seen[version] || strlen(text) > 150)
+				continue;
+			seen[version] = true;
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%02X",
+				*text ? ", " : "", version);
+		}
+	}
+	free(list);
+	if (*text)
+		(void)kms_hint(err, "the card says that it has versions %s", text);
+	else
+		(void)kms_hint(err, "'cardkms card info' shows what the card says of its keys");
 }
 
 /* ---- what is told ---- */

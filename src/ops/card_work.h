@@ -22,7 +22,7 @@ struct op_card_work {
 	struct store_domain domain;
 	size_t challenge_len;
 	struct card_journal journal;
-	struct card_guard guard; /* until a change takes it over */
+	struct card_guard guard;
 
 	struct card_keys *old_keys, *new_keys;
 	char kdd[OP_KDD_HEX]; /* as the card presents it now */
@@ -48,10 +48,13 @@ KMS_CHECKED enum kms_status op_card_work_open(struct op_card_work *w, struct kms
 
 /*
  * INITIALIZE UPDATE for the first of the versions that the card has. Fills in kdd; compares it with
- * the recorded one, which is KMS_ERR_MISMATCH. KMS_ERR_NOT_FOUND names the versions there are.
+ * the recorded one, which is KMS_ERR_MISMATCH.
  */
 KMS_CHECKED enum kms_status op_card_work_ask(
 	struct op_card_work *w, const unsigned *versions, size_t count, struct kms_err *err);
+
+/* Which versions the card says it has, as a hint: that proves nothing but helps a person. */
+void op_card_work_hint(struct op_card_work *w, struct kms_err *err);
 
 /* The bytes that every answer must present from now on; NULL: not known. */
 KMS_CHECKED enum kms_status op_card_work_expect(
@@ -99,8 +102,7 @@ KMS_CHECKED enum kms_status op_card_work_found(struct op_card_work *w, struct km
 KMS_CHECKED enum kms_status op_card_work_twins(struct op_card_work *w, struct kms_err *err);
 
 /* The guard's counts, as they are now; in a transaction. */
-KMS_CHECKED enum kms_status op_card_work_counts(
-	struct op_card_work *w, const struct card_guard *guard, struct kms_err *err);
+KMS_CHECKED enum kms_status op_card_work_counts(struct op_card_work *w, struct kms_err *err);
 
 /* card, profile, reader, domain, protocol, number of commands, what was host-assisted. */
 KMS_CHECKED enum kms_status op_card_work_report(struct op_card_work *w, struct kms_err *err);

@@ -91,7 +91,8 @@ KMS_CHECKED enum kms_status op_card_keys_initial(struct op_site *site, struct ca
  * Whether the keys of `fresh` can be encrypted under the DEK of `old` on this token, and where. To be called before EXTERNAL
  * AUTHENTICATE: what only the host could do is noted in op, or, where the site's policy forbids it,
  * KMS_ERR_DENIED. KMS_ERR_UNSUPPORTED: not possible at all ("none" with masters that may not leave
- * the HSM). Nothing is derived.
+ * the HSM). A DEK of masters weaker than the new keys is what two officers may override; under a
+ * vendor's initial keys anything goes. Nothing is derived.
  */
 KMS_CHECKED enum kms_status op_card_keys_may_wrap(struct op *op, const struct card_keys *old,
 	const struct card_keys *fresh, struct kms_err *err);

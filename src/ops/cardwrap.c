@@ -157,6 +157,18 @@ static bool diversified_by_host(const struct derived *d)
 	return d && key_recipe_needs_host(&d->recipe[CARD_DEK]);
 }
 
+/* Initial keys are whatever the vendor chose: only the room protects what goes under them. */
+static enum kms_status check_strength(
+	struct op *op, const struct derived *from, const struct derived *to, struct kms_err *err)
+{
+	struct kms_err why = {0};
+
+	if (!from || !key_wrap_allowed(from->masters->info.alg, to->masters->info.alg, &why))
+		return KMS_OK;
+	return op_override(op, err, "cannot encrypt the keys '%s' under '%s': %s", to->base.name,
+		from->base.name, why.msg);
+}
+
 enum kms_status op_card_keys_may_wrap(struct op *op, const struct card_keys *old,
 	const struct card_keys *fresh, struct kms_err *err)
 {
@@ -168,6 +180,8 @@ enum kms_status op_card_keys_may_wrap(struct op *op, const struct card_keys *old
 	if (!to || (!from && !as_initial(old)))
 		return not_possible(old, fresh, "these keys are not held by this site's HSM", err);
 	st = find_place(op->site->hsm, old, to, &place, err);
+	if (!st)
+		st = check_strength(op, from, to, err);
 	if (!st && place.where == HSM_HOST_ASSISTED) {
 		snprintf(what, sizeof(what), "the new keys '%s' (%s)", fresh->name, place.purpose);
 		st = op_host_assisted(op, what, err);
@@ -222,7 +236,7 @@ static enum kms_status take_dek(struct card_keys *old, const struct card_dek *de
 	struct initial *i = as_initial(old);
 	struct card_dek_object *o = d ? &d->dek : &i->dek;
 	struct hsm *hsm = d ? d->masters->site->hsm : i->site->hsm;
-	enum hsm_role how = place->where == HSM_IN_HSM ? HSM_TEMP_KEK : HSM_TEMP_CIPHER;
+	enum hsm_role how = place->where == HSM_IN_HSM ? HSM_TEMP_KEK : HSM_TEMP_ENCRYPT;
 	bool same = o->there && o->dek.use == dek->use &&
 		    (dek->use == CARD_DEK_STATIC_CBC ||
 			    memcmp(o->dek.data, dek->data, sizeof(dek->data)) == 0);

@@ -174,6 +174,9 @@ struct op_card_line;
 OP_CALL op_card_line_open(struct op_card_line **ret_line, struct kms_err *err);
 void op_card_line_close(struct op_card_line *line);
 
+/* Waits until the card in that reader (as in op_card_where) has been taken out and another put in. */
+OP_CALL op_card_next(struct op_site *site, const char *reader, struct kms_err *err);
+
 struct op_card_list {
 	const char *state, *profile, *after; /* or NULL */
 	int64_t limit;			     /* 0: as the store likes */

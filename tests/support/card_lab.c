@@ -62,6 +62,8 @@ static void start_card(struct lab *lab, const char *const *faults)
 {
 	static const char *const rules[] = {"consume", "replace", "add"};
 	const struct lab_card *card = &lab->card;
+	/* DES keys under DES have no inner length in any block. */
+	bool plain = card->block == GP_BLOCK_PLAIN || lab->fresh->type == CARD_KEY_DES;
 	char scp02[16] = "none", scp03[16] = "none";
 	BUF_AUTO struct buf text = {0};
 
@@ -73,11 +75,11 @@ static void start_card(struct lab *lab, const char *const *faults)
 		      "retry-limit = 3\nkdd = 00112233445566778899\n"
 		      "cplc = 47905040479181023100834800000001010200008349000083500000000000000000"
 		      "0000000000000000\n%s\n",
-		      scp02, scp03, rules[card->rule],
-		      card->block == GP_BLOCK_PLAIN ? "plain" : "length",
-		      card->card_lines ? card->card_lines : ""),
+		      scp02, scp03, card->sim_rule ? card->sim_rule : rules[card->rule],
+		      plain ? "plain" : "length", card->card_lines ? card->card_lines : ""),
 		"no memory");
 	set_lines(&text, lab);
+	check(!buf_printf(&text, NULL, "%s", card->sections ? card->sections : ""), "no memory");
 	cardsim_start(&lab->sim, buf_text(&text), faults);
 }
 
@@ -98,6 +100,52 @@ static enum kms_status keep(void *ctx, const struct card_counts *counts,
 	return KMS_OK;
 }
 
+/* ---- the line, tapped ---- */
+
+struct tapped {
+	struct card_link base;
+	struct card_link *inner;
+	struct lab *lab;
+};
+
+static enum kms_status tapped_transmit(struct card_link *base, const unsigned char *command,
+	size_t len, unsigned char *answer, size_t max, size_t *ret_len, struct kms_err *err)
+{
+	struct tapped *t = (struct tapped *)base;
+	enum kms_status st;
+
+	t->lab->commands++;
+	t->lab->sent[command[1]]++;
+	st = card_transmit(t->inner, command, len, answer, max, ret_len, err);
+	if (!st && t->lab->tap)
+		*ret_len = t->lab->tap(t->lab, command, len, answer, *ret_len);
+	return st;
+}
+
+static enum kms_status tapped_reset(struct card_link *base, struct kms_err *err)
+{
+	return card_reset(((struct tapped *)base)->inner, err);
+}
+
+static void tapped_close(struct card_link *base)
+{
+	card_link_close(((struct tapped *)base)->inner);
+	free(base);
+}
+
+static struct card_link *tapped_open(struct lab *lab, struct card_link *inner)
+{
+	static const struct card_link_ops ops = {tapped_transmit, tapped_reset, tapped_close};
+	struct tapped *t = calloc(1, sizeof(*t));
+
+	check(t != NULL, "no memory");
+	t->base = *inner;
+	t->base.ops = &ops;
+	t->inner = inner;
+	t->lab = lab;
+	return &t->base;
+}
+
 /* ---- the lab ---- */
 
 static void fill_config(struct lab *lab)
@@ -115,10 +163,12 @@ static void fill_config(struct lab *lab)
 		.key_block = card->block,
 		.takes_other_type = card->other_type,
 	};
-	config->guard.scp02_i = card->scp == 2 ? card->i : 0x15;
-	config->guard.has_chip = true;
-	memcpy(config->guard.chip, chip, sizeof(chip));
-	config->guard.journal = &lab->journal;
+	lab->guard_config.scp02_i = card->scp == 2 ? card->i : 0x15;
+	if (card->aid)
+		check(!gp_aid_parse(card->aid, "AID", &lab->guard_config.aid, NULL), "aid");
+	lab->guard_config.has_chip = true;
+	memcpy(lab->guard_config.chip, chip, sizeof(chip));
+	lab->guard_config.journal = &lab->journal;
 }
 
 void lab_open(struct lab *lab, const struct lab_card *card, const char *const *faults)
@@ -138,6 +188,24 @@ void lab_open(struct lab *lab, const struct lab_card *card, const char *const *f
 	lab->journal = (struct card_journal){lab, keep};
 	fill_config(lab);
 	start_card(lab, faults);
+}
+
+void lab_with(struct lab *lab, const struct lab_card *card, const char *fault)
+{
+	const char *const faults[] = {fault, NULL};
+
+	lab_open(lab, card, faults);
+}
+
+const struct lab_card *lab_card_of(enum card_initial_set rule)
+{
+	static const struct lab_card cards[] = {
+		[CARD_FF_CONSUMED] = {.scp = 3, .i = 0x60, .rule = CARD_FF_CONSUMED},
+		[CARD_REPLACE] = {.scp = 3, .i = 0x70, .rule = CARD_REPLACE},
+		[CARD_ADD_DELETE] = {.scp = 2, .i = 0x15, .rule = CARD_ADD_DELETE},
+	};
+
+	return &cards[rule];
 }
 
 void lab_close(struct lab *lab)
@@ -160,6 +228,7 @@ void lab_remove(struct lab *lab)
 
 enum kms_status lab_insert(struct lab *lab, struct kms_err *err)
 {
+	const struct gp_aid *aid = &lab->guard_config.aid;
 	struct gp_cplc cplc;
 	struct gp_fci fci;
 	enum kms_status st;
@@ -169,9 +238,18 @@ enum kms_status lab_insert(struct lab *lab, struct kms_err *err)
 	if (!st)
 		st = card_connect(lab->system, NULL, &lab->link, err);
 	check(!st, "cannot reach cardsim");
+	lab->link = tapped_open(lab, lab->link);
+	lab->commands = 0;
 	gp_open(&lab->gp, lab->link);
-	st = gp_select(&lab->gp, NULL, &fci, err);
-	return st ? st : gp_get_cplc(&lab->gp, &cplc, err);
+	st = gp_select(&lab->gp, aid->len ? aid : NULL, &fci, err);
+	return st || aid->len ? st : gp_get_cplc(&lab->gp, &cplc, err);
+}
+
+static enum kms_status open_change(
+	struct lab *lab, const struct card_change_record *record, struct kms_err *err)
+{
+	card_guard_open(&lab->guard, &lab->gp, &lab->guard_config, &lab->counts);
+	return card_change_open(&lab->change, &lab->guard, &lab->config, record, err);
 }
 
 static enum kms_status take_over(struct lab *lab, struct kms_err *err)
@@ -180,7 +258,7 @@ static enum kms_status take_over(struct lab *lab, struct kms_err *err)
 	enum kms_status st = lab_insert(lab, err);
 
 	if (!st)
-		st = card_change_open(change, &lab->gp, &lab->config, &lab->counts, NULL, err);
+		st = open_change(lab, NULL, err);
 	if (!st)
 		st = card_change_check(change, err);
 	if (st || change->record.seen_new == CARD_SEEN_MATCH)
@@ -205,8 +283,7 @@ enum kms_status lab_resume(struct lab *lab, enum card_resume how, struct kms_err
 		return KMS_OK;
 	st = lab_insert(lab, err);
 	if (!st)
-		st = card_change_open(
-			&lab->change, &lab->gp, &lab->config, &lab->counts, &lab->record, err);
+		st = open_change(lab, &lab->record, err);
 	if (!st)
 		st = card_change_resume(&lab->change, how, err);
 	lab_remove(lab);
@@ -221,7 +298,7 @@ bool lab_opens(struct lab *lab, const struct card_set *set)
 	if (lab_insert(lab, NULL))
 		return false;
 	st = gp_initialize_update(&lab->gp, set->version == FACTORY ? 0 : set->version,
-		set->challenge_len, lab->config.guard.scp02_i, &init, NULL);
+		set->challenge_len, lab->guard_config.scp02_i, &init, NULL);
 	if (!st)
 		st = gp_external_authenticate(&lab->gp, &init, set->keys, SCP_C_MAC, NULL);
 	lab_remove(lab);

@@ -2,11 +2,13 @@
 #include "support/cardsim.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,6 +42,7 @@ static void run(const struct cardsim *sim, const char *const *faults, int out)
 		words[n++] = "--fault";
 		words[n++] = faults[i];
 	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(out, STDOUT_FILENO);
 	execv(CARDSIM_PATH, (char *const *)words);
 	_exit(127);
@@ -84,21 +87,21 @@ void cardsim_start(struct cardsim *sim, const char *profile, const char *const *
 	cardsim_restart(sim, faults);
 }
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
 void cardsim_stop(struct cardsim *sim)
 {
-	static const char *const names[] = {
-		"card.json", "card.ini", "card.json.lock", "card.json.new"};
-	char path[192];
-
 	if (!sim->pid)
 		return;
 	kill(sim->pid, SIGTERM);
 	waitpid(sim->pid, NULL, 0);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		path_of(sim, names[i], path);
-		unlink(path);
-	}
-	check(rmdir(sim->folder) == 0, sim->folder);
+	check(nftw(sim->folder, remove_entry, 4, FTW_DEPTH | FTW_PHYS) == 0, sim->folder);
 	memset(sim, 0, sizeof(*sim));
 }
 

@@ -91,6 +91,11 @@ static void probe_finds_more(void **state)
 	assert_non_null(strstr(way.strategy, "SP800_108"));
 	ok(hsm_way(hsm, HSM_OP_WRAP_RAW_TDEA, &way, E));
 	assert_int_equal(way.where, HSM_IN_HSM);
+	for (int op = HSM_OP_SCP02_SESSION; op <= HSM_OP_SCP03_PUT_KEY; op++) {
+		ok(hsm_way(hsm, (enum hsm_op)op, &way, E));
+		assert_true(way.available);
+		assert_int_equal(way.where, HSM_IN_HSM);
+	}
 	ok(hsm_way(hsm, HSM_OP_EXPORT_CONTROL, &way, E));
 	assert_int_equal(way.where, HSM_HOST_ASSISTED);
 }
