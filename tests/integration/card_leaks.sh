@@ -6,8 +6,8 @@
 #   network   SoftHSM in another process (p11forwardd): what is found in the program is the program's
 #   inside    SoftHSM in the program's own memory, as sites use it: what is found more is SoftHSM's
 #
-# Allowed is, in locked memory only, what cannot be elsewhere: session keys, and initial keys that came
-# in clear. Controls leave a key in each form and place, and keep what the program wipes.
+# Allowed is, in locked memory only, what has to be in this process: session keys, initial keys that came
+# in clear, and what CMAC of a master begins with where the token has no CMAC that derives. Controls leave a key in each form and place, and keep what the program wipes.
 . "$(dirname "$0")/lib.sh"
 if [ "$(id -u)" -ne 0 ]; then
 	echo "skipped: only root reads the memory of a process that is not dumpable"
@@ -133,14 +133,14 @@ plan() {
 check_values_fit() { # FILE
 	local label hex block cipher got
 	a key list
-	while read -r label hex; do
+	grep ^master "$1" | while read -r label hex; do
 		block='\0\0\0\0\0\0\0\0' cipher=des-ede
 		[[ $label != *Modern* ]] || block='\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1' cipher=aes-128-ecb
 		got=$(printf '%b' "$block" | openssl enc "-$cipher" -K "$hex" -nopad | od -An -tx1 -N 3 |
 			tr -d ' \n')
-		[ "${got^^}" = "$(get --arg name "${label#master.}" \
+		[ -n "$got" ] && [ "${got^^}" = "$(get --arg name "${label#master.}" \
 			'.result[] | select(.label == $name) | .check_value')" ] || return 1
-	done <"$1"
+	done
 }
 
 # "cards": a site with two key sets of each protocol; modern.json and legacy.json, cards with initial keys
@@ -159,9 +159,8 @@ fixture_cards() {
 		done
 		cardsim --state "$kind.json" --profile "$kind.ini" --init
 	done
-	SOFTHSM2_CONF=$HERE/a/softhsm.conf leakreveal "$softhsm_module" a 87654321 |
-		sed 's/^/master./' >needles
-	check 'the masters are known to this test' test "$(wc -l <needles)" -eq 12
+	SOFTHSM2_CONF=$HERE/a/softhsm.conf leakreveal "$softhsm_module" a 87654321 >needles
+	check 'the masters are known to this test' test "$(grep -c ^master needles)" -eq 12
 	check '… by the check values of the registry' check_values_fit needles
 	keep cards
 }
@@ -190,7 +189,7 @@ again() { # KIND
 
 # ---- take-overs ----
 
-locked='secure (raw|hex) initial\.|secure raw session\.'
+locked='secure (raw|hex) initial\.|secure raw (session|cmac)\.'
 
 # takeover WHERE KIND SET: inject, then replace.
 takeover() {
