@@ -77,7 +77,7 @@ refused 'nothing to resume' 1 'nothing to resume' a card resume --reader "$R"
 equal 'as it was' "$ours active|active|OPMasterKey2|48|0" "$(keys_on) $(registry)"
 OFFICERS=ana,ben ok 'of another customer, by two officers' \
 	a --override 'bought by them' card replace --reader "$R" --keyset OtherMaster2
-equal 'which intent and outcome have' 2 "$(sql "SELECT count(*) FROM audit_entry WHERE text LIKE '%bought by them%'
+equal 'which intent and outcome have' 2 "$(query "SELECT count(*) FROM audit_entry WHERE text LIKE '%bought by them%'
 	AND text LIKE '%belongs to Other Bank%' AND text LIKE '%outcome%'")"
 
 # ---- another card than it says ----

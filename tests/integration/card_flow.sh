@@ -24,8 +24,8 @@ equal 'inject: the keys it began with are told' 'the public test keys of jcop4' 
 check 'inject: and said' grep -q 'public test keys of jcop4, which everybody knows' "$ERR"
 equal 'inject: on the card' 48 "$(versions_on)"
 equal 'inject: in the registry' 'active|active|OPMasterKey2|48|0' "$(registry)"
-equal 'inject: diversification bytes' "$(jq -r .config.kdd "$CARD")" "$(sql 'SELECT kdd FROM card_domain')"
-equal 'inject: the log says how it began' 'public test keys' "$(sql \
+equal 'inject: diversification bytes' "$(jq -r .config.kdd "$CARD")" "$(query 'SELECT kdd FROM card_domain')"
+equal 'inject: the log says how it began' 'public test keys' "$(query \
 	"SELECT detail FROM operation WHERE kind = 'card.inject' AND state = 'done'" | jq -r .initial_keys)"
 ours=$(keys_on)
 ok 'inject, again' inject2
@@ -125,8 +125,8 @@ equal 'test keys do not open a vendor card' '3 0' "$CODE $(failures_on)"
 EXTRA=$initial ok 'initial keys by --pin-fd' inject2 --profile gp23-scp03
 equal 'replaced in place' '48 replace' "$(versions_on) $(get .result.rule)"
 equal 'a card without CPLC, IIN and CIN is known by its diversification data' \
-	'kdd 00000000000000070000' "$(sql 'SELECT id_source, id FROM card' | tr '|' ' ')"
-equal 'the log says: by hand' 'given by hand' "$(sql \
+	'kdd 00000000000000070000' "$(query 'SELECT id_source, id FROM card' | tr '|' ' ')"
+equal 'the log says: by hand' 'given by hand' "$(query \
 	"SELECT detail FROM operation WHERE kind = 'card.inject' AND state = 'done'" | jq -r .initial_keys)"
 EXTRA=${initial//0[0-9A-F]/} refused 'too short an initial key' 1 "lengths" inject2 --profile gp23-scp03
 EXTRA='initial.enc=xy' refused 'no hex' 1 "initial.enc" inject2 --profile gp23-scp03
@@ -138,7 +138,7 @@ ok 'a security domain' a card domain create --reader "$R" --aid $sd
 ok 'once more' a card domain create --reader "$R" --aid $sd
 equal 'is there already' true "$(get .result.already)"
 equal 'in the registry, without keys' "$sd A000000151000000 -" \
-	"$(sql "SELECT aid, parent, coalesce(keyset, '-') FROM card_domain WHERE parent IS NOT NULL" | tr '|' ' ')"
+	"$(query "SELECT aid, parent, coalesce(keyset, '-') FROM card_domain WHERE parent IS NOT NULL" | tr '|' ' ')"
 refused 'the keys that the issuer domain has' 1 'gives security domain … --override' \
 	a card domain keys --reader "$R" --aid $sd --keyset OPMasterKey2
 ok 'keys of its own' a card domain keys --reader "$R" --aid $sd --keyset BankMaster2
@@ -148,7 +148,7 @@ ok 'its keys open it, those of the issuer domain do not' \
 ok 'the issuer domain has the old ones' a card verify --reader "$R" --not BankMaster2
 ok 'replaced by others' a card domain keys --reader "$R" --aid $sd --keyset OPMasterKey2 --key-version 31 \
 	--override 'the issuer wants it' --officers ana,ben
-equal 'in the registry' 'OPMasterKey2 49' "$(sql \
+equal 'in the registry' 'OPMasterKey2 49' "$(query \
 	"SELECT keyset, version FROM card_domain WHERE aid = '$sd'" | tr '|' ' ')"
 ok 'list of domains' a card domain list 00000000000000070000
 equal 'two' 2 "$(get '.result | length')"
@@ -157,7 +157,7 @@ refused 'of the issuer domain by that' 2 'card inject' \
 refused 'an AID that is none' 1 'AID' a card domain create --reader "$R" --aid A0
 a card domain create --reader "$R" --aid A0000001515350AB --module A000000151535099
 equal 'no module of that name' '1 SW 6A88 0' \
-	"$CODE $(get .error.native) $(sql 'SELECT max(auth_failures) FROM card_domain')"
+	"$CODE $(get .error.native) $(query 'SELECT max(auth_failures) FROM card_domain')"
 
 # ---- many cards, cards that share their keys, a profile of the site ----
 
@@ -170,12 +170,12 @@ equal 'seven commands each' '7 7 7' "$(get '[.result.cards[].commands] | join(" 
 ok 'three cards, verified' a card verify --reader "$R" --not OPMasterKey2 --count 3
 refused 'no number of cards' 2 '--count' inject2 --count x
 
-first=$(sql 'SELECT id FROM card ORDER BY id LIMIT 1')
+first=$(query 'SELECT id FROM card ORDER BY id LIMIT 1')
 CARD=$SIMS/twin.json
 sim --profile gp23-scp03 --serial 9
 # The same diversification data as the first card of the box, on another chip.
 sim_stop
-jq --arg kdd "$(sql "SELECT kdd FROM card_domain WHERE card_id = '$first'")" '.config.kdd = $kdd' \
+jq --arg kdd "$(query "SELECT kdd FROM card_domain WHERE card_id = '$first'")" '.config.kdd = $kdd' \
 	"$CARD" >"$SIMS/edited" && mv "$SIMS/edited" "$CARD"
 sim_again
 ok 'a card with the diversification data of another one' inject2
@@ -184,7 +184,7 @@ ok 'and replaced' replace2
 second=$(get .result.card)
 equal 'but is told under the same' "$first" "$(get '.result.same_keys_as[]')"
 check 'and said' grep -q "warning: card $second has the same diversification data" "$ERR"
-equal 'and in both histories' "$first $second" "$(sql \
+equal 'and in both histories' "$first $second" "$(query \
 	"SELECT DISTINCT card_id FROM card_event WHERE event = 'same-diversification' ORDER BY 1" | paste -sd' ')"
 ok 'and in the list' a card list
 equal 'at both' 2 "$(get '[.result.cards[] | select(.same_keys_as)] | length')"
@@ -209,7 +209,7 @@ refused 'retired with cards' 1 '5 security domains of cards still depend … --o
 refused 'destroyed with cards' 1 '5 security domains of cards still depend … --override' \
 	a --yes key destroy BankMasterENC2
 OFFICERS=ana,ben ok 'retired by two officers' a --override 'cards are scrapped' key retire BankMasterENC2
-equal 'and counted in the log' 5 "$(sql "SELECT detail FROM operation WHERE kind = 'key.state'
+equal 'and counted in the log' 5 "$(query "SELECT detail FROM operation WHERE kind = 'key.state'
 	AND state = 'done'" | jq .cards)"
 ok 'compromised: told how many' a key compromise BankMasterENC2
 equal 'five again' 5 "$(get .result.cards)"

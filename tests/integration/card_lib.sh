@@ -108,20 +108,20 @@ failures_on() {
 	jq -r '[.entries[].sets[].fails] | add // 0' "${1:-$CARD}"
 }
 
-sql() { # QUERY
+query() { # SQL, on the registry
 	sqlite3 -readonly "$HERE/a/site/cardkms.db" "$1" 2>&1
 }
 # "CARD-STATE DOMAIN-STATE KEYSET VERSION FAILURES" of the one card that there is.
 registry() {
-	sql "SELECT c.state, d.state, coalesce(d.keyset, '-'), d.version, d.auth_failures
+	query "SELECT c.state, d.state, coalesce(d.keyset, '-'), d.version, d.auth_failures
 		FROM card c JOIN card_domain d ON d.card_id = c.id ORDER BY 1, 2, 3"
 }
 # How the last change stands: STEP, and its outcome if it has one.
 change_is() {
-	sql "SELECT step, coalesce(outcome, 'open') FROM card_change ORDER BY started DESC, rowid DESC LIMIT 1"
+	query "SELECT step, coalesce(outcome, 'open') FROM card_change ORDER BY started DESC, rowid DESC LIMIT 1"
 }
 events() {
-	sql "SELECT group_concat(event, ' ') FROM (SELECT event FROM card_event ORDER BY card_id, seq)"
+	query "SELECT group_concat(event, ' ') FROM (SELECT event FROM card_event ORDER BY card_id, seq)"
 }
 
 inject2() { # WORD…: the usual new card under SCP03

@@ -9,7 +9,7 @@ sim --profile gp23-scp03
 need inject2
 sim_again --fault mute:5
 failed_as 'mute at PUT KEY' 1 'ETIMEDOUT … the card did not answer in time … card resume' replace2
-equal 'the card waits' 'intended|open changing' "$(change_is) $(sql 'SELECT state FROM card')"
+equal 'the card waits' 'intended|open changing' "$(change_is) $(query 'SELECT state FROM card')"
 sim_again
 ok 'resume' a card resume --reader "$R"
 equal 'taken over' 'active|active|BankMaster2|48|0' "$(registry)"

@@ -99,7 +99,7 @@ equal 'in the registry' 'active|active|BankMaster2|48|0' "$(registry)"
 # Pulled after PUT KEY took effect; put back; resumed.
 put_in --fault drop-after:5
 a card replace --reader "$reader" --keyset OPMasterKey2
-check 'pulled' test "$CODE" -eq 1 -a "$(sql 'SELECT state FROM card')" = changing
+check 'pulled' test "$CODE" -eq 1 -a "$(query 'SELECT state FROM card')" = changing
 put_in
 ok 'resume' a card resume --reader "$reader"
 equal 'taken over' 'active|active|OPMasterKey2|48|0' "$(registry)"

@@ -13,7 +13,7 @@ pulled() { # FAULT
 	check "$1: not done" test "$CODE" -eq 1
 	check "$1: said" has "$(said)" 'the card was pulled'
 	if [ "$(change_is)" = 'intended|open' ] || [ "$(change_is)" = 'put|open' ]; then
-		equal "$1: waits" changing "$(sql 'SELECT state FROM card')"
+		equal "$1: waits" changing "$(query 'SELECT state FROM card')"
 		refused "$1: not replaced meanwhile" 1 'waits: its change … card resume' replace2
 		refused "$1: not verified meanwhile" 1 'waits: its change … card resume' \
 			a card verify --reader "$R"
@@ -55,6 +55,6 @@ sim_again --fault drop-after:5
 failed_as 'pulled at the first change' 1 'card resume' inject2
 ok 'resumed' a card resume --reader "$R"
 equal 'with the keys it began with' 'public test keys' \
-	"$(sql "SELECT detail FROM operation WHERE kind = 'card.resume'" | jq -r .initial_keys)"
+	"$(query "SELECT detail FROM operation WHERE kind = 'card.resume'" | jq -r .initial_keys)"
 
 finish
