@@ -43,15 +43,16 @@ void op_hsms_close(struct op_site *site)
 static enum kms_status load(struct op_site *site, struct op_hsm *h, struct kms_err *err)
 {
 	struct kms_err away = {0};
-	enum kms_status st = KMS_OK;
+	enum kms_status st;
 
 	if (!site->hsm && !site->policy.vault_offline &&
 		hsm_open(site->hsm_uri, site->init_args, &site->hsm, &away))
 		op_say(site, "note: the principal HSM is not here: %s", away.msg);
-	if (site->hsm)
-		st = hsm_open_beside(site->hsm, h->row.uri, h->row.init_args, &h->hsm, err);
-	else
-		st = hsm_open(h->row.uri, h->row.init_args, &h->hsm, err);
+	st = hsm_open(h->row.uri, h->row.init_args, &h->hsm, err);
+	if (!st && site->hsm)
+		st = hsm_beside(h->hsm, site->hsm, err);
+	for (const struct op_hsm *other = site->others; !st && other; other = other->next)
+		st = hsm_beside(h->hsm, other->hsm, err);
 	return st;
 }
 
