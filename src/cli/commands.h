@@ -25,7 +25,7 @@ CLI_RUN(hsm_list);
 CLI_RUN(hsm_replicate);
 CLI_RUN(hsm_compare);
 
-/* run.c: one function each for the table. */
+/* run.c, and card.c for card_…: one function each for the table. */
 CLI_RUN(site_init);
 CLI_RUN(site_status);
 CLI_RUN(site_identity);
@@ -65,6 +65,16 @@ CLI_RUN(audit_verify);
 CLI_RUN(audit_checkpoint);
 CLI_RUN(audit_export);
 CLI_RUN(audit_prove);
+CLI_RUN(card_list);
+CLI_RUN(card_info);
+CLI_RUN(card_inject);
+CLI_RUN(card_replace);
+CLI_RUN(card_verify);
+CLI_RUN(card_resume);
+CLI_RUN(card_history);
+CLI_RUN(card_domain_create);
+CLI_RUN(card_domain_keys);
+CLI_RUN(card_domain_list);
 CLI_RUN(doctor);
 CLI_RUN(help_command);
 CLI_RUN(version);

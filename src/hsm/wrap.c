@@ -132,6 +132,9 @@ static CK_RV run_encrypt_out(struct hsm *hsm, CK_SESSION_HANDLE session, void *a
 	bool cbc = c->how == HSM_WRAP_CBC;
 
 	c->len = c->value->len;
+	if (!(c->kek->usage & HSM_CAN_ENCRYPT))
+		return hsm_raw_ecb_read(hsm, session, c->kek->handle, c->kek->alg,
+			cbc ? zero_iv : NULL, c->value->data, c->value->len, c->out);
 	return hsm_raw_cipher(hsm, session, c->kek->handle, hsm_cipher_mechanism(c->kek->alg, cbc),
 		cbc ? zero_iv : NULL, hsm_block_len(c->kek->alg), true, c->value->data,
 		c->value->len, c->out);
@@ -184,7 +187,7 @@ enum kms_status hsm_wrap(struct hsm *hsm, struct hsm_key *kek, struct hsm_key *t
 
 	if (native)
 		st = hsm_do(hsm, &work, run_wrap, &c, NULL, err);
-	else if (!(kek->usage & HSM_CAN_ENCRYPT) || !raw(how))
+	else if (!(kek->usage & (HSM_CAN_ENCRYPT | HSM_CAN_DERIVE)) || !raw(how))
 		return kek_cannot(hsm, kek, how, "wrap", target->label, err);
 	else if (!allow_host)
 		return hsm_deny_host(hsm, "wrap", target->label, err);
@@ -342,7 +345,7 @@ static CK_RV run_try(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
 	CK_OBJECT_HANDLE object;
 	CK_RV rv;
 
-	hsm_template_fill(&t, hsm, HSM_SCRATCH_ENCRYPT, c->alg, 0, HSM_FOR_UNWRAP, NULL);
+	hsm_template_fill(&t, hsm, HSM_SCRATCH_TARGET, c->alg, 0, HSM_FOR_UNWRAP, NULL);
 	rv = source_unwrap(hsm, session, &t, &object, &c->in);
 	c->unwrapped = rv == CKR_OK;
 	if (rv != CKR_OK)

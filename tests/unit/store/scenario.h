@@ -9,6 +9,7 @@
 
 #include "store/db.h"
 #include "unit/store/scenario_audit.h"
+#include "unit/store/scenario_cards.h"
 #include "unit/store/scenario_journal.h"
 #include "unit/store/scenario_keys.h"
 #include "unit/store/scenario_people.h"
@@ -50,6 +51,7 @@ static inline int scenario_all(struct store *s)
 	scenario_keysets(s);
 	scenario_keys(s);
 	scenario_docs(s);
+	scenario_all_of_cards(s);
 	scenario_hsms(s);
 	scenario_copies(s);
 	scenario_backups(s);
