@@ -111,14 +111,19 @@ static enum kms_status create_act(struct op *op, struct kms_err *err)
 	struct op_card_work *w = &a->w;
 	const struct card_set set = {
 		w->old_keys, (unsigned)w->domain.version, w->challenge_len};
+	struct kms_err ignored;
 	enum kms_status st = card_guard_authenticate(&w->guard, &set, err);
 
-	if (!st)
-		st = is_there(a, &a->there, err);
+	if (st)
+		return st;
+	st = is_there(a, &a->there, err);
 	if (!st && a->there)
 		op_say(op->site, "security domain %s is on card %s already", a->aid, w->card.id);
 	else if (!st)
 		st = gp_install_domain(&w->card.gp, &a->install, err);
+	/* Nothing more will be written, so that the success is: a count too high locks nothing. */
+	if (st)
+		(void)!card_guard_save(&w->guard, &ignored);
 	return st;
 }
 
@@ -171,7 +176,7 @@ enum kms_status op_card_domain_create(struct op_site *site, const struct op_card
 {
 	static const struct op_kind kind = {
 		.name = "card.domain-create",
-		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN,
+		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN | OP_SHARES_SITE,
 		.check = create_check,
 		.validate = create_validate,
 		.act = create_act,
