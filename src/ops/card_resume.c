@@ -145,8 +145,7 @@ static enum kms_status resume_validate(struct op *op, struct kms_err *err)
 	if (!st)
 		st = find_change(w, err);
 	if (!st && (w->row.new_kdd || !w->supplementary))
-		st = op_card_work_expect(
-			w, w->row.new_kdd ? w->row.new_kdd : w->row.old_kdd, err);
+		st = op_card_work_expect(w, w->row.new_kdd ? w->row.new_kdd : w->row.old_kdd, err);
 	if (!st)
 		st = derive(w, err);
 	if (!st)
@@ -160,8 +159,7 @@ static enum kms_status resume_act(struct op *op, struct kms_err *err)
 {
 	struct resume_args *a = op->args;
 
-	return card_change_resume(
-		&a->w.change, a->settle ? CARD_SETTLE : CARD_ROLL_FORWARD, err);
+	return card_change_resume(&a->w.change, a->settle ? CARD_SETTLE : CARD_ROLL_FORWARD, err);
 }
 
 static enum kms_status resume_commit(struct op *op, struct kms_err *err)
@@ -181,7 +179,7 @@ enum kms_status op_card_resume(struct op_site *site, const struct op_card_where 
 {
 	static const struct op_kind kind = {
 		.name = "card.resume",
-		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN | OP_SHARES_SITE,
+		.needs = OP_NEED_IDENTITY | OP_NEED_CARDS | OP_SHARES_SITE,
 		.check = resume_check,
 		.validate = resume_validate,
 		.act = resume_act,
