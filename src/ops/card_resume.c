@@ -184,7 +184,7 @@ enum kms_status op_card_resume(struct op_site *site, const struct op_card_where 
 {
 	static const struct op_kind kind = {
 		.name = "card.resume",
-		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN | OP_SHARES_SITE,
+		.needs = OP_NEED_IDENTITY | OP_NEED_CARDS | OP_SHARES_SITE,
 		.check = resume_check,
 		.validate = resume_validate,
 		.act = resume_act,
