@@ -15,6 +15,7 @@ enum {
 	TAG_KEYS = 0xE0,
 	TAG_KEY = 0xC0,
 	TAG_COUNTER = 0xC1,
+	TAG_CONFIRMATIONS = 0xC2,
 	TAG_DIVERSIFICATION = 0xCF,
 	TAG_LEVEL = 0xD3,
 	TAG_APPLICATIONS = 0x2F00,
@@ -41,10 +42,10 @@ static void put_application(
 	sim_put_close(out, open);
 }
 
-/* GPCS Table H-1. */
+/* GPCS Table H-1; note 2: the version is that of the specification, 2.3.1. */
 void sim_recognition(const struct sim_config *config, struct sim_out *out)
 {
-	const unsigned char v211[] = {2, 2, 1, 1}, v23[] = {2, 2, 3};
+	const unsigned char v211[] = {2, 2, 1, 1}, v23[] = {2, 2, 3, 1};
 	const unsigned char scp02[] = {4, 2, (unsigned char)config->scp02};
 	const unsigned char scp03[] = {4, 3, (unsigned char)config->scp03};
 	size_t data = sim_put_open(out, 0x73);
@@ -134,6 +135,9 @@ static bool value_of(struct sim_card *card, const struct sim_channel *channel,
 		return config->key_template;
 	case TAG_COUNTER:
 		return sequence_counter(card, domain, out);
+	case TAG_CONFIRMATIONS: /* none was ever given; with Receipt Generation: 11.3.2.1 */
+		sim_put(out, "\0\0", 2);
+		return config->version != SIM_GP211 && (domain->privileges[2] & 0x80);
 	case TAG_CPLC:
 		if (issuer)
 			sim_put(out, config->cplc, config->cplc_len);

@@ -88,8 +88,13 @@ enum kms_status gp_fci_parse(
 	struct gp_fci fci = {0};
 	struct tlv_reader r;
 	struct tlv top;
-	enum kms_status st = tlv_only(data, len, TAG_FCI, what, &top, err);
+	enum kms_status st;
 
+	if (len == 0) {
+		*ret_fci = fci;
+		return KMS_OK;
+	}
+	st = tlv_only(data, len, TAG_FCI, what, &top, err);
 	if (st)
 		return st;
 	r = tlv_inside(&top);
@@ -431,6 +436,16 @@ static enum kms_status take_entry(
 	return st;
 }
 
+static enum kms_status add_entry(struct gp_registry *registry, const struct gp_entry *entry,
+	const char *what, struct kms_err *err)
+{
+	if (registry->count == GP_REGISTRY_MAX)
+		return kms_fail(
+			err, KMS_ERR_INVALID, "%s: more than %d entries", what, GP_REGISTRY_MAX);
+	registry->entries[registry->count++] = *entry;
+	return KMS_OK;
+}
+
 enum kms_status gp_registry_parse(
 	const unsigned char *data, size_t len, struct gp_registry *registry, struct kms_err *err)
 {
@@ -447,12 +462,68 @@ enum kms_status gp_registry_parse(
 				tlv.tag);
 		if (!st)
 			st = take_entry(&tlv, what, &entry, err);
-		if (!st && registry->count == GP_REGISTRY_MAX)
-			st = kms_fail(err, KMS_ERR_INVALID, "%s: more than %d entries", what,
-				GP_REGISTRY_MAX);
+		if (!st)
+			st = add_entry(registry, &entry, what, err);
 		if (st)
 			return st;
-		registry->entries[registry->count++] = entry;
+	}
+	return KMS_OK;
+}
+
+/* A byte of length, then so many bytes. */
+static bool take_lv(
+	const unsigned char **at, size_t *left, const unsigned char **ret, size_t *ret_len)
+{
+	if (*left < 1 || *left - 1 < (*at)[0])
+		return false;
+	*ret_len = (*at)[0];
+	*ret = *at + 1;
+	*left -= 1 + *ret_len;
+	*at += 1 + *ret_len;
+	return true;
+}
+
+static bool skip_modules(const unsigned char **at, size_t *left)
+{
+	const unsigned char *name;
+	size_t count, len;
+
+	if (*left < 1)
+		return false;
+	count = (*at)[0];
+	++*at;
+	--*left;
+	while (count-- > 0)
+		if (!take_lv(at, left, &name, &len))
+			return false;
+	return true;
+}
+
+enum kms_status gp_registry_parse_old(const unsigned char *data, size_t len, bool modules,
+	struct gp_registry *registry, struct kms_err *err)
+{
+	static const char what[] = "answer to GET STATUS";
+
+	while (len > 0) {
+		struct gp_entry entry = {0};
+		const unsigned char *aid;
+		size_t aid_len;
+		enum kms_status st;
+
+		if (!take_lv(&data, &len, &aid, &aid_len) || len < 2)
+			return kms_fail(err, KMS_ERR_INVALID, "%s: an entry is cut short", what);
+		entry.state = data[0];
+		entry.privileges = (unsigned)data[1] << 16;
+		data += 2;
+		len -= 2;
+		if (modules && !skip_modules(&data, &len))
+			return kms_fail(
+				err, KMS_ERR_INVALID, "%s: its modules are cut short", what);
+		st = gp_aid_set(aid, aid_len, what, &entry.aid, err);
+		if (!st)
+			st = add_entry(registry, &entry, what, err);
+		if (st)
+			return st;
 	}
 	return KMS_OK;
 }

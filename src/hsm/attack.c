@@ -327,7 +327,7 @@ static CK_RV key_parts_swapped(const struct attack *a)
 		rv = hsm_raw_wrap(
 			a->hsm, a->session, kek, HSM_TDEA3, HSM_WRAP_ECB, key, wrapped, &len);
 	memcpy(wrapped + 8, wrapped, 8);
-	hsm_template_fill(&t, a->hsm, HSM_SCRATCH_ENCRYPT, HSM_TDEA2, 0, HSM_FOR_UNWRAP, NULL);
+	hsm_template_fill(&t, a->hsm, HSM_TEMP_ENCRYPT, HSM_TDEA2, 0, HSM_FOR_UNWRAP, NULL);
 	if (rv == CKR_OK)
 		rv = hsm_raw_unwrap(
 			a->hsm, a->session, kek, HSM_TDEA3, HSM_WRAP_ECB, wrapped, 16, &t, &weak);

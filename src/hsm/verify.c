@@ -127,6 +127,11 @@ struct role_ctx {
 	char diff[256];
 };
 
+static bool wraps_masters(enum hsm_role role)
+{
+	return role == HSM_TRANSPORT_WRAP || role == HSM_SITE || role == HSM_ZONE;
+}
+
 static CK_RV run_role(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
 {
 	struct role_ctx *c = arg;
@@ -134,7 +139,7 @@ static CK_RV run_role(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
 		hsm, session, c->key->handle, c->role, NULL, c->diff, sizeof(c->diff));
 
 	/* Marked after it was made (hsm_key_trust), so not in the row. */
-	if (rv == CKR_OK && c->role == HSM_TRANSPORT_WRAP && hsm_guards_exports(hsm) &&
+	if (rv == CKR_OK && wraps_masters(c->role) && hsm_guards_exports(hsm) &&
 		!(c->key->usage & HSM_IS_TRUSTED))
 		snprintf(c->diff, sizeof(c->diff), "TRUSTED is false");
 

@@ -11,18 +11,22 @@
 #include "ops/op.h"
 
 struct op_trust {
+	struct hsm *hsm;
 	bool guarded;
 	struct secret so_pin;
 };
 
 void op_trust_clear(struct op_trust *trust);
 
-/* Reads the administrator PIN and tries it, once. Refused: a role that could not wrap a master. */
-KMS_CHECKED enum kms_status op_trust_begin(
-	struct op *op, enum hsm_role role, struct op_trust *trust, struct kms_err *err);
+/*
+ * Reads the administrator PIN and tries it, once. hsm_name: NULL for the principal HSM. Refused: a role
+ * that could not wrap a master.
+ */
+KMS_CHECKED enum kms_status op_trust_begin(struct op *op, struct hsm *hsm, const char *hsm_name,
+	enum hsm_role role, struct op_trust *trust, struct kms_err *err);
 
-/* Marks the key, which ends every session object; its row says id and label. */
-KMS_CHECKED enum kms_status op_trust_key(struct op *op, const struct op_trust *trust,
-	const char *id, const char *label, struct kms_err *err);
+/* Marks the key, which ends every session object of its HSM; its row says id and label. */
+KMS_CHECKED enum kms_status op_trust_key(
+	const struct op_trust *trust, const char *id, const char *label, struct kms_err *err);
 
 #endif

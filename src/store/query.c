@@ -62,6 +62,11 @@ void store_put_int(struct store_query *q, int64_t value)
 		stick(q, q->s->backend->bind_int(q->stmt, ++q->bound, value, q->err));
 }
 
+void store_put_limit(struct store_query *q, int64_t limit)
+{
+	store_put_int(q, limit > 0 ? limit : STORE_PAGE);
+}
+
 static bool in_words(const char *text, const char *const *words)
 {
 	for (; *words; words++)
@@ -355,6 +360,22 @@ enum kms_status store_row_add(struct store *s, enum store_sql sql,
 
 	store_put_row(&q, type, row);
 	st = store_run(&q, NULL);
+	if (st)
+		kms_prefix(err, "cannot add %s '%.200s': ", type->noun, name ? name : "");
+	return st;
+}
+
+enum kms_status store_row_put(struct store *s, enum store_sql sql,
+	const struct store_row_type *type, const void *row, const char *name, struct kms_err *err)
+{
+	struct store_query q = store_query(s, sql, err);
+	int64_t changes = 0;
+	enum kms_status st;
+
+	store_put_row(&q, type, row);
+	st = store_run(&q, &changes);
+	if (!st && !changes)
+		st = store_doom(s, kms_fail(err, KMS_ERR_EXISTS, "there is one already"));
 	if (st)
 		kms_prefix(err, "cannot add %s '%.200s': ", type->noun, name ? name : "");
 	return st;

@@ -90,7 +90,7 @@ start --state one.json --profile gp23-scp03
 insert
 check 'power on, ATR' says 04 3B87016361726473696DE5
 check 'SELECT' says 00A4040000 \
-	6F408408A000000151000000A534732E06072A864886FC6B01600B06092A864886FC6B020203630906072A864886FC6B03640B06092A864886FC6B0403709F6501FF9000
+	6F418408A000000151000000A535732F06072A864886FC6B01600C060A2A864886FC6B02020301630906072A864886FC6B03640B06092A864886FC6B0403709F6501FF9000
 check 'GET DATA' says $cin 450800000000000000019000
 send 02
 check 'and after a reset' says $cin 450800000000000000019000
@@ -103,6 +103,19 @@ check 'one process at a time' test "$(cardsim --state one.json --init 2>&1)" = \
 	'cardsim: cannot use one.json: another cardsim has it'
 stop
 check 'state is for its owner only' test "$(stat -c %a one.json)" = 600
+
+if [ -e /proc/net/if_inet6 ] && [ -s /proc/net/if_inet6 ]; then
+	cardsim --state six.json --listen '[::1]:0' >listening 2>err &
+	server=$!
+	port=''
+	for ((i = 0; i < 100 && ${#port} == 0; i++)); do
+		sleep 0.05
+		read -r _ host port <listening
+	done
+	cat err listening >out
+	check 'IPv6' test "$host" = ::1
+	stop
+fi
 
 # ---- a recorded session, byte for byte ----
 
@@ -183,6 +196,56 @@ check 'another status' says $cin 6A80
 check 'and on' says $cin 450800000000000000019000
 remove
 
+# An answer that waits, or that nobody reads, holds up neither another card nor SIGTERM.
+start --state waiting --cards 2
+insert
+deaf=$card
+flood=''
+for ((i = 0; i < 200; i++)); do
+	flood+='\x00\x05\x80\xCA\x9F\x7F\x00'
+done
+# shellcheck disable=SC2059
+(
+	while printf "$flood"; do :; done >&"$deaf"
+) 2>/dev/null &
+writer=$!
+for ((i = 0, last = -1; i < 40; i++)); do
+	sleep 0.25
+	now=$(awk '/^wchar/ { print $2 }' "/proc/$writer/io")
+	[ "$now" = "$last" ] && break
+	last=$now
+done
+insert
+check 'a client that does not read does not hold up others' \
+	says $cin 450800000000000000029000
+remove
+kill -9 "$writer"
+wait "$writer" 2>/dev/null
+ended() { # MS: how long SIGTERM may take
+	local from=$EPOCHREALTIME
+	stop
+	local ms=$(((${EPOCHREALTIME/./} - ${from/./}) / 1000))
+	echo "ended after $ms ms" >out
+	[ "$ms" -lt "$1" ]
+}
+check 'nor the end of cardsim' ended 2000
+exec {deaf}>&-
+start --state waiting.json --fault slow:60000
+insert
+send $cin
+sleep 0.2
+check 'nor does a slow card' ended 2000
+remove
+start --state waiting.json --fault slow:300
+insert
+from=$EPOCHREALTIME
+check 'slow' says $cin 450800000000000000019000
+ms=$(((${EPOCHREALTIME/./} - ${from/./}) / 1000))
+echo "after $ms ms" >out
+check '… by as much as asked' test "$ms" -ge 300 -a "$ms" -lt 2000
+remove
+stop
+
 # killed with a session open: the counter on disk is that of the last answer
 start --state fault.json
 insert
@@ -202,6 +265,10 @@ cardsim --help >out
 check '--help' grep -q -- '--vpcd' out
 cardsim --profiles >out
 check '--profiles' grep -q gp211-scp02 out
+for profile in $(cardsim --profiles); do
+	cardsim --state "of-$profile.json" --profile "$profile" --init 2>out
+	check "--profile $profile" test -s "of-$profile.json"
+done
 cardsim --show-profile gp211-scp02 >p.ini
 check 'a shown profile is one' cardsim --state shown.json --profile p.ini --init
 cardsim --state x.json --listen 127.0.0.1:0 --fault nonsense:1 2>out
@@ -211,13 +278,9 @@ check 'missing profile' test $? -eq 1
 cardsim --state x.json 2>out
 check 'nothing to do' test $? -eq 2
 echo '{' >bad.json
-start --state bad.json
-insert
-check 'a broken state file answers nothing' gone $cin
-remove
-stop
-cp err out
-check '… and says so' grep -q bad.json err
+cardsim --state bad.json --listen 127.0.0.1:0 2>out
+check 'a broken state file is told at once' test $? -eq 1
+check '… by name' grep -q bad.json out
 
 echo "$((cases - failures)) passed, $failures failed"
 [ "$failures" -eq 0 ]

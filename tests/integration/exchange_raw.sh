@@ -68,7 +68,8 @@ raw() {
 		allow_host b
 	fi
 	# No integrity but the check value: a block changed by a dishonest sender.
-	sum=$(jq -S '.keys[0].block |= sub("^.."; "00")' pkg >edited &&
+	sum=$(jq -S '.keys[0].block |= (if startswith("00") then "01" else "00" end + .[2:])' \
+		pkg >edited &&
 		in_site a exchange_forge sign "$HERE/a/site" package edited forged 2>&1)
 	equal "$tk: forged" '' "$sum"
 	refused "$tk: import of a changed block" 3 'check value' \

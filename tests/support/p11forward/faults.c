@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 enum when { BEFORE, AFTER };
@@ -27,6 +29,8 @@ static struct {
 	CK_MECHANISM_TYPE refused[REFUSED_MAX];
 	size_t refused_count;
 	int log_fd;
+	struct faults_time *time; /* NULL: not wanted */
+	uint64_t started;
 	unsigned long all_calls, all_changes, calls[P11_CALL_COUNT];
 } plan = {.with_signal = SIGKILL, .log_fd = -1};
 
@@ -140,6 +144,29 @@ static void read_refused(const char *text)
 	}
 }
 
+static struct faults_time *map_time(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	void *at = MAP_FAILED;
+
+	if (fd >= 0 && ftruncate(fd, sizeof(struct faults_time)) == 0)
+		at = mmap(NULL, sizeof(struct faults_time), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			0);
+	if (fd >= 0)
+		close(fd);
+	if (at == MAP_FAILED)
+		faults_bad_words("TIME", path);
+	return at;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
 void faults_set(const char *name, const char *value)
 {
 	if (!*value)
@@ -154,6 +181,8 @@ void faults_set(const char *name, const char *value)
 		plan.log_fd = open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 		if (plan.log_fd < 0)
 			faults_bad_words(name, value);
+	} else if (strcmp(name, "TIME") == 0) {
+		plan.time = map_time(value);
 	} else {
 		faults_bad_words(name, value);
 	}
@@ -224,6 +253,8 @@ static bool before(
 		*ret_rv = CKR_MECHANISM_INVALID;
 		return true;
 	}
+	if (plan.time)
+		plan.started = now_ns();
 	return strikes(call, name, change, BEFORE, ret_rv);
 }
 
@@ -231,6 +262,10 @@ static CK_RV after(enum p11_call call, const char *name, bool change, CK_RV rv)
 {
 	CK_RV other = CKR_OK;
 
+	if (plan.time) {
+		plan.time->ns += now_ns() - plan.started;
+		plan.time->calls++;
+	}
 	return strikes(call, name, change, AFTER, &other) ? other : rv;
 }
 

@@ -11,6 +11,7 @@
  *           and may go on later; "hang": the call does not come back; unset: the process is killed
  *   REFUSE  mechanisms, by commas ("CKM_AES_KEY_WRAP" or numbers), that answer CKR_MECHANISM_INVALID
  *   LOG     a file that gets one line a call: "NUMBER NAME NTH change|-"
+ *   TIME    a file of a struct faults_time, kept up to date, for benchmarks
  *
  * A change is a call that leaves something on the token: PINs, and objects with CKA_TOKEN.
  */
@@ -18,6 +19,12 @@
 #define P11FORWARD_FAULTS_H
 
 #include <p11-kit/pkcs11.h>
+#include <stdint.h>
+
+struct faults_time {
+	uint64_t ns; /* in the functions below */
+	uint64_t calls;
+};
 
 struct faults;
 

@@ -6,7 +6,7 @@
  *   KILLP11_ENTRY   its function that gives the list, if not C_GetFunctionList
  *   KILLP11_SOCKET  instead of a module: where a p11forwardd serves one, which then plays an HSM in a
  *                   network, out of reach of a process that is killed
- *   KILLP11_AT, KILLP11_RET, KILLP11_REFUSE, KILLP11_LOG   what goes wrong: faults.h
+ *   KILLP11_AT, KILLP11_RET, KILLP11_REFUSE, KILLP11_LOG, KILLP11_TIME   what goes wrong: faults.h
  */
 #include "client.h"
 #include "faults.h"
@@ -32,9 +32,9 @@ static CK_FUNCTION_LIST *load_real(const char *path)
 
 __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST **ret_list)
 {
-	static const char *const names[] = {"AT", "RET", "REFUSE", "LOG"};
+	static const char *const names[] = {"AT", "RET", "REFUSE", "LOG", "TIME"};
 	static const char *const variables[] = {
-		"KILLP11_AT", "KILLP11_RET", "KILLP11_REFUSE", "KILLP11_LOG"};
+		"KILLP11_AT", "KILLP11_RET", "KILLP11_REFUSE", "KILLP11_LOG", "KILLP11_TIME"};
 	static CK_FUNCTION_LIST *list;
 	const char *where = getenv("KILLP11_SOCKET");
 
