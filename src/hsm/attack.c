@@ -39,6 +39,23 @@ static const unsigned char *target_value(void)
 
 /* ---- what an attacker does ---- */
 
+static void own_template(
+	struct hsm_template *t, enum hsm_alg alg, unsigned usage, const CK_ATTRIBUTE *extra)
+{
+	static const CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
+
+	t->count = 0;
+	t->key_type = hsm_key_type(alg);
+	hsm_template_add(t, CKA_CLASS, &object_class, sizeof(object_class));
+	hsm_template_add(t, CKA_KEY_TYPE, &t->key_type, sizeof(t->key_type));
+	hsm_template_add(t, CKA_TOKEN, &no, sizeof(no));
+	hsm_template_add(t, CKA_SENSITIVE, &yes, sizeof(yes));
+	hsm_template_add(t, CKA_EXTRACTABLE, &yes, sizeof(yes));
+	hsm_template_usage(t, object_class, usage);
+	if (extra)
+		hsm_template_add(t, extra->type, extra->pValue, extra->ulValueLen);
+}
+
 /* A key of his own: generated if value is NULL; usage is HSM_CAN_…, and extra one attribute more. */
 static CK_RV own_key(const struct attack *a, enum hsm_alg alg, unsigned usage,
 	const unsigned char *value, const CK_ATTRIBUTE *extra, CK_OBJECT_HANDLE *ret_key)
@@ -47,19 +64,10 @@ static CK_RV own_key(const struct attack *a, enum hsm_alg alg, unsigned usage,
 					 ? alg == HSM_TDEA2 ? CKM_DES2_KEY_GEN : CKM_DES3_KEY_GEN
 					 : CKM_AES_KEY_GEN,
 		NULL, 0};
-	static const CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
-	const CK_KEY_TYPE type = hsm_key_type(alg);
 	const CK_ULONG len = hsm_alg_len(alg);
-	struct hsm_template t = {.count = 0};
+	struct hsm_template t;
 
-	hsm_template_add(&t, CKA_CLASS, &object_class, sizeof(object_class));
-	hsm_template_add(&t, CKA_KEY_TYPE, &type, sizeof(type));
-	hsm_template_add(&t, CKA_TOKEN, &no, sizeof(no));
-	hsm_template_add(&t, CKA_SENSITIVE, &yes, sizeof(yes));
-	hsm_template_add(&t, CKA_EXTRACTABLE, &yes, sizeof(yes));
-	hsm_template_usage(&t, object_class, usage);
-	if (extra)
-		hsm_template_add(&t, extra->type, extra->pValue, extra->ulValueLen);
+	own_template(&t, alg, usage, extra);
 	if (value) {
 		hsm_template_add(&t, CKA_VALUE, value, len);
 		return a->hsm->p11->C_CreateObject(a->session, t.attr, t.count, ret_key);
@@ -67,6 +75,17 @@ static CK_RV own_key(const struct attack *a, enum hsm_alg alg, unsigned usage,
 	if (!hsm_is_tdea(alg))
 		hsm_template_add(&t, CKA_VALUE_LEN, &len, sizeof(len));
 	return a->hsm->p11->C_GenerateKey(a->session, &generate, t.attr, t.count, ret_key);
+}
+
+/* Another key to attack, with the target's value and DERIVE only. */
+static CK_RV other_target(
+	const struct attack *a, const CK_ATTRIBUTE *extra, CK_OBJECT_HANDLE *ret_key)
+{
+	struct hsm_template t;
+
+	own_template(&t, target_alg, HSM_CAN_DERIVE, extra);
+	return hsm_raw_create(
+		a->hsm, a->session, &t, target_value(), hsm_alg_len(target_alg), ret_key);
 }
 
 static CK_RV set_bool(
@@ -320,9 +339,8 @@ static CK_RV key_parts_swapped(const struct attack *a)
 
 	hsm_template_fill(&t, a->hsm, a->role, HSM_TDEA3, 0, HSM_FOR_CREATE, NULL);
 	hsm_template_session(&t);
-	hsm_template_add(&t, CKA_VALUE, tdea, 24);
 	if (rv == CKR_OK)
-		rv = a->hsm->p11->C_CreateObject(a->session, t.attr, t.count, &key);
+		rv = hsm_raw_create(a->hsm, a->session, &t, tdea, 24, &key);
 	if (rv == CKR_OK)
 		rv = hsm_raw_wrap(
 			a->hsm, a->session, kek, HSM_TDEA3, HSM_WRAP_ECB, key, wrapped, &len);
@@ -412,7 +430,7 @@ static CK_RV copy_extractable(const struct attack *a)
 static CK_RV widen_transport(const struct attack *a)
 {
 	CK_OBJECT_HANDLE key;
-	CK_RV rv = own_key(a, HSM_AES256, HSM_CAN_DERIVE, target_value(), NULL, &key);
+	CK_RV rv = other_target(a, NULL, &key);
 
 	if (rv == CKR_OK)
 		rv = set_bool(a, a->target, CKA_DECRYPT, &yes);
@@ -422,7 +440,7 @@ static CK_RV widen_transport(const struct attack *a)
 static CK_RV copy_transport(const struct attack *a)
 {
 	CK_OBJECT_HANDLE key, copy;
-	CK_RV rv = own_key(a, HSM_AES256, HSM_CAN_DERIVE, target_value(), NULL, &key);
+	CK_RV rv = other_target(a, NULL, &key);
 
 	if (rv == CKR_OK)
 		rv = copy_with(a, a->target, CKA_DECRYPT, &yes, &copy);
@@ -480,7 +498,7 @@ static CK_RV derive_oracle(const struct attack *a)
 {
 	static const unsigned char chosen[16] = "chosen plaintext";
 	unsigned char got[16], expected[16];
-	CK_RV rv = hsm_raw_ecb_read(
+	CK_RV rv = hsm_raw_ecb_derived(
 		a->hsm, a->session, a->target, target_alg, NULL, chosen, sizeof(chosen), got);
 
 	if (rv == CKR_OK && !hsm_host_ecb(target_alg, target_value(), chosen, 16, expected))
@@ -495,7 +513,7 @@ static CK_RV forge_trust(const struct attack *a)
 	const CK_ATTRIBUTE trusted = {CKA_TRUSTED, (void *)(uintptr_t)&yes, sizeof(yes)};
 	CK_OBJECT_HANDLE kek, guarded;
 	const CK_ATTRIBUTE only = {CKA_WRAP_WITH_TRUSTED, (void *)(uintptr_t)&yes, sizeof(yes)};
-	CK_RV rv = own_key(a, HSM_AES256, HSM_CAN_DERIVE, target_value(), &only, &guarded);
+	CK_RV rv = other_target(a, &only, &guarded);
 
 	if (rv == CKR_OK)
 		rv = own_key(a, HSM_AES256, HSM_CAN_WRAP, own_value, &trusted, &kek);
@@ -507,7 +525,7 @@ static CK_RV drop_guard(const struct attack *a)
 	const CK_ATTRIBUTE only = {CKA_WRAP_WITH_TRUSTED, (void *)(uintptr_t)&yes, sizeof(yes)};
 	struct attack other = *a;
 	CK_OBJECT_HANDLE guarded;
-	CK_RV rv = own_key(a, HSM_AES256, HSM_CAN_DERIVE, target_value(), &only, &guarded);
+	CK_RV rv = other_target(a, &only, &guarded);
 
 	other.target = guarded;
 	if (rv == CKR_OK)
@@ -571,12 +589,7 @@ static CK_RV make_target(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned ro
 
 	hsm_template_fill(&t, hsm, role, spec->alg, 0, HSM_FOR_CREATE, spec);
 	hsm_template_session(&t);
-	/* MODIFIABLE = false comes last, so the value goes first. */
-	memmove(t.attr + 1, t.attr, t.count * sizeof(t.attr[0]));
-	t.attr[0] = (CK_ATTRIBUTE){
-		CKA_VALUE, (void *)(uintptr_t)target_value(), hsm_alg_len(spec->alg)};
-	t.count++;
-	return hsm->p11->C_CreateObject(session, t.attr, t.count, ret_key);
+	return hsm_raw_create(hsm, session, &t, target_value(), hsm_alg_len(spec->alg), ret_key);
 }
 
 static struct hsm_new target_spec(enum hsm_role role)

@@ -148,6 +148,8 @@ struct hsm {
 	char label[33]; /* of the found token, to find it again */
 	char serial[17];
 	const struct hsm_quirks *quirks;
+	_Atomic bool carries;	    /* takes no key in clear (bring.c) */
+	_Atomic bool reads_by_copy; /* gives out nothing derived (bring.c) */
 
 	pthread_mutex_t lock; /* guards all below */
 	CK_SESSION_HANDLE idle[HSM_POOL_MAX];
@@ -322,6 +324,13 @@ CK_RV hsm_raw_derive_data(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_
 CK_RV hsm_raw_ecb_read(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE base,
 	enum hsm_alg base_alg, const unsigned char *iv, const unsigned char *data, size_t len,
 	unsigned char *out);
+/* The same, only by a derivation into an object that can be read. */
+CK_RV hsm_raw_ecb_derived(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE base,
+	enum hsm_alg base_alg, const unsigned char *iv, const unsigned char *data, size_t len,
+	unsigned char *out);
+/* bring.c: an object of this template (which has no CKA_VALUE yet) with this value. */
+CK_RV hsm_raw_create(struct hsm *hsm, CK_SESSION_HANDLE session, struct hsm_template *t,
+	const void *value, size_t len, CK_OBJECT_HANDLE *ret_object);
 CK_RV hsm_raw_import(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned role, enum hsm_alg alg,
 	const void *value, size_t len, CK_OBJECT_HANDLE *ret_object);
 CK_RV hsm_raw_kdf_counter(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE base,

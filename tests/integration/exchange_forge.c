@@ -9,8 +9,8 @@
  *   exchange_forge sign SITE request|package|receipt IN OUT
  *       IN, which may have been edited, signed anew by the site: what a dishonest partner can send.
  *   exchange_forge derive SITE LABEL HEX
- *       derives from the key of that label with the data HEX, by PKCS#11 calls of its own, and
- *       prints what comes out: two keys that agree on it for random data are one key.
+ *       derives from the key of that label with the data HEX, by PKCS#11 calls of its own, encrypts
+ *       the data by what comes out and prints that: two keys that agree on it for random data are one key.
  *
  * The operator PIN is FORGE_PIN of the environment, or the usual one.
  */
@@ -312,21 +312,22 @@ static CK_OBJECT_HANDLE key_named(const struct token *t, const char *label)
 	exit(1);
 }
 
+/* Tokens in FIPS mode give out nothing that was derived: the derived key encrypts the data once more. */
 static int derive(char **argv)
 {
 	CK_OBJECT_CLASS secret = CKO_SECRET_KEY;
-	CK_KEY_TYPE type, generic = CKK_GENERIC_SECRET;
+	CK_KEY_TYPE type, aes = CKK_AES;
 	CK_BBOOL no = CK_FALSE, yes = CK_TRUE;
-	unsigned char data[64], value[64];
-	CK_ULONG len = strlen(argv[2]) / 2;
+	unsigned char data[64], out[64];
+	CK_ULONG len = strlen(argv[2]) / 2, key_len = len < 32 ? 16 : 32, out_len = sizeof(out);
 	CK_KEY_DERIVATION_STRING_DATA param = {data, len};
 	CK_MECHANISM mechanism = {CKM_AES_ECB_ENCRYPT_DATA, &param, sizeof(param)};
+	CK_MECHANISM ecb = {CKM_AES_ECB, NULL, 0};
 	CK_ATTRIBUTE kind = {CKA_KEY_TYPE, &type, sizeof(type)};
 	CK_ATTRIBUTE make[] = {{CKA_CLASS, &secret, sizeof(secret)},
-		{CKA_KEY_TYPE, &generic, sizeof(generic)}, {CKA_VALUE_LEN, &len, sizeof(len)},
-		{CKA_TOKEN, &no, sizeof(no)}, {CKA_SENSITIVE, &no, sizeof(no)},
-		{CKA_EXTRACTABLE, &yes, sizeof(yes)}};
-	CK_ATTRIBUTE read = {CKA_VALUE, value, sizeof(value)};
+		{CKA_KEY_TYPE, &aes, sizeof(aes)}, {CKA_VALUE_LEN, &key_len, sizeof(key_len)},
+		{CKA_TOKEN, &no, sizeof(no)}, {CKA_SENSITIVE, &yes, sizeof(yes)},
+		{CKA_ENCRYPT, &yes, sizeof(yes)}};
 	CK_OBJECT_HANDLE base, key;
 	struct token t;
 
@@ -340,9 +341,10 @@ static int derive(char **argv)
 	p11(t.f->C_DeriveKey(
 		    t.session, &mechanism, base, make, sizeof(make) / sizeof(make[0]), &key),
 		"C_DeriveKey");
-	p11(t.f->C_GetAttributeValue(t.session, key, &read, 1), "C_GetAttributeValue");
-	for (CK_ULONG i = 0; i < read.ulValueLen; i++)
-		printf("%02X", value[i]);
+	p11(t.f->C_EncryptInit(t.session, &ecb, key), "C_EncryptInit");
+	p11(t.f->C_Encrypt(t.session, data, len, out, &out_len), "C_Encrypt");
+	for (CK_ULONG i = 0; i < out_len; i++)
+		printf("%02X", out[i]);
 	printf("\n");
 	t.f->C_Finalize(NULL);
 	return 0;
