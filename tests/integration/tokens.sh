@@ -154,8 +154,9 @@ token_lose() { "${TOKEN//-/_}_lose" "$HERE/$1/tokens"; }
 # What of a site's tokens a refused command must not change.
 token_state() { "${TOKEN//-/_}_state" "$HERE/$1/tokens"; }
 
-# token_inside xor | wrap ALGORITHM | unwrap ALGORITHM: whether the token combines components, or
-# wraps or unwraps by ECB and CBC under a key of that algorithm, without the host's help.
+# token_inside xor | wrap ALGORITHM | unwrap ALGORITHM | put-key-scp02: whether the token combines
+# components, wraps or unwraps by ECB and CBC under a key of that algorithm, or wraps keys for a card
+# under SCP02, without the host's help.
 token_inside() {
 	# NSS unwraps no TDEA key under AES.
 	[[ $TOKEN == nss* && "$*" != unwrap\ aes* ]]

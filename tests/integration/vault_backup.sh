@@ -147,7 +147,8 @@ values_of a >before
 refused 'rebuild: the HSM is there' 1 'holds … objects already' a hsm setup --rebuild
 OFFICERS='' refused 'rebuild: two officers' 1 'needs two officers' a hsm setup --rebuild
 burn a
-refused 'burnt: nothing works' 1 'cannot find the token' a hsm check
+# NSS makes a new one, without a PIN, when it is opened.
+[[ $TOKEN == nss* ]] || refused 'burnt: nothing works' 1 'cannot find the token' a hsm check
 ok 'rebuild' a hsm setup --rebuild
 equal 'rebuild: what is lost' '14 SK1' \
 	"$(get '.result.lost | [(map(select(. != "SK1")) | length), (.[] | select(. == "SK1"))] | join(" ")')"

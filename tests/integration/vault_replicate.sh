@@ -13,7 +13,7 @@ for_two() {
 
 nss=$(ls /usr/lib/x86_64-linux-gnu/libsoftokn3.so /usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so 2>/dev/null | head -1)
 softhsm() { # LABEL: the URI of a token in site a's store
-	echo "pkcs11:token=$1?module-path=$softhsm_module"
+	echo "pkcs11:token=$1?module-path=$token_module"
 }
 nss_uri="pkcs11:token=NSS%20Certificate%20DB?module-path=$nss"
 nss_args() { echo "configdir='sql:$HERE/a/nss' certPrefix='' keyPrefix='' secmod='' flags="; }

@@ -30,6 +30,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -140,6 +141,9 @@ static void serve_one(const struct server *server, int fd)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	list = load(server);
+	/* A token that was burnt took its memory with it. */
+	if (server->emulate.state && mkdir(server->emulate.state, 0700) && errno != EEXIST)
+		_exit(1);
 	if (server->emulate.state)
 		list = emulate_around(list, &server->emulate);
 	if (server->faults)
