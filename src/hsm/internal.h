@@ -136,6 +136,7 @@ struct hsm_watcher;
 struct hsm {
 	CK_FUNCTION_LIST *p11;
 	struct hsm_watcher *watcher; /* or NULL */
+	bool loaded;		     /* the module is ours to release */
 	bool initialised;	     /* C_Initialize was ours, so C_Finalize is */
 	char *module_path;
 	char *init_args;
@@ -165,6 +166,9 @@ struct hsm {
 };
 
 /* module.c */
+/* As hsm_open, on functions that need not be loaded: for a token that is made up. */
+KMS_CHECKED enum kms_status hsm_open_list(
+	const char *uri, CK_FUNCTION_LIST *functions, struct hsm **ret_hsm, struct kms_err *err);
 KMS_CHECKED enum kms_status hsm_module_start(struct hsm *hsm, struct kms_err *err);
 
 /* uri.c */

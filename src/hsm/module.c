@@ -29,6 +29,7 @@ static enum kms_status module_load(struct hsm *hsm, struct kms_err *err)
 			"module-path must name the PKCS#11 library of the HSM for this machine");
 		return KMS_ERR_HSM;
 	}
+	hsm->loaded = true;
 	return KMS_OK;
 }
 
@@ -69,14 +70,10 @@ static enum kms_status mark_alive(struct hsm *hsm, struct kms_err *err)
 	return KMS_OK;
 }
 
-enum kms_status hsm_open(
-	const char *uri, const char *init_args, struct hsm **ret_hsm, struct kms_err *err)
-{
-	return hsm_open_watched(uri, init_args, NULL, ret_hsm, err);
-}
-
-enum kms_status hsm_open_watched(const char *uri, const char *init_args,
-	const struct hsm_watch *watch, struct hsm **ret_hsm, struct kms_err *err)
+/* functions: NULL for those of the URI's module. */
+static enum kms_status open_with(const char *uri, const char *init_args,
+	const struct hsm_watch *watch, CK_FUNCTION_LIST *functions, struct hsm **ret_hsm,
+	struct kms_err *err)
 {
 	struct hsm *hsm = calloc(1, sizeof(*hsm));
 	enum kms_status st;
@@ -100,7 +97,8 @@ enum kms_status hsm_open_watched(const char *uri, const char *init_args,
 	st = mark_alive(hsm, err);
 	if (!st && watch)
 		st = hsm_watch_start(hsm, watch, err);
-	if (!st)
+	hsm->p11 = functions;
+	if (!st && !functions)
 		st = module_load(hsm, err);
 	if (!st)
 		st = hsm_module_start(hsm, err);
@@ -111,6 +109,24 @@ out:
 	}
 	*ret_hsm = hsm;
 	return KMS_OK;
+}
+
+enum kms_status hsm_open(
+	const char *uri, const char *init_args, struct hsm **ret_hsm, struct kms_err *err)
+{
+	return open_with(uri, init_args, NULL, NULL, ret_hsm, err);
+}
+
+enum kms_status hsm_open_watched(const char *uri, const char *init_args,
+	const struct hsm_watch *watch, struct hsm **ret_hsm, struct kms_err *err)
+{
+	return open_with(uri, init_args, watch, NULL, ret_hsm, err);
+}
+
+enum kms_status hsm_open_list(
+	const char *uri, CK_FUNCTION_LIST *functions, struct hsm **ret_hsm, struct kms_err *err)
+{
+	return open_with(uri, NULL, NULL, functions, ret_hsm, err);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -143,7 +159,8 @@ void hsm_close(struct hsm *hsm)
 		hsm_sessions_close(hsm);
 		if (hsm->initialised)
 			hsm->p11->C_Finalize(NULL);
-		p11_kit_module_release(hsm->p11);
+		if (hsm->loaded)
+			p11_kit_module_release(hsm->p11);
 	}
 	hsm_watch_stop(hsm);
 	secret_free(&hsm->pin);

@@ -152,6 +152,12 @@ static enum kms_status refresh(struct hsm *hsm, struct hsm_key *key, struct kms_
 	st = hsm_key_find(hsm, key->id, key->label, &fresh, err);
 	if (st)
 		return st;
+	/* Lengths were checked for what it was. */
+	if (!hsm_alg_fits(fresh.alg, key->alg))
+		return kms_fail(err, KMS_ERR_MISMATCH,
+			"cannot use '%s' on token '%s': after the connection was lost it is %s, "
+			"and was %s",
+			key->label, hsm->label, hsm_alg_name(fresh.alg), hsm_alg_name(key->alg));
 	if (fresh.alg == HSM_AES_ANY)
 		fresh.alg = key->alg;
 	*key = fresh;

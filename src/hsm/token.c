@@ -6,21 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SLOTS_MAX = 4096 };
+
 static enum kms_status slot_list(
 	struct hsm *hsm, CK_SLOT_ID **ret_slots, CK_ULONG *ret_count, struct kms_err *err)
 {
 	FREE_AUTO CK_SLOT_ID *slots = NULL;
 	CK_ULONG count = 0;
+	CK_ULONG room;
 	CK_RV rv;
 
 	/* The size query makes SoftHSM rebuild its list: it must come first. */
 	rv = hsm->p11->C_GetSlotList(CK_TRUE, NULL, &count);
+	/* What the module says of itself is not believed. */
+	if (rv == CKR_OK && count > SLOTS_MAX)
+		rv = CKR_GENERAL_ERROR;
+	room = count;
 	if (rv == CKR_OK) {
 		slots = calloc(count + 1, sizeof(*slots));
 		if (!slots)
 			return kms_nomem(err);
 		rv = hsm->p11->C_GetSlotList(CK_TRUE, slots, &count);
 	}
+	if (rv == CKR_OK && count > room)
+		rv = CKR_GENERAL_ERROR;
 	if (rv != CKR_OK) {
 		kms_fail(err, KMS_ERR_HSM, "cannot list the slots of %s: %s", hsm->module_path,
 			hsm_rv_name(rv));

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # functions called by name
 # Ceremony files: checked, carried out, interrupted, and their minutes on paper.
 . "$(dirname "$0")/lib.sh"
 for needed in pdftotext pdftoppm zbarimg; do

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # functions called by name
 # Site key, backup, and a lost HSM rebuilt from both: into the same site and into a new one, into
 # SoftHSM and into NSS softokn.
 . "$(dirname "$0")/lib.sh"
@@ -185,7 +186,7 @@ keep restored
 # ---- rebuilt as a new site, on another make ----
 
 if [ -e /usr/lib/x86_64-linux-gnu/libsoftokn3.so ] || [ -e /usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so ]; then
-	nss=$(ls /usr/lib/x86_64-linux-gnu/libsoftokn3.so /usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so 2>/dev/null | head -1)
+	nss=$softokn_module
 	use backed
 	values_of a >before
 	cp -r a/secrets "$TMPDIR/secrets"

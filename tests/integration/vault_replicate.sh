@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # functions called by name
 # Production HSMs and a second vault: added, given copies, compared, and drifting. Two tokens of one
 # module, and two makes.
 . "$(dirname "$0")/lib.sh"
@@ -11,7 +12,7 @@ for_two() {
 	esac
 }
 
-nss=$(ls /usr/lib/x86_64-linux-gnu/libsoftokn3.so /usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so 2>/dev/null | head -1)
+nss=$softokn_module
 softhsm() { # LABEL: the URI of a token in site a's store
 	echo "pkcs11:token=$1?module-path=$token_module"
 }
