@@ -206,15 +206,12 @@ const struct cli_command cli_commands[] = {
 	{
 		.path = "hsm qualify",
 		.summary = "whether an HSM is fit: known answers, attributes, published attacks",
-		.details =
-			"Everything is tried on objects that do not stay, so this may be run on "
-			"the "
-			"site's own HSM at any time, or on a new one after 'hsm setup' there. An "
-			"attack that succeeds is one that a holder of the operator PIN can make; "
-			"what that means is told in docs/hsm-support.md. Exits with 3 if something "
-			"is missing that every site needs.",
-		.options = {{"-o", "F", "write the report there, and as JSON to F.json",
-			OPTION_OPTIONAL}},
+		.details = "Nothing of it stays on the token. An attack that succeeds is one that "
+			   "a holder "
+			   "of the operator PIN can make: docs/hsm-support.md says what it means. "
+			   "Exits "
+			   "with 3 if something is missing that every site needs.",
+		.options = {{"-o", "F", "the report, also as F.json", OPTION_OPTIONAL}},
 		.run = cli_hsm_qualify,
 	},
 	{
