@@ -440,7 +440,7 @@ static enum kms_status run(struct op_site *site, const struct op_kind *kind,
 }
 
 #define STEPS                                                                              \
-	.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN | OP_SHARES_SITE, .check = change_check, \
+	.needs = OP_NEED_IDENTITY | OP_NEED_CARDS | OP_SHARES_SITE, .check = change_check, \
 	.validate = change_validate, .intend = change_intend, .act = change_act,           \
 	.commit = change_commit
 

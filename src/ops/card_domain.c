@@ -173,7 +173,7 @@ enum kms_status op_card_domain_create(struct op_site *site, const struct op_card
 {
 	static const struct op_kind kind = {
 		.name = "card.domain-create",
-		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN | OP_SHARES_SITE,
+		.needs = OP_NEED_IDENTITY | OP_NEED_CARDS | OP_SHARES_SITE,
 		.check = create_check,
 		.validate = create_validate,
 		.act = create_act,

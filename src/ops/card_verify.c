@@ -301,7 +301,7 @@ enum kms_status op_card_verify(struct op_site *site, const struct op_card_verify
 {
 	static const struct op_kind kind = {
 		.name = "card.verify",
-		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN | OP_SHARES_SITE,
+		.needs = OP_NEED_IDENTITY | OP_NEED_CARDS | OP_SHARES_SITE,
 		.check = verify_check,
 		.validate = verify_validate,
 		.act = verify_act,

@@ -47,8 +47,8 @@ static void initial_free(struct card_keys *base)
 {
 	struct initial *i = (struct initial *)base;
 
-	if (i->site->hsm)
-		hsm_key_drop(i->site->hsm, &i->dek.key);
+	if (i->site->cards)
+		hsm_key_drop(i->site->cards, &i->dek.key);
 	card_keys_free(i->clear);
 	free(i);
 }
@@ -192,7 +192,7 @@ enum kms_status op_card_keys_may_wrap(struct op *op, const struct card_keys *old
 
 	if (!to || (!from && !as_initial(old)))
 		return not_possible(old, fresh, "these keys are not held by this site's HSM", err);
-	st = find_place(op->site->hsm, old, to, &place, err);
+	st = find_place(op->site->cards, old, to, &place, err);
 	if (!st)
 		st = check_strength(op, from, to, err);
 	if (!st && place.where == HSM_HOST_ASSISTED) {
@@ -223,7 +223,7 @@ static enum kms_status derived_dek(struct derived *d, const struct card_dek *dek
 		return op_card_make(d, CARD_DEK, &d->recipe[CARD_DEK], how, ret_key, err);
 	st = op_card_used(d, CARD_DEK, &base, err);
 	return st ? st
-		  : hsm_derive_cbc(d->masters->site->hsm, base, zero_iv, dek->data, CARD_CBC_DATA,
+		  : hsm_derive_cbc(d->masters->site->cards, base, zero_iv, dek->data, CARD_CBC_DATA,
 			    &temp, ret_key, err);
 }
 
@@ -238,7 +238,7 @@ static enum kms_status initial_dek(struct initial *i, const struct card_dek *dek
 		temp.alg = i->base.key_len == 16   ? HSM_AES128
 			   : i->base.key_len == 24 ? HSM_AES192
 						   : HSM_AES256;
-	return st ? st : hsm_temp_import(i->site->hsm, &temp, &value, ret_key, err);
+	return st ? st : hsm_temp_import(i->site->cards, &temp, &value, ret_key, err);
 }
 
 /* One object for the three keys of a PUT KEY; the session DEK of the next session is another. */
@@ -248,7 +248,7 @@ static enum kms_status take_dek(struct card_keys *old, const struct card_dek *de
 	struct derived *d = op_card_derived(old);
 	struct initial *i = as_initial(old);
 	struct card_dek_object *o = d ? &d->dek : &i->dek;
-	struct hsm *hsm = d ? d->masters->site->hsm : i->site->hsm;
+	struct hsm *hsm = d ? d->masters->site->cards : i->site->cards;
 	enum hsm_role how = place->where == HSM_IN_HSM ? HSM_TEMP_KEK : HSM_TEMP_ENCRYPT;
 	bool same = o->there && o->dek.use == dek->use &&
 		    (dek->use == CARD_DEK_STATIC_CBC ||
@@ -299,7 +299,7 @@ enum kms_status op_card_wrap(struct card_keys *old, const struct card_dek *dek,
 	if (cbc != (old->type == CARD_KEY_AES))
 		return kms_fail(err, KMS_ERR_INTERNAL, "'%s' has no such DEK", old->name);
 	site = d->masters->site;
-	st = find_place(site->hsm, old, d, &place, err);
+	st = find_place(site->cards, old, d, &place, err);
 	if (!st && place.where == HSM_HOST_ASSISTED && !site->policy.host_assisted)
 		st = denied(old, fresh, err);
 	if (!st)
@@ -307,10 +307,10 @@ enum kms_status op_card_wrap(struct card_keys *old, const struct card_dek *dek,
 	if (!st)
 		st = take_fresh(d, role, cbc, &target, err);
 	if (!st)
-		st = hsm_wrap(site->hsm, kek, &target, cbc ? HSM_WRAP_CBC : HSM_WRAP_ECB,
+		st = hsm_wrap(site->cards, kek, &target, cbc ? HSM_WRAP_CBC : HSM_WRAP_ECB,
 			site->policy.host_assisted, block.block, sizeof(block.block), &block.len,
 			&where, err);
-	hsm_key_drop(site->hsm, &target);
+	hsm_key_drop(site->cards, &target);
 	if (!st && where == HSM_HOST_ASSISTED)
 		op_card_note_host(d, place.purpose);
 	if (!st)

@@ -154,6 +154,8 @@ static enum kms_status authorise(struct op *op, struct kms_err *err)
 		st = op_officers_prove(op, err);
 	if (!st && (op->kind->needs & OP_NEED_LOGIN))
 		st = op_site_login(site, err);
+	if (!st && (op->kind->needs & OP_NEED_CARDS))
+		st = op_site_cards_hsm(site, err);
 	if (!st && !(op->kind->needs & OP_SHARES_SITE))
 		st = op_reconcile(site, false, NULL, err);
 	return st;

@@ -48,6 +48,29 @@ OP_CALL op_hsm_capabilities(struct op_site *site, json_t **ret_report, struct km
 /* KMS_ERR_MISMATCH, with the report set, if store and token disagree. */
 OP_CALL op_hsm_check(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
+/* ---- hsm_add.c, replicate.c, compare.c: HSMs beside the principal one ---- */
+struct op_hsm_add {
+	const char *name;
+	const char *uri;
+	const char *init_args; /* or NULL */
+	const char *kind;      /* "production" or "vault" */
+};
+OP_CALL op_hsm_add(struct op_site *site, const struct op_hsm_add *in, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_hsm_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
+struct op_replicate {
+	const char *hsm;
+	const char *under; /* label of the key that both have, or NULL: the only one */
+	const char *const *keysets;
+	size_t keyset_count; /* 0: all */
+};
+OP_CALL op_hsm_replicate(struct op_site *site, const struct op_replicate *in, json_t **ret_report,
+	struct kms_err *err);
+/* KMS_ERR_MISMATCH, with the report set, if that HSM is not as the registry says. */
+OP_CALL op_hsm_compare(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
+
 /* ---- key.c ---- */
 OP_CALL op_key_list(struct op_site *site, const char *keyset, const char *state,
 	json_t **ret_report, struct kms_err *err);

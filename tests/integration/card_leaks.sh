@@ -6,49 +6,36 @@
 #   network   SoftHSM in another process (p11forwardd): what is found in the program is the program's
 #   inside    SoftHSM in the program's own memory, as sites use it: what is found more is SoftHSM's
 #
-# Allowed is, in locked memory only, what cannot be elsewhere: session keys, and initial keys that came
-# in clear. Controls leave a key in each form and place, and keep what the program wipes.
-. "$(dirname "$0")/lib.sh"
+# Allowed is, in locked memory only, what has to be in this process: session keys, initial keys that came
+# in clear, and what CMAC of a master begins with where the token has no CMAC that derives. Controls leave
+# a key in each form and place, and keep what the program wipes.
+. "$(dirname "$0")/card_lib.sh"
 if [ "$(id -u)" -ne 0 ]; then
 	echo "skipped: only root reads the memory of a process that is not dumpable"
 	exit 77
 fi
 # A preloaded library comes before the sanitizer's runtime.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
-sim='' daemon='' port='' initial=''
+daemon='' initial='' needles=$TMPDIR/needles
 : >"$TMPDIR/known"
-trap 'kill $sim $daemon 2>/dev/null' EXIT
+trap 'sim_stop; inside' EXIT
 
-# ---- card, HSM and search ----
-
-# wait_for FILE WORD: a program that was started says that it is ready.
-wait_for() {
-	local i
-	for ((i = 0; i < 200; i++)); do
-		! grep -q "$2" "$1" || return 0
-		sleep 0.05
-	done
-	failed "a program says '$2'" <"$1"
-	finish
-}
-
-sim_start() { # STATE [OPTIONS…]
-	[ -z "$sim" ] || kill "$sim"
-	: >"$TMPDIR/listening"
-	cardsim --state "$1" --listen 127.0.0.1:0 "${@:2}" >"$TMPDIR/listening" 2>&1 &
-	sim=$!
-	wait_for "$TMPDIR/listening" listening
-	read -r _ _ port <"$TMPDIR/listening"
-}
+# ---- HSM and search ----
 
 network() {
+	local i
 	inside
 	sed -i "s|module-path=.*|module-path=$CARDKMS_BIN/libp11forward.so|" a/site/site.ini
 	: >"$TMPDIR/daemon"
 	SOFTHSM2_CONF=$HERE/a/softhsm.conf p11forwardd -l "$TMPDIR/hsm" "$softhsm_module" \
 		>"$TMPDIR/daemon" 2>&1 &
 	daemon=$!
-	wait_for "$TMPDIR/daemon" ready
+	for ((i = 0; i < 200; i++)); do
+		! grep -q ready "$TMPDIR/daemon" || return 0
+		sleep 0.05
+	done
+	failed 'p11forwardd starts' <"$TMPDIR/daemon"
+	finish
 }
 
 inside() {
@@ -57,18 +44,12 @@ inside() {
 	rm -f "$TMPDIR/hsm"
 }
 
-# The keys of a card, as needles NAME.enc, NAME.mac, NAME.dek.
-keys_of() { # STATE NAME
-	jq -r --arg name "$2" '.entries[0].keys[] |
-		"\($name).\({"1": "enc", "2": "mac", "3": "dek"}[.kid | tostring]) \(.value)"' "$1"
-}
-
 # watch REPORT PROGRAM ARG…: under leakwatch; OUT, ERR and CODE as ever.
 watch() {
 	local report=$1
 	shift
 	CODE=0
-	leakwatch --needles needles --card "127.0.0.1:$port" --out "$OUT" --err "$ERR" \
+	leakwatch --needles "$needles" --card "${R#tcp:}" --out "$OUT" --err "$ERR" \
 		--report "$report" --path a/site --path trace --path a/tokens -- "$@" 3<"$TMPDIR/lines" || CODE=$?
 }
 
@@ -111,98 +92,80 @@ something() { # WHAT REPORT WHO PATTERN
 	fi
 }
 
-# ---- fixture ----
+# ---- what is known ----
 
-plan() {
-	local name algorithm method version
-	printf '[plan]\nname = principal-2026\n'
-	while IFS=: read -r name algorithm method version; do
-		printf '[keyset "%s"]\ncustomer = Example Bank\nalgorithm = %s\ndiversification = %s\n' \
-			"$name" "$algorithm" "$method"
-		printf 'key-version = 0x%s\nexport = partner\n' "$version"
-	done <<-'END'
-		Modern1:aes128:kdf3:20
-		Modern2:aes128:kdf3:30
-		Legacy1:tdea2:visa2:20
-		Legacy2:tdea2:visa2:30
-	END
+# The keys of the card, as needles NAME.enc, NAME.mac, NAME.dek.
+keys_as() { # NAME
+	jq -r --arg name "$1" '.entries[0].keys[] |
+		"\($name).\({"1": "enc", "2": "mac", "3": "dek"}[.kid | tostring]) \(.value)"' "$CARD"
 }
 
-# shellcheck disable=SC2317,SC2016 # called by check; a variable of jq
 # Whether LABEL HEX lines are the keys that the registry has check values of.
+# shellcheck disable=SC2317,SC2016 # called by check; a variable of jq
 check_values_fit() { # FILE
 	local label hex block cipher got
 	a key list
 	while read -r label hex; do
 		block='\0\0\0\0\0\0\0\0' cipher=des-ede
-		[[ $label != *Modern* ]] || block='\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1' cipher=aes-128-ecb
+		[[ $label == *1 ]] || block='\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1' cipher=aes-128-ecb
 		got=$(printf '%b' "$block" | openssl enc "-$cipher" -K "$hex" -nopad | od -An -tx1 -N 3 |
 			tr -d ' \n')
-		[ "${got^^}" = "$(get --arg name "${label#master.}" \
+		[ -n "$got" ] && [ "${got^^}" = "$(get --arg name "${label#master.}" \
 			'.result[] | select(.label == $name) | .check_value')" ] || return 1
 	done <"$1"
 }
 
-# "cards": a site with two key sets of each protocol; modern.json and legacy.json, cards with initial keys
-# that are nobody else's; needles: the masters.
-fixture_cards() {
-	local kind base role
-	fixture_officers
-	plan >plan.ini
-	need a --yes hsm setup --plan plan.ini
-	quick_passphrases a
-	for kind in modern:gp23-scp03 legacy:gp211-scp02; do
-		base=${kind#*:} kind=${kind%:*}
-		cardsim --show-profile "$base" >"$kind.ini"
-		for role in enc mac dek; do
-			sed -i "s/^$role = .*/$role = $(openssl rand -hex 16)/" "$kind.ini"
-		done
-		cardsim --state "$kind.json" --profile "$kind.ini" --init
-	done
-	SOFTHSM2_CONF=$HERE/a/softhsm.conf leakreveal "$softhsm_module" a 87654321 |
-		sed 's/^/master./' >needles
-	check 'the masters are known to this test' test "$(wc -l <needles)" -eq 12
-	check '… by the check values of the registry' check_values_fit needles
-	keep cards
-}
-
-# learn KIND SET: what the card's keys will be, by doing it all once. They become needles, and `initial`
-# what a vendor would give.
-learn() {
+masters() {
 	use cards
-	keys_of "$1.json" initial >"$TMPDIR/known"
-	initial=$(sed 's/initial.dek/initial.kek/; s/ /=/' "$TMPDIR/known")
-	sim_start "$1.json"
-	EXTRA=$initial need a card inject --reader "tcp:127.0.0.1:$port" --keyset "${2}1" \
-		--customer 'Example Bank'
-	keys_of "$1.json" old >>"$TMPDIR/known"
-	need a card replace --reader "tcp:127.0.0.1:$port" --keyset "${2}2"
-	keys_of "$1.json" new >>"$TMPDIR/known"
-	again "$1"
+	SOFTHSM2_CONF=$HERE/a/softhsm.conf leakreveal "$softhsm_module" a 87654321 >"$TMPDIR/masters"
+	grep ^master "$TMPDIR/masters" >"$TMPDIR/keys"
+	check 'the masters are known to this test' test "$(wc -l <"$TMPDIR/keys")" -eq 18
+	check '… by the check values of the registry' check_values_fit "$TMPDIR/keys"
 }
 
-# The same card as before it was touched.
+# learn KIND PROFILE OLD NEW: a card with initial keys that are nobody else's is taken over once, to
+# know its keys. They become needles, and `initial` what a vendor would give.
+learn() {
+	local role
+	use cards
+	cardsim --show-profile "$2" >"$TMPDIR/$1.ini"
+	for role in enc mac dek; do
+		sed -i "s/^$role = .*/$role = $(openssl rand -hex 16)/" "$TMPDIR/$1.ini"
+	done
+	sim --profile "$TMPDIR/$1.ini"
+	cp "$CARD" "$TMPDIR/$1.json"
+	keys_as initial >"$TMPDIR/known"
+	initial=$(sed 's/initial.dek/initial.kek/; s/ /=/' "$TMPDIR/known")
+	EXTRA=$initial need a card inject --reader "$R" --keyset "$3" --customer 'Example Bank'
+	keys_as old >>"$TMPDIR/known"
+	need a card replace --reader "$R" --keyset "$4"
+	keys_as new >>"$TMPDIR/known"
+}
+
+# The same card and site, as before they met.
 again() { # KIND
 	use cards
-	cat "$TMPDIR/known" >>needles
-	sim_start "$1.json"
+	cat "$TMPDIR/masters" "$TMPDIR/known" >"$needles"
+	sim_stop
+	cp "$TMPDIR/$1.json" "$CARD"
+	sim_again
 }
 
 # ---- take-overs ----
 
-locked='secure (raw|hex) initial\.|secure raw session\.'
+locked='secure (raw|hex) initial\.|secure raw (session|cmac)\.'
 
-# takeover WHERE KIND SET: inject, then replace.
+# takeover WHERE KIND OLD NEW: inject, then replace.
 takeover() {
-	local where=$1 kind=$2 set=$3 what report
+	local where=$1 kind=$2 what report
 	again "$kind"
 	"$where"
 	for what in inject replace; do
 		report=$TMPDIR/$where.$kind.$what
 		if [ "$what" = inject ]; then
-			EXTRA=$initial watch_card "$report" inject --keyset "${set}1" --customer 'Example Bank'
+			EXTRA=$initial watch_card "$report" inject --keyset "$3" --customer 'Example Bank'
 		else
-			watch_card "$report" replace --keyset "${set}2"
+			watch_card "$report" replace --keyset "$4"
 		fi
 		ok_code 0 "$where, $kind, $what: done, with $(grep -c '^stop' "$report") stops"
 		check "$where, $kind, $what: a stop at each of $(get .result.commands) commands" \
@@ -239,9 +202,9 @@ plant() { # PLACE FORM: for the next program
 unwiped() {
 	again legacy
 	network
-	EXTRA=$initial watch_card "$TMPDIR/report" inject --keyset Legacy1 --customer 'Example Bank'
+	EXTRA=$initial watch_card "$TMPDIR/report" inject --keyset OPMasterKey1 --customer 'Example Bank'
 	plant unwiped raw
-	watch_card "$TMPDIR/report" replace --keyset Legacy2
+	watch_card "$TMPDIR/report" replace --keyset BankMaster1
 	PLANT=()
 	ok_code 0 'control: a program that does not wipe takes a card over'
 	something '… and new keys are found in its memory' "$TMPDIR/report" program '(heap|anon) raw new\.'
@@ -261,9 +224,10 @@ talk() { # REPORT
 
 planted() {
 	local report=$TMPDIR/report place form seen
-	again modern
+	use cards
+	sim --profile gp23-scp03
 	openssl rand -hex 32 >"$TMPDIR/planted"
-	echo "planted $(<"$TMPDIR/planted")" >>needles
+	echo "planted $(<"$TMPDIR/planted")" >"$needles"
 	for place in heap freed stack data anon; do
 		plant "$place" raw
 		talk "$report"
@@ -290,11 +254,15 @@ planted() {
 }
 
 fixture_cards
+masters
 planted
-for kind in modern:Modern legacy:Legacy; do
-	learn "${kind%:*}" "${kind#*:}"
-	takeover network "${kind%:*}" "${kind#*:}"
-	takeover inside "${kind%:*}" "${kind#*:}"
-done
+while read -r kind profile old new; do
+	learn "$kind" "$profile" "$old" "$new"
+	takeover network "$kind" "$old" "$new"
+	takeover inside "$kind" "$old" "$new"
+done <<'END'
+modern gp23-scp03 OPMasterKey2 BankMaster2
+legacy gp211-scp02 OPMasterKey1 BankMaster1
+END
 unwiped
 finish
