@@ -209,6 +209,57 @@ const struct cli_command cli_commands[] = {
 		.run = cli_hsm_check,
 	},
 	{
+		.path = "hsm add",
+		.summary = "add an HSM that shall hold copies of this site's keys",
+		.details = "kind production: for card lines and services, where keys are not "
+			   "extractable; "
+			   "kind\n"
+			   "vault: a second vault. An empty token is set up (so-pin.NAME, "
+			   "pin.NAME). Keys "
+			   "get\n"
+			   "there by 'hsm replicate', once both HSMs have a common wrapping key.",
+		.flags = CLI_CHANGES,
+		.positional = {{"NAME", "what it is to be called"}},
+		.options = {{"--hsm", "URI", "pkcs11:token=LABEL?module-path=/path/to/module.so",
+				    OPTION_REQUIRED},
+			{"--kind", "KIND", "production or vault", OPTION_REQUIRED},
+			{"--init-args", "STR", "what the module wants at C_Initialize (NSS)",
+				OPTION_OPTIONAL}},
+		.run = cli_hsm_add,
+	},
+	{
+		.path = "hsm list",
+		.summary = "all HSMs of the site",
+		.run = cli_hsm_list,
+	},
+	{
+		.path = "hsm replicate",
+		.summary = "copy the active master keys to another HSM of the site",
+		.details = "Wrapped at the principal HSM, unwrapped at the other, under a key that "
+			   "both "
+			   "have\n"
+			   "from their ceremonies: a zone key for production, where copies are not "
+			   "extractable,\n"
+			   "the site key for a vault. What is there already is left alone.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"NAME", "the HSM, as 'hsm list' has it"}},
+		.options = {{"--keyset", "K", "only this key set; several may follow",
+				    OPTION_REPEATED},
+			{"--under", "LABEL", "which wrapping key, if both have several",
+				OPTION_OPTIONAL}},
+		.run = cli_hsm_replicate,
+	},
+	{
+		.path = "hsm compare",
+		.summary = "another HSM against the registry: what is where, what has drifted",
+		.details = "Exit code 3 if a copy is missing, another, of other attributes, or of "
+			   "a key "
+			   "that is\n"
+			   "no longer in use; or if the HSM holds what is no copy.",
+		.positional = {{"NAME", "the HSM, as 'hsm list' has it"}},
+		.run = cli_hsm_compare,
+	},
+	{
 		.path = "key list",
 		.summary = "the keys there are",
 		.options = {{"--keyset", "K", "only of this key set", OPTION_OPTIONAL},
@@ -618,8 +669,7 @@ const struct cli_command cli_commands[] = {
 			"hex); without them the public test keys of the card's profile are taken.\n"
 			"A card that is taken over already is said so, and is no error.",
 		.flags = CLI_CHANGES,
-		.options = {CARD_OPTIONS,
-			{"--keyset", "NEW", "the key set", OPTION_REQUIRED},
+		.options = {CARD_OPTIONS, {"--keyset", "NEW", "the key set", OPTION_REQUIRED},
 			{"--customer", "ORG", "whose card it is", OPTION_REQUIRED}, CARD_VERSIONS,
 			CARD_COUNT},
 		.run = cli_card_inject,
@@ -655,8 +705,7 @@ const struct cli_command cli_commands[] = {
 		.options = {CARD_OPTIONS, CARD_AID,
 			{"--keyset", "K", "instead of the recorded one", OPTION_OPTIONAL},
 			{"--key-version", "HH", "its version on the card", OPTION_OPTIONAL},
-			{"--not", "K", "a set that must not open it", OPTION_REPEATED},
-			CARD_COUNT},
+			{"--not", "K", "a set that must not open it", OPTION_REPEATED}, CARD_COUNT},
 		.run = cli_card_verify,
 	},
 	{

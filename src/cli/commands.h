@@ -20,6 +20,10 @@ CLI_RUN(backup_create);
 CLI_RUN(backup_list);
 CLI_RUN(backup_verify);
 CLI_RUN(backup_restore);
+CLI_RUN(hsm_add);
+CLI_RUN(hsm_list);
+CLI_RUN(hsm_replicate);
+CLI_RUN(hsm_compare);
 
 /* run.c, and card.c for card_…: one function each for the table. */
 CLI_RUN(site_init);

@@ -71,3 +71,68 @@ enum kms_status cli_backup_restore(struct cli *cli, struct kms_err *err)
 	}
 	return st;
 }
+
+/* ---- further HSMs ---- */
+
+enum kms_status cli_hsm_add(struct cli *cli, struct kms_err *err)
+{
+	const struct op_hsm_add in = {.name = cli->positional[0],
+		.uri = cli_value(cli, "--hsm"),
+		.init_args = cli_value(cli, "--init-args"),
+		.kind = cli_value(cli, "--kind")};
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	enum kms_status st = cli_open_site(cli, &site, err);
+
+	if (!st)
+		st = op_hsm_add(site, &in, &cli->result, err);
+	if (!st)
+		cli_print_fields(cli, cli->result, "name kind token serial");
+	return st;
+}
+
+enum kms_status cli_hsm_list(struct cli *cli, struct kms_err *err)
+{
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	enum kms_status st = cli_open_site(cli, &site, err);
+
+	if (!st)
+		st = op_hsm_list(site, &cli->result, err);
+	if (!st)
+		cli_print_table(cli, cli->result, "name kind state serial copies added uri");
+	return st;
+}
+
+enum kms_status cli_hsm_replicate(struct cli *cli, struct kms_err *err)
+{
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	struct op_replicate in = {.hsm = cli->positional[0], .under = cli_value(cli, "--under")};
+	char **sets = NULL;
+	enum kms_status st = cli_open_site(cli, &site, err);
+
+	if (!st)
+		st = cli_values(cli, "--keyset", &sets, &in.keyset_count, err);
+	in.keysets = (const char *const *)sets;
+	if (!st)
+		st = op_hsm_replicate(site, &in, &cli->result, err);
+	cli_values_free(sets, in.keyset_count);
+	if (!st) {
+		cli_print_fields(cli, cli->result, "hsm kind under copied there_already where");
+		cli_print_table(cli, json_object_get(cli->result, "keys"), checked_columns);
+	}
+	return st;
+}
+
+enum kms_status cli_hsm_compare(struct cli *cli, struct kms_err *err)
+{
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	enum kms_status st = cli_open_site(cli, &site, err);
+
+	if (!st)
+		st = op_hsm_compare(site, cli->positional[0], &cli->result, err);
+	if (cli->result) {
+		cli_print_fields(cli, cli->result, "hsm kind serial drift");
+		cli_print_table(cli, json_object_get(cli->result, "keys"),
+			"label role algorithm state check_value check_method principal via result");
+	}
+	return st;
+}

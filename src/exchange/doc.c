@@ -64,7 +64,7 @@ enum kms_status doc_kind(const char *text, size_t len, enum doc_kind *ret_kind, 
 	JS_AUTO json_t *object = NULL;
 	enum kms_status st;
 
-	if ((st = check_size(DOC_BACKUP, what, len, err)) ||
+	if ((st = check_size(DOC_NONE, what, len, err)) ||
 		(st = js_parse_object(what, text, len, &object, err)))
 		return st;
 	return kind_of(object, what, ret_kind, err);

@@ -107,24 +107,15 @@ static bool same_text(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-enum kms_status hsm_open_beside(struct hsm *first, const char *uri, const char *init_args,
-	struct hsm **ret_hsm, struct kms_err *err)
+enum kms_status hsm_beside(const struct hsm *hsm, const struct hsm *other, struct kms_err *err)
 {
-	HSM_AUTO struct hsm *hsm = NULL;
-	enum kms_status st = hsm_open(uri, init_args, &hsm, err);
-
-	if (st)
-		return st;
-	if (hsm->p11 == first->p11 && !same_text(hsm->init_args, first->init_args)) {
-		kms_fail(err, KMS_ERR_UNSUPPORTED,
-			"cannot use two tokens of %s at once: their init-args differ, and a module "
-			"is started once in a process",
-			hsm->module_path);
-		return kms_hint(err, "give the second one a copy of the module under another path");
-	}
-	*ret_hsm = hsm;
-	hsm = NULL;
-	return KMS_OK;
+	if (hsm->p11 != other->p11 || same_text(hsm->init_args, other->init_args))
+		return KMS_OK;
+	kms_fail(err, KMS_ERR_UNSUPPORTED,
+		"cannot use two tokens of %s at once: their init-args differ, and a module is "
+		"started once in a process",
+		hsm->module_path);
+	return kms_hint(err, "give one of them a copy of the module under another path");
 }
 
 bool hsm_same_token(const struct hsm *a, const struct hsm *b)

@@ -43,15 +43,16 @@ void op_hsms_close(struct op_site *site)
 static enum kms_status load(struct op_site *site, struct op_hsm *h, struct kms_err *err)
 {
 	struct kms_err away = {0};
-	enum kms_status st = KMS_OK;
+	enum kms_status st;
 
 	if (!site->hsm && !site->policy.vault_offline &&
 		hsm_open(site->hsm_uri, site->init_args, &site->hsm, &away))
 		op_say(site, "note: the principal HSM is not here: %s", away.msg);
-	if (site->hsm)
-		st = hsm_open_beside(site->hsm, h->row.uri, h->row.init_args, &h->hsm, err);
-	else
-		st = hsm_open(h->row.uri, h->row.init_args, &h->hsm, err);
+	st = hsm_open(h->row.uri, h->row.init_args, &h->hsm, err);
+	if (!st && site->hsm)
+		st = hsm_beside(h->hsm, site->hsm, err);
+	for (const struct op_hsm *other = site->others; !st && other; other = other->next)
+		st = hsm_beside(h->hsm, other->hsm, err);
 	return st;
 }
 
@@ -179,51 +180,60 @@ bool op_hsm_logged_in(const struct op_site *site, const char *name)
 
 /* ---- card work ---- */
 
-static enum kms_status by_production_hsm(
-	struct op_site *site, struct hsm **ret_hsm, struct kms_err *err)
+static enum kms_status by_production_hsm(struct op_site *site, struct kms_err *err)
 {
 	STORE_AUTO(hsm_list) struct store_hsm_list list = {0};
+	struct kms_err passed = {0};
 	enum kms_status st = store_hsms(site->store, &list, err);
 
-	for (size_t i = 0; !st && i < list.count; i++) {
+	for (size_t i = 0; !st && !site->cards && i < list.count; i++) {
+		const struct store_hsm *row = &list.items[i];
 		struct op_hsm *h = NULL;
 
-		if (strcmp(list.items[i].kind, "production") != 0 ||
-			strcmp(list.items[i].state, "active") != 0)
+		if (strcmp(row->kind, "production") != 0 || strcmp(row->state, "active") != 0)
 			continue;
-		st = op_hsm_login(site, list.items[i].name, &h, err);
-		/* One that is away is no reason to stop if there is another. */
-		if (st && i + 1 < list.count && st != KMS_ERR_AUTH) {
-			op_say(site, "note: HSM '%s' is passed over: %s", list.items[i].name,
-				err ? err->msg : "");
-			kms_err_clear(err);
-			st = KMS_OK;
-			continue;
-		}
+		if (passed.msg[0])
+			op_say(site, "note: another HSM is taken: %s", passed.msg);
+		st = op_hsm_login(site, row->name, &h, &passed);
 		if (!st)
-			*ret_hsm = h->hsm;
-		return st;
+			site->cards = h->hsm;
+		/* One that is away is no reason to stop, if there is another. A wrong PIN is. */
+		else if (st != KMS_ERR_AUTH)
+			st = KMS_OK;
 	}
-	return st;
+	if (site->cards || !passed.msg[0])
+		return st;
+	*err = passed;
+	return passed.code;
 }
 
-enum kms_status op_site_cards_hsm(struct op_site *site, struct hsm **ret_hsm, struct kms_err *err)
+enum kms_status op_site_cards_hsm(struct op_site *site, struct kms_err *err)
 {
-	struct hsm *found = NULL;
-	enum kms_status st = by_production_hsm(site, &found, err);
+	enum kms_status st = site->cards ? KMS_OK : by_production_hsm(site, err);
 
-	if (!st && !found && site->policy.vault_offline) {
+	if (st || site->cards)
+		return st;
+	if (site->policy.vault_offline) {
 		kms_fail(err, KMS_ERR_DENIED,
 			"the principal HSM is offline by the site's policy: it does no card work");
 		return kms_hint(err,
 			"add a production HSM ('cardkms hsm add NAME --kind production …') and "
 			"copy the keys to it ('cardkms hsm replicate NAME')");
 	}
-	if (!st && !found) {
-		st = op_site_login(site, err);
-		found = site->hsm;
-	}
+	st = op_site_login(site, err);
 	if (!st)
-		*ret_hsm = found;
+		site->cards = site->hsm;
 	return st;
+}
+
+enum kms_status op_site_cards_key(struct op_site *site, const struct store_key *row,
+	struct hsm_key *ret_key, struct kms_err *err)
+{
+	enum kms_status st;
+
+	if (site->cards == site->hsm)
+		st = op_key_verify(site, row, err);
+	else
+		st = op_key_verify_at(site->cards, row, HSM_MASTER_PRODUCTION, err);
+	return st ? st : op_key_object_at(site->cards, row, ret_key, err);
 }

@@ -48,6 +48,29 @@ OP_CALL op_hsm_capabilities(struct op_site *site, json_t **ret_report, struct km
 /* KMS_ERR_MISMATCH, with the report set, if store and token disagree. */
 OP_CALL op_hsm_check(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
+/* ---- hsm_add.c, replicate.c, compare.c: HSMs beside the principal one ---- */
+struct op_hsm_add {
+	const char *name;
+	const char *uri;
+	const char *init_args; /* or NULL */
+	const char *kind;      /* "production" or "vault" */
+};
+OP_CALL op_hsm_add(struct op_site *site, const struct op_hsm_add *in, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_hsm_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
+struct op_replicate {
+	const char *hsm;
+	const char *under; /* label of the key that both have, or NULL: the only one */
+	const char *const *keysets;
+	size_t keyset_count; /* 0: all */
+};
+OP_CALL op_hsm_replicate(struct op_site *site, const struct op_replicate *in, json_t **ret_report,
+	struct kms_err *err);
+/* KMS_ERR_MISMATCH, with the report set, if that HSM is not as the registry says. */
+OP_CALL op_hsm_compare(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
+
 /* ---- key.c ---- */
 OP_CALL op_key_list(struct op_site *site, const char *keyset, const char *state,
 	json_t **ret_report, struct kms_err *err);
@@ -202,10 +225,11 @@ OP_CALL op_audit_prove(struct op_site *site, int64_t entry, const char *path, js
 struct op_card_where {
 	/* NULL, "pcsc": the only reader with a card in it; "tcp:HOST:PORT": cardsim; else a name. */
 	const char *reader;
-	const char *profile;	/* NULL: the recorded one, else by what the card says */
-	const char *aid;	/* of a security domain, in hex; NULL: the issuer's */
-	const char *trace_path; /* what is said to and by a simulated card, without secrets; or NULL */
-	bool initial_given;	/* the front has the secrets initial.enc, initial.mac, initial.kek */
+	const char *profile; /* NULL: the recorded one, else by what the card says */
+	const char *aid;     /* of a security domain, in hex; NULL: the issuer's */
+	const char
+		*trace_path; /* what is said to and by a simulated card, without secrets; or NULL */
+	bool initial_given;  /* the front has the secrets initial.enc, initial.mac, initial.kek */
 };
 
 /* What serves one card after the other in one login: masters, opened once. NULL-safe to free. */
@@ -234,11 +258,12 @@ OP_CALL op_card_history(
 
 struct op_card_change {
 	struct op_card_where where;
-	const char *keyset;	/* to be put on the card */
-	const char *from;	/* replace: what is on it; NULL: what the registry says */
-	const char *customer;	/* whose card it is; NULL (replace): whose it was */
-	unsigned old_version;	/* 0: of the registry, the plan, the profile, else the card's choice */
-	unsigned version;	/* 0: of the key plan */
+	const char *keyset;   /* to be put on the card */
+	const char *from;     /* replace: what is on it; NULL: what the registry says */
+	const char *customer; /* whose card it is; NULL (replace): whose it was */
+	unsigned
+		old_version; /* 0: of the registry, the plan, the profile, else the card's choice */
+	unsigned version;    /* 0: of the key plan */
 	struct op_card_line *line; /* or NULL */
 };
 /* From initial keys; from a key set; keys of its own for a supplementary security domain. */
@@ -273,8 +298,8 @@ struct op_card_domain_create {
 OP_CALL op_card_domain_create(struct op_site *site, const struct op_card_domain_create *in,
 	json_t **ret_report, struct kms_err *err);
 /* Of the card in a reader, or (where NULL) of a card of the registry. */
-OP_CALL op_card_domain_list(struct op_site *site, const struct op_card_where *where,
-	const char *id, json_t **ret_report, struct kms_err *err);
+OP_CALL op_card_domain_list(struct op_site *site, const struct op_card_where *where, const char *id,
+	json_t **ret_report, struct kms_err *err);
 
 /* ---- doctor.c ---- */
 /* KMS_ERR_MISMATCH, with the report set, if something is left that needs a person. */
