@@ -93,10 +93,8 @@ static enum kms_status drop_old(struct card_change *change, struct kms_err *err)
 		return close_as(change, CHANGE_DONE, "", err);
 	if (config->rule == CARD_REPLACE || config->rule == CARD_FF_CONSUMED)
 		return close_as(change, CHANGE_OLD_STAYS,
-			config->old.version == config->fresh.version
-				? "the new keys are the old ones"
-				: "the old key set still opens the card: it does not follow its "
-				  "profile's initial-set rule",
+			"the old key set still opens the card: it does not follow its profile's "
+			"initial-set rule",
 			err);
 	if (config->no_delete)
 		return close_as(change, CHANGE_OLD_STAYS,
