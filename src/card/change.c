@@ -32,7 +32,7 @@ static enum kms_status spend_as(
 static enum kms_status close_as(struct card_change *change, enum card_change_step step,
 	const char *reason, struct kms_err *err)
 {
-	snprintf(change->record.reason, sizeof(change->record.reason), "%s", reason);
+	snprintf(change->record.reason, sizeof(change->record.reason), "%.255s", reason);
 	return write_step(change, step, card_guard_save, err);
 }
 
