@@ -5,11 +5,27 @@
 
 #include "cli/cli.h"
 
-KMS_CHECKED enum kms_status cli_transport_create(struct cli *cli, struct kms_err *err);
-KMS_CHECKED enum kms_status cli_transport_import(struct cli *cli, struct kms_err *err);
+#define CLI_RUN(name) KMS_CHECKED enum kms_status cli_##name(struct cli *cli, struct kms_err *err)
+
+/* components.c */
+CLI_RUN(transport_create);
+CLI_RUN(transport_import);
+CLI_RUN(site_key_create);
+CLI_RUN(site_key_restore);
+CLI_RUN(zone_key_create);
+CLI_RUN(zone_key_restore);
+
+/* vault.c */
+CLI_RUN(backup_create);
+CLI_RUN(backup_list);
+CLI_RUN(backup_verify);
+CLI_RUN(backup_restore);
+CLI_RUN(hsm_add);
+CLI_RUN(hsm_list);
+CLI_RUN(hsm_replicate);
+CLI_RUN(hsm_compare);
 
 /* run.c, and card.c for card_…: one function each for the table. */
-#define CLI_RUN(name) KMS_CHECKED enum kms_status cli_##name(struct cli *cli, struct kms_err *err)
 CLI_RUN(site_init);
 CLI_RUN(site_status);
 CLI_RUN(site_identity);
@@ -44,6 +60,10 @@ CLI_RUN(exchange_list);
 CLI_RUN(exchange_reissue);
 CLI_RUN(ceremony_list);
 CLI_RUN(ceremony_show);
+CLI_RUN(ceremony_check);
+CLI_RUN(ceremony_run);
+CLI_RUN(ceremony_meetings);
+CLI_RUN(ceremony_report);
 CLI_RUN(audit_list);
 CLI_RUN(audit_verify);
 CLI_RUN(audit_checkpoint);

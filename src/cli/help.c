@@ -11,9 +11,12 @@ static const struct {
 	{"site", "this organisation: its folder, its identity, its state"},
 	{"partner", "the other organisations that keys are exchanged with"},
 	{"officer", "the people who approve"},
-	{"hsm", "the principal HSM: set up, update, check"},
+	{"hsm", "the principal HSM: set up, update, check; others that hold copies"},
 	{"key", "the keys and their states"},
 	{"transport-key", "keys made of components, in a ceremony"},
+	{"site-key", "the key that backups are wrapped under, made of components"},
+	{"zone-key", "keys that copies travel under, made of components"},
+	{"backup", "all master keys in one file, wrapped, sealed and signed"},
 	{"exchange", "requests, packages and receipts"},
 	{"ceremony", "the record of key ceremonies"},
 	{"audit", "the log of all that happened, and its proofs"},
@@ -133,12 +136,12 @@ bool cli_help(const char *path)
 	return found > 0;
 }
 
-/* Text for roff: a leading dot or quote and backslashes and hyphens in options are escaped. */
+/* Text for roff: a dot or quote that begins a line, backslashes and hyphens are escaped. */
 static void roff(const char *text)
 {
-	if (*text == '.' || *text == '\'')
-		printf("\\&");
-	for (; *text; text++) {
+	for (const char *start = text; *text; text++) {
+		if ((*text == '.' || *text == '\'') && (text == start || text[-1] == '\n'))
+			printf("\\&");
 		if (*text == '\\')
 			printf("\\e");
 		else if (*text == '-')

@@ -102,6 +102,27 @@ out:
 	return KMS_OK;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+enum kms_status hsm_beside(const struct hsm *hsm, const struct hsm *other, struct kms_err *err)
+{
+	if (hsm->p11 != other->p11 || same_text(hsm->init_args, other->init_args))
+		return KMS_OK;
+	kms_fail(err, KMS_ERR_UNSUPPORTED,
+		"cannot use two tokens of %s at once: their init-args differ, and a module is "
+		"started once in a process",
+		hsm->module_path);
+	return kms_hint(err, "give one of them a copy of the module under another path");
+}
+
+bool hsm_same_token(const struct hsm *a, const struct hsm *b)
+{
+	return a->found && b->found && a->p11 == b->p11 && a->slot == b->slot;
+}
+
 void hsm_close(struct hsm *hsm)
 {
 	if (!hsm)

@@ -29,8 +29,8 @@ static enum kms_status derive(struct derived *d, enum card_role role,
 {
 	struct op_card_masters *m = d->masters;
 	enum hsm_where where;
-	enum kms_status st = key_div_hsm(recipe, m->site->hsm, &m->copy[role], &m->zero[role], how,
-		m->site->policy.host_assisted, ret_key, &where, err);
+	enum kms_status st = key_div_hsm(recipe, m->site->cards, &m->copy[role], &m->zero[role],
+		how, m->site->policy.host_assisted, ret_key, &where, err);
 
 	if (!st && where == HSM_HOST_ASSISTED)
 		op_card_note_host(d, "diversification");
@@ -76,7 +76,8 @@ static enum kms_status derived_session_cbc(struct card_keys *base, enum card_rol
 		return kms_fail(err, KMS_ERR_INVALID, "'%s' are no DES keys", base->name);
 	st = op_card_used(d, role, &key, err);
 	return st ? st
-		  : hsm_session_cbc(d->masters->site->hsm, key, data, CARD_CBC_DATA, ret_key, err);
+		  : hsm_session_cbc(
+			    d->masters->site->cards, key, data, CARD_CBC_DATA, ret_key, err);
 }
 
 static enum kms_status derived_session_kdf(struct card_keys *base, enum card_role role,
@@ -105,7 +106,7 @@ static enum kms_status derived_session_kdf(struct card_keys *base, enum card_rol
 	}
 	st = op_card_used(d, role, &used, err);
 	if (!st)
-		st = hsm_session_cmac(d->masters->site->hsm, used, messages, count, &key, err);
+		st = hsm_session_cmac(d->masters->site->cards, used, messages, count, &key, err);
 	return st ? st : secret_copy(ret_key, key.data, len, err);
 }
 
@@ -122,7 +123,7 @@ static enum kms_status derived_kcv(struct card_keys *base, enum card_role role,
 	if (!d->has_kcv[role]) {
 		st = op_card_used(d, role, &key, err);
 		if (!st)
-			st = key_kcv_hsm(d->masters->site->hsm, key, method, &kcv, err);
+			st = key_kcv_hsm(d->masters->site->cards, key, method, &kcv, err);
 		if (st)
 			return st;
 		memcpy(d->kcv[role], kcv.bytes, CARD_KCV_SIZE);
@@ -135,7 +136,7 @@ static enum kms_status derived_kcv(struct card_keys *base, enum card_role role,
 static void derived_free(struct card_keys *base)
 {
 	struct derived *d = (struct derived *)base;
-	struct hsm *hsm = d->masters->site->hsm;
+	struct hsm *hsm = d->masters->site->cards;
 
 	for (enum card_role role = CARD_ENC; role < CARD_ROLES; role++)
 		hsm_key_drop(hsm, &d->used[role]);

@@ -51,9 +51,7 @@ static enum kms_status load_key(
 			row.algorithm, m->row.algorithm);
 	/* A wrong master would put keys on cards that nobody could derive again. */
 	if (!st)
-		st = op_key_verify(m->site, &row, err);
-	if (!st)
-		st = op_key_object(m->site, &row, &m->token[role], err);
+		st = op_site_cards_key(m->site, &row, &m->token[role], err);
 	if (!st && row.deactivate_after && row.deactivate_after < m->info.period_ends)
 		m->info.period_ends = row.deactivate_after;
 	return st;
@@ -120,7 +118,7 @@ static enum kms_status open_masters(struct op_card_masters *m, struct op *op, co
 	if (!st)
 		st = fill_info(m, err);
 	if (!st)
-		st = op_site_login(m->site, err);
+		st = op_site_cards_hsm(m->site, err);
 	for (enum card_role role = CARD_ENC; !st && role < CARD_ROLES; role++)
 		st = load_key(m, role, use, err);
 	if (!st && use == OP_CARD_NEW)
@@ -133,9 +131,9 @@ enum kms_status op_card_masters_copy(struct op_card_masters *masters, struct kms
 	enum kms_status st = KMS_OK;
 
 	for (enum card_role role = CARD_ENC; !st && role < CARD_ROLES; role++) {
-		hsm_key_drop(masters->site->hsm, &masters->copy[role]);
+		hsm_key_drop(masters->site->cards, &masters->copy[role]);
 		st = hsm_key_session_copy(
-			masters->site->hsm, &masters->token[role], &masters->copy[role], err);
+			masters->site->cards, &masters->token[role], &masters->copy[role], err);
 	}
 	return st;
 }
@@ -149,6 +147,7 @@ enum kms_status op_card_masters_open(struct op_site *site, struct op *op, const 
 	if (!m)
 		return kms_nomem(err);
 	m->site = site;
+	m->use = use;
 	st = open_masters(m, op, keyset, use, err);
 	if (st) {
 		op_card_masters_free(m);
@@ -168,8 +167,8 @@ void op_card_masters_free(struct op_card_masters *masters)
 	if (!masters)
 		return;
 	for (enum card_role role = CARD_ENC; role < CARD_ROLES; role++) {
-		if (masters->site->hsm)
-			hsm_key_drop(masters->site->hsm, &masters->copy[role]);
+		if (masters->site->cards)
+			hsm_key_drop(masters->site->cards, &masters->copy[role]);
 		secret_free(&masters->zero[role]);
 	}
 	store_keyset_free(&masters->row);

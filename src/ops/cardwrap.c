@@ -47,8 +47,8 @@ static void initial_free(struct card_keys *base)
 {
 	struct initial *i = (struct initial *)base;
 
-	if (i->site->hsm)
-		hsm_key_drop(i->site->hsm, &i->dek.key);
+	if (i->site->cards)
+		hsm_key_drop(i->site->cards, &i->dek.key);
 	card_keys_free(i->clear);
 	free(i);
 }
@@ -122,34 +122,47 @@ static bool dek_is_master(const struct card_keys *old)
 	return d && is_copy(d) && old->type == CARD_KEY_AES;
 }
 
+static enum kms_status may_leave(
+	const struct card_keys *old, const struct derived *fresh, struct kms_err *err)
+{
+	if (fresh->masters->use != OP_CARD_NEW)
+		return kms_fail(err, KMS_ERR_STATE,
+			"cannot put the keys '%s' on a card: they were opened to get cards off "
+			"them",
+			fresh->base.name);
+	for (enum card_role role = CARD_ENC; is_copy(fresh) && role < CARD_ROLES; role++)
+		if (!(fresh->masters->copy[role].usage & HSM_IS_EXTRACTABLE))
+			return not_possible(old, &fresh->base,
+				"without diversification the card gets the masters themselves, and "
+				"these may not leave the HSM",
+				err);
+	return KMS_OK;
+}
+
 static enum kms_status find_place(struct hsm *hsm, const struct card_keys *old,
 	const struct derived *fresh, struct place *ret_place, struct kms_err *err)
 {
 	bool des = old->type == CARD_KEY_DES;
 	struct hsm_way way, typed;
-	enum kms_status st =
-		hsm_way(hsm, des ? HSM_OP_SCP02_PUT_KEY : HSM_OP_SCP03_PUT_KEY, &way, err);
+	enum kms_status st = may_leave(old, fresh, err);
 
+	if (!st)
+		st = hsm_way(hsm, des ? HSM_OP_SCP02_PUT_KEY : HSM_OP_SCP03_PUT_KEY, &way, err);
 	if (st)
 		return st;
 	if (!way.available)
 		return not_possible(old, &fresh->base, "the token has no way to do it", err);
-	if (is_copy(fresh)) {
-		for (enum card_role role = CARD_ENC; role < CARD_ROLES; role++)
-			if (!(fresh->masters->copy[role].usage & HSM_IS_EXTRACTABLE))
-				return not_possible(old, &fresh->base,
-					"without diversification the card gets the masters "
-					"themselves, and these may not leave the HSM",
-					err);
-		/* Typed keys that are no whole blocks: tokens differ in how they pad them. */
+	/* Typed keys that are no whole blocks: tokens differ in how they fill them up. */
+	if (!des && is_copy(fresh) && fresh->base.key_len % CARD_CBC_DATA) {
 		st = hsm_way(hsm, HSM_OP_WRAP_RAW_AES, &typed, err);
-		if (!st && !des && fresh->base.key_len % CARD_CBC_DATA)
-			way.where = typed.where;
+		if (st)
+			return st;
+		way.where = typed.where;
 	}
 	if (dek_is_master(old))
 		way.where = HSM_HOST_ASSISTED;
 	*ret_place = (struct place){way.where, des ? "PUT KEY under SCP02" : "PUT KEY under SCP03"};
-	return st;
+	return KMS_OK;
 }
 
 static bool diversified_by_host(const struct derived *d)
@@ -179,7 +192,7 @@ enum kms_status op_card_keys_may_wrap(struct op *op, const struct card_keys *old
 
 	if (!to || (!from && !as_initial(old)))
 		return not_possible(old, fresh, "these keys are not held by this site's HSM", err);
-	st = find_place(op->site->hsm, old, to, &place, err);
+	st = find_place(op->site->cards, old, to, &place, err);
 	if (!st)
 		st = check_strength(op, from, to, err);
 	if (!st && place.where == HSM_HOST_ASSISTED) {
@@ -210,7 +223,7 @@ static enum kms_status derived_dek(struct derived *d, const struct card_dek *dek
 		return op_card_make(d, CARD_DEK, &d->recipe[CARD_DEK], how, ret_key, err);
 	st = op_card_used(d, CARD_DEK, &base, err);
 	return st ? st
-		  : hsm_derive_cbc(d->masters->site->hsm, base, zero_iv, dek->data, CARD_CBC_DATA,
+		  : hsm_derive_cbc(d->masters->site->cards, base, zero_iv, dek->data, CARD_CBC_DATA,
 			    &temp, ret_key, err);
 }
 
@@ -225,7 +238,7 @@ static enum kms_status initial_dek(struct initial *i, const struct card_dek *dek
 		temp.alg = i->base.key_len == 16   ? HSM_AES128
 			   : i->base.key_len == 24 ? HSM_AES192
 						   : HSM_AES256;
-	return st ? st : hsm_temp_import(i->site->hsm, &temp, &value, ret_key, err);
+	return st ? st : hsm_temp_import(i->site->cards, &temp, &value, ret_key, err);
 }
 
 /* One object for the three keys of a PUT KEY; the session DEK of the next session is another. */
@@ -235,7 +248,7 @@ static enum kms_status take_dek(struct card_keys *old, const struct card_dek *de
 	struct derived *d = op_card_derived(old);
 	struct initial *i = as_initial(old);
 	struct card_dek_object *o = d ? &d->dek : &i->dek;
-	struct hsm *hsm = d ? d->masters->site->hsm : i->site->hsm;
+	struct hsm *hsm = d ? d->masters->site->cards : i->site->cards;
 	enum hsm_role how = place->where == HSM_IN_HSM ? HSM_TEMP_KEK : HSM_TEMP_ENCRYPT;
 	bool same = o->there && o->dek.use == dek->use &&
 		    (dek->use == CARD_DEK_STATIC_CBC ||
@@ -283,8 +296,10 @@ enum kms_status op_card_wrap(struct card_keys *old, const struct card_dek *dek,
 	if (!d)
 		return not_possible(
 			old, fresh, "the new keys are not held by this site's HSM", err);
+	if (cbc != (old->type == CARD_KEY_AES))
+		return kms_fail(err, KMS_ERR_INTERNAL, "'%s' has no such DEK", old->name);
 	site = d->masters->site;
-	st = find_place(site->hsm, old, d, &place, err);
+	st = find_place(site->cards, old, d, &place, err);
 	if (!st && place.where == HSM_HOST_ASSISTED && !site->policy.host_assisted)
 		st = denied(old, fresh, err);
 	if (!st)
@@ -292,10 +307,10 @@ enum kms_status op_card_wrap(struct card_keys *old, const struct card_dek *dek,
 	if (!st)
 		st = take_fresh(d, role, cbc, &target, err);
 	if (!st)
-		st = hsm_wrap(site->hsm, kek, &target, cbc ? HSM_WRAP_CBC : HSM_WRAP_ECB,
+		st = hsm_wrap(site->cards, kek, &target, cbc ? HSM_WRAP_CBC : HSM_WRAP_ECB,
 			site->policy.host_assisted, block.block, sizeof(block.block), &block.len,
 			&where, err);
-	hsm_key_drop(site->hsm, &target);
+	hsm_key_drop(site->cards, &target);
 	if (!st && where == HSM_HOST_ASSISTED)
 		op_card_note_host(d, place.purpose);
 	if (!st)

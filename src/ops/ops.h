@@ -34,7 +34,12 @@ OP_CALL op_officer_disable(
 OP_CALL op_officer_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
 /* ---- hsm_setup.c, hsm_status.c ---- */
-OP_CALL op_hsm_setup(struct op_site *site, const char *plan_path, bool erase, json_t **ret_report,
+struct op_hsm_setup {
+	const char *plan_path; /* or NULL */
+	bool erase;	       /* give up what is on the token */
+	bool rebuild;	       /* the site's HSM is lost: this one takes its place */
+};
+OP_CALL op_hsm_setup(struct op_site *site, const struct op_hsm_setup *in, json_t **ret_report,
 	struct kms_err *err);
 OP_CALL op_hsm_update(
 	struct op_site *site, const char *plan_path, json_t **ret_report, struct kms_err *err);
@@ -42,6 +47,29 @@ OP_CALL op_hsm_status(struct op_site *site, json_t **ret_report, struct kms_err 
 OP_CALL op_hsm_capabilities(struct op_site *site, json_t **ret_report, struct kms_err *err);
 /* KMS_ERR_MISMATCH, with the report set, if store and token disagree. */
 OP_CALL op_hsm_check(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
+/* ---- hsm_add.c, replicate.c, compare.c: HSMs beside the principal one ---- */
+struct op_hsm_add {
+	const char *name;
+	const char *uri;
+	const char *init_args; /* or NULL */
+	const char *kind;      /* "production" or "vault" */
+};
+OP_CALL op_hsm_add(struct op_site *site, const struct op_hsm_add *in, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_hsm_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
+struct op_replicate {
+	const char *hsm;
+	const char *under; /* label of the key that both have, or NULL: the only one */
+	const char *const *keysets;
+	size_t keyset_count; /* 0: all */
+};
+OP_CALL op_hsm_replicate(struct op_site *site, const struct op_replicate *in, json_t **ret_report,
+	struct kms_err *err);
+/* KMS_ERR_MISMATCH, with the report set, if that HSM is not as the registry says. */
+OP_CALL op_hsm_compare(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
 
 /* ---- key.c ---- */
 OP_CALL op_key_list(struct op_site *site, const char *keyset, const char *state,
@@ -53,18 +81,16 @@ OP_CALL op_key_change(struct op_site *site, const char *label, enum key_state st
 OP_CALL op_key_destroy(struct op_site *site, const char *label, const char *reason,
 	json_t **ret_report, struct kms_err *err);
 
-/* ---- transport.c ---- */
+/* ---- transport.c, sitekey.c: keys that are shown or typed as components ---- */
 
-struct op_transport {
+struct op_components {
 	const char *label;
 	const char *algorithm;
-	const char *partner;
 	const char *pairs_path;
-	const char *wrapping; /* NULL: aes-kw for AES keys, raw-ecb for TDEA keys */
+	const struct cer_pairs *pairs; /* instead of the file, or NULL */
 	size_t components;
 	const char *check_value; /* import: the combined one, in hex */
 	const char *ceremony;	 /* import: of the sheets, or NULL */
-	bool legacy; /* the partner runs a legacy KMS and has no identity: raw wrapping, listings */
 
 	/*
 	 * Makes ready what the room needs (sheet files), before the first component is drawn; NULL if
@@ -77,10 +103,30 @@ struct op_transport {
 	bool unattended; /* no people at a terminal: sheets go to files, components come from a pipe */
 };
 
+struct op_transport {
+	struct op_components key;
+	const char *partner;
+	const char *wrapping; /* NULL: aes-kw for AES keys, raw-ecb for TDEA keys */
+	bool legacy; /* the partner runs a legacy KMS and has no identity: raw wrapping, listings */
+};
+
 OP_CALL op_transport_create(struct op_site *site, const struct op_transport *transport,
 	json_t **ret_report, struct kms_err *err);
 OP_CALL op_transport_import(struct op_site *site, const struct op_transport *transport,
 	json_t **ret_report, struct kms_err *err);
+
+struct op_site_key {
+	struct op_components key;
+	bool zone;		 /* a zone key, not the site key */
+	const char *hsm;	 /* restore: on this HSM of the site; NULL: the principal one */
+	const char *fingerprint; /* restore: of the identity on the sheets, or NULL */
+};
+
+OP_CALL op_site_key_create(struct op_site *site, const struct op_site_key *in, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_site_key_restore(struct op_site *site, const struct op_site_key *in, json_t **ret_report,
+	struct kms_err *err);
+
 OP_CALL op_ceremony_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 OP_CALL op_ceremony_show(
 	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err);
@@ -139,6 +185,21 @@ struct op_import_listing {
 OP_CALL op_exchange_import_listing(struct op_site *site, const struct op_import_listing *import,
 	json_t **ret_report, struct kms_err *err);
 
+/* ---- backup.c, backup_check.c, backup_restore.c ---- */
+/* site_key: its label, or NULL for the only one. */
+OP_CALL op_backup_create(struct op_site *site, const char *path, const char *site_key,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_backup_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/*
+ * Signature, what is in it and what is not, and (unless offline) the seal and every check value, by
+ * unwrapping to session objects. site may be NULL, with the identity in a file.
+ */
+OP_CALL op_backup_verify(struct op_site *site, const char *path, const char *identity_path,
+	bool offline, json_t **ret_report, struct kms_err *err);
+/* fingerprint: of the identity that signed it, as the sheets have it; or NULL: the seal decides. */
+OP_CALL op_backup_restore(struct op_site *site, const char *path, const char *fingerprint,
+	json_t **ret_report, struct kms_err *err);
+
 /* ---- audit.c ---- */
 OP_CALL op_audit_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 /*
@@ -146,8 +207,9 @@ OP_CALL op_audit_list(struct op_site *site, json_t **ret_report, struct kms_err 
  * the site knows. KMS_ERR_MISMATCH, with the report set, names the first bad entry.
  */
 OP_CALL op_audit_verify(struct op_site *site, json_t **ret_report, struct kms_err *err);
-OP_CALL op_audit_verify_file(
-	const char *path, const char *identity_path, json_t **ret_report, struct kms_err *err);
+/* identity_paths: of that site, oldest first, if its HSM was once lost. */
+OP_CALL op_audit_verify_file(const char *path, const char *const *identity_paths, size_t count,
+	json_t **ret_report, struct kms_err *err);
 OP_CALL op_audit_verify_known(
 	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
 OP_CALL op_audit_checkpoint(struct op_site *site, json_t **ret_report, struct kms_err *err);
@@ -163,10 +225,11 @@ OP_CALL op_audit_prove(struct op_site *site, int64_t entry, const char *path, js
 struct op_card_where {
 	/* NULL, "pcsc": the only reader with a card in it; "tcp:HOST:PORT": cardsim; else a name. */
 	const char *reader;
-	const char *profile;	/* NULL: the recorded one, else by what the card says */
-	const char *aid;	/* of a security domain, in hex; NULL: the issuer's */
-	const char *trace_path; /* what is said to and by a simulated card, without secrets; or NULL */
-	bool initial_given;	/* the front has the secrets initial.enc, initial.mac, initial.kek */
+	const char *profile; /* NULL: the recorded one, else by what the card says */
+	const char *aid;     /* of a security domain, in hex; NULL: the issuer's */
+	const char
+		*trace_path; /* what is said to and by a simulated card, without secrets; or NULL */
+	bool initial_given;  /* the front has the secrets initial.enc, initial.mac, initial.kek */
 };
 
 /* What serves one card after the other in one login: masters, opened once. NULL-safe to free. */
@@ -195,11 +258,12 @@ OP_CALL op_card_history(
 
 struct op_card_change {
 	struct op_card_where where;
-	const char *keyset;	/* to be put on the card */
-	const char *from;	/* replace: what is on it; NULL: what the registry says */
-	const char *customer;	/* whose card it is; NULL (replace): whose it was */
-	unsigned old_version;	/* 0: of the registry, the plan, the profile, else the card's choice */
-	unsigned version;	/* 0: of the key plan */
+	const char *keyset;   /* to be put on the card */
+	const char *from;     /* replace: what is on it; NULL: what the registry says */
+	const char *customer; /* whose card it is; NULL (replace): whose it was */
+	unsigned
+		old_version; /* 0: of the registry, the plan, the profile, else the card's choice */
+	unsigned version;    /* 0: of the key plan */
 	struct op_card_line *line; /* or NULL */
 };
 /* From initial keys; from a key set; keys of its own for a supplementary security domain. */
@@ -234,8 +298,8 @@ struct op_card_domain_create {
 OP_CALL op_card_domain_create(struct op_site *site, const struct op_card_domain_create *in,
 	json_t **ret_report, struct kms_err *err);
 /* Of the card in a reader, or (where NULL) of a card of the registry. */
-OP_CALL op_card_domain_list(struct op_site *site, const struct op_card_where *where,
-	const char *id, json_t **ret_report, struct kms_err *err);
+OP_CALL op_card_domain_list(struct op_site *site, const struct op_card_where *where, const char *id,
+	json_t **ret_report, struct kms_err *err);
 
 /* ---- doctor.c ---- */
 /* KMS_ERR_MISMATCH, with the report set, if something is left that needs a person. */

@@ -73,7 +73,7 @@ static enum kms_status check_key(struct outgoing *out, struct op *op,
 	return st ? st : op_wrapping_rules(op, out->wrapping, out->transport_alg, alg, label, err);
 }
 
-static enum kms_status fill_doc_set(
+enum kms_status outgoing_keyset(
 	const struct store_keyset *row, struct doc_keyset *set, struct kms_err *err)
 {
 	enum kms_status st;
@@ -82,8 +82,7 @@ static enum kms_status fill_doc_set(
 		.customer = row->customer,
 		.order = row->order_ref ? row->order_ref : "",
 		.kvn = (unsigned)row->kvn,
-		/* It was made for this partner, who may not pass it on. */
-		.exportable = false};
+		.exportable = strcmp(row->exportable, "partner") == 0};
 	st = key_div_parse(
 		row->definition ? row->definition : row->diversification, &set->div, err);
 	if (!st && row->cryptoperiod)
@@ -106,7 +105,11 @@ static enum kms_status check_set(struct outgoing *out, struct op *op, const char
 		st = op_override(op, err, "%s", why.msg);
 	for (size_t r = 0; !st && r < ROLES; r++)
 		st = check_key(out, op, set, i * ROLES + r, err);
-	return st ? st : fill_doc_set(set, &out->doc_sets[i], err);
+	if (!st)
+		st = outgoing_keyset(set, &out->doc_sets[i], err);
+	/* It was made for this partner, who may not pass it on. */
+	out->doc_sets[i].exportable = false;
+	return st;
 }
 
 enum kms_status outgoing_sets(struct outgoing *out, struct op *op, const char *const *names,
@@ -127,11 +130,9 @@ enum kms_status outgoing_sets(struct outgoing *out, struct op *op, const char *c
 	return st;
 }
 
-static enum kms_status wrap_one(struct outgoing *out, struct op *op, struct hsm_key *transport,
-	size_t place, struct kms_err *err)
+enum kms_status outgoing_key(struct op *op, const struct store_key *row, struct hsm_key *under,
+	enum key_wrapping wrapping, struct doc_key *doc, struct kms_err *err)
 {
-	const struct store_key *row = &out->rows[place];
-	struct doc_key *doc = &out->doc_keys[place];
 	enum key_kcv_method method;
 	struct key_kcv now;
 	struct hsm_key key;
@@ -139,9 +140,10 @@ static enum kms_status wrap_one(struct outgoing *out, struct op *op, struct hsm_
 	char what[80];
 	enum kms_status st;
 
-	*doc = (struct doc_key){
-		.label = row->label, .keyset = row->keyset, .role = roles[place % ROLES]};
-	st = key_alg_parse(row->algorithm, &doc->alg, err);
+	*doc = (struct doc_key){.label = row->label, .keyset = row->keyset};
+	st = key_role_parse(row->role, &doc->role, err);
+	if (!st)
+		st = key_alg_parse(row->algorithm, &doc->alg, err);
 	if (!st)
 		st = key_kcv_method_parse(row->check_method, &method, err);
 	if (!st)
@@ -155,13 +157,11 @@ static enum kms_status wrap_one(struct outgoing *out, struct op *op, struct hsm_
 	if (!st)
 		st = key_kcv_check(what, &now, "the store", &doc->kcv, err);
 	if (!st)
-		st = hsm_wrap(op->site->hsm, transport, &key, key_wrapping_to_hsm(out->wrapping),
+		st = hsm_wrap(op->site->hsm, under, &key, key_wrapping_to_hsm(wrapping),
 			op->site->policy.host_assisted, doc->block, sizeof(doc->block),
 			&doc->block_len, &where, err);
-	if (st) {
-		kms_prefix(err, "cannot export '%s': ", row->label);
+	if (st)
 		return st;
-	}
 	op->host_assisted |= where == HSM_HOST_ASSISTED;
 	return KMS_OK;
 }
@@ -174,7 +174,9 @@ enum kms_status outgoing_wrap(struct outgoing *out, struct op *op, struct kms_er
 	if (!st)
 		st = op_key_object(op->site, &out->transport, &transport, err);
 	for (size_t i = 0; !st && i < out->key_count; i++)
-		st = wrap_one(out, op, &transport, i, err);
+		if ((st = outgoing_key(
+			     op, &out->rows[i], &transport, out->wrapping, &out->doc_keys[i], err)))
+			kms_prefix(err, "cannot export '%s': ", out->rows[i].label);
 	return st;
 }
 

@@ -29,6 +29,13 @@ KMS_CHECKED enum kms_status outgoing_sets(struct outgoing *out, struct op *op,
 /* Verifies the transport key and each master, then wraps them. */
 KMS_CHECKED enum kms_status outgoing_wrap(struct outgoing *out, struct op *op, struct kms_err *err);
 
+/* One master under a key of this HSM, checked to be what the store says; and its key set. */
+KMS_CHECKED enum kms_status outgoing_key(struct op *op, const struct store_key *row,
+	struct hsm_key *under, enum key_wrapping wrapping, struct doc_key *ret_doc,
+	struct kms_err *err);
+KMS_CHECKED enum kms_status outgoing_keyset(
+	const struct store_keyset *row, struct doc_keyset *ret_doc, struct kms_err *err);
+
 /* The transport key as a document names it; its texts are the row's. */
 KMS_CHECKED enum kms_status outgoing_transport_doc(
 	const struct outgoing *out, struct doc_checked_key *ret, struct kms_err *err);

@@ -44,6 +44,7 @@ struct op_policy {
 	unsigned two_officers; /* enum op_dual, or-ed */
 	bool host_assisted; /* may a key pass through locked host memory where the token lacks it */
 	enum op_tdea2 tdea2;
+	bool vault_offline; /* the principal HSM does no card work: production HSMs do */
 };
 
 /* What needs two different officers. */
@@ -54,6 +55,7 @@ enum op_dual {
 	DUAL_OVERRIDE = 8,
 	DUAL_GENERATE = 16,
 	DUAL_ENROL = 32,
+	DUAL_BACKUP = 64,
 };
 
 struct op_site {
@@ -69,7 +71,12 @@ struct op_site {
 	bool token_found;
 	bool token_blank; /* known to hold nothing: nothing there to undo, no login to undo it with */
 	bool logged_in;
-	bool in_operation; /* op_run writes its own failure into the audit log */
+	struct op_hsm *others; /* opened, beside the principal one: ops/hsms.h */
+	struct hsm *cards;     /* hsm, or that of one of the others; NULL until op_site_cards_hsm */
+	bool in_operation;     /* op_run writes its own failure into the audit log */
+
+	char last_op[33]; /* id of the operation that was run last, "" if none was */
+	char meeting[10]; /* id of the meeting that is on (ops/meeting.h), or "" */
 
 	/* Of this call. */
 	struct op_front front;
@@ -104,6 +111,23 @@ KMS_CHECKED enum kms_status op_site_hsm(struct op_site *site, struct kms_err *er
 
 /* op_site_hsm and a login as operator (PIN from the front). Idempotent. */
 KMS_CHECKED enum kms_status op_site_login(struct op_site *site, struct kms_err *err);
+
+/*
+ * Sets site->cards: the token for work on cards, logged in. A production HSM of the site (hsm add
+ * --kind production) if there is one, whose PIN is asked for as "pin.NAME"; else the principal HSM,
+ * unless policy says vault = offline: then KMS_ERR_DENIED. Idempotent.
+ *
+ * Copies have the CKA_ID and the label of the key that they were made from. site->logged_in is about
+ * the principal HSM alone: where it is false, nothing can be signed, and op_run leaves the audit
+ * checkpoint to the next operation that logs in there.
+ */
+KMS_CHECKED enum kms_status op_site_cards_hsm(struct op_site *site, struct kms_err *err);
+
+/* A key of the registry on site->cards, verified as op_key_verify does. */
+struct store_key;
+struct hsm_key;
+KMS_CHECKED enum kms_status op_site_cards_key(struct op_site *site, const struct store_key *row,
+	struct hsm_key *ret_key, struct kms_err *err);
 
 /* Parses the text of site.ini into site (name, role, hsm, policy): apart for the fuzzer. */
 KMS_CHECKED enum kms_status op_site_parse(const char *source, const char *text, size_t len,

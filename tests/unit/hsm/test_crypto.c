@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Wrapping, derivation, components and ciphers on real SoftHSM, each against OpenSSL. */
-#include "hsm_test.h"
+#include "seal_test.h"
 
 #include "hsm/internal.h"
 
@@ -22,6 +22,18 @@ static int teardown(void **state)
 	hsm_close(hsm);
 	softhsm_close(&store);
 	return 0;
+}
+
+static void seals(void **state)
+{
+	(void)state;
+	check_seal(hsm);
+}
+
+static void tries_leave_nothing(void **state)
+{
+	(void)state;
+	check_tries(hsm);
 }
 
 static const enum hsm_alg all[] = {HSM_TDEA2, HSM_TDEA3, HSM_AES128, HSM_AES192, HSM_AES256};
@@ -623,6 +635,8 @@ int main(void)
 		cmocka_unit_test(session_keys),
 		cmocka_unit_test(zero_is_kept),
 		cmocka_unit_test(aes_key_wrap),
+		cmocka_unit_test(seals),
+		cmocka_unit_test(tries_leave_nothing),
 		cmocka_unit_test(raw_host_assisted),
 		cmocka_unit_test(wrapped_key_not_intact),
 		cmocka_unit_test(derive_by_ecb),

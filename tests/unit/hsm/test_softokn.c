@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The same calls on NSS softokn, which has XOR, SP 800-108 and TDEA wrapping. */
-#include "hsm_test.h"
+#include "seal_test.h"
 
 #include "hsm/internal.h"
 
@@ -25,6 +25,33 @@ static int teardown(void **state)
 	hsm_close(hsm);
 	softokn_close(&store);
 	return 0;
+}
+
+/* A module is started once in a process: a second token of other init-args would be the first one. */
+static void one_start_a_process(void **state)
+{
+	HSM_AUTO struct hsm *twin = NULL, *other = NULL;
+
+	(void)state;
+	ok(hsm_open(NSS_URI, store.init_args, &twin, E));
+	ok(hsm_beside(twin, hsm, E));
+	ok(hsm_find_token(twin, E));
+	assert_true(hsm_same_token(twin, hsm));
+	ok(hsm_open(NSS_URI, "configdir='sql:/another' flags=", &other, E));
+	assert_false(hsm_same_token(other, hsm));
+	refused(hsm_beside(other, hsm, E), KMS_ERR_UNSUPPORTED, "init-args differ");
+}
+
+static void seals(void **state)
+{
+	(void)state;
+	check_seal(hsm);
+}
+
+static void tries_leave_nothing(void **state)
+{
+	(void)state;
+	check_tries(hsm);
 }
 
 static const enum hsm_alg all[] = {HSM_TDEA2, HSM_TDEA3, HSM_AES128, HSM_AES192, HSM_AES256};
@@ -282,6 +309,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(login_works),
+		cmocka_unit_test(one_start_a_process),
+		cmocka_unit_test(seals),
+		cmocka_unit_test(tries_leave_nothing),
 		cmocka_unit_test(probe_finds_more),
 		cmocka_unit_test(components_inside),
 		cmocka_unit_test(cmac_by_either_way),
