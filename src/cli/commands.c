@@ -204,6 +204,20 @@ const struct cli_command cli_commands[] = {
 		.run = cli_hsm_capabilities,
 	},
 	{
+		.path = "hsm qualify",
+		.summary = "whether an HSM is fit: known answers, attributes, published attacks",
+		.details =
+			"Everything is tried on objects that do not stay, so this may be run on "
+			"the "
+			"site's own HSM at any time, or on a new one after 'hsm setup' there. An "
+			"attack that succeeds is one that a holder of the operator PIN can make; "
+			"what that means is told in docs/hsm-support.md. Exits with 3 if something "
+			"is missing that every site needs.",
+		.options = {{"-o", "F", "write the report there, and as JSON to F.json",
+			OPTION_OPTIONAL}},
+		.run = cli_hsm_qualify,
+	},
+	{
 		.path = "hsm check",
 		.summary = "every key: is it there, with its attributes and its check value",
 		.run = cli_hsm_check,

@@ -41,6 +41,7 @@ CLI_RUN(hsm_setup);
 CLI_RUN(hsm_update);
 CLI_RUN(hsm_status);
 CLI_RUN(hsm_capabilities);
+CLI_RUN(hsm_qualify);
 CLI_RUN(hsm_check);
 CLI_RUN(key_list);
 CLI_RUN(key_show);

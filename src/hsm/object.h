@@ -104,7 +104,9 @@ enum {
 	HSM_IS_EXTRACTABLE = 1 << 8,
 	HSM_IS_MODIFIABLE = 1 << 9,
 	HSM_IS_PRIVATE = 1 << 10,
-	HSM_IS_LOCAL = 1 << 11, /* CKA_LOCAL: generated on this token */
+	HSM_IS_LOCAL = 1 << 11,	  /* CKA_LOCAL: generated on this token */
+	HSM_IS_TRUSTED = 1 << 12, /* may wrap keys that are … */
+	HSM_IS_GUARDED = 1 << 13, /* CKA_WRAP_WITH_TRUSTED */
 };
 
 struct hsm_key {

@@ -194,8 +194,10 @@ static bool take_answer(struct hsm *hsm, const char *name, const char *answer, c
 			value = (enum hsm_answer)a;
 	if (value == HSM_UNKNOWN)
 		return false;
-	for (size_t i = 0; i < FIRST_GUARD; i++) {
-		if (strcmp(hsm_probes[i].name, name))
+	for (size_t i = 0; i < CAP_COUNT; i++) {
+		/* Only setup can ask this one. */
+		if (strcmp(hsm_probes[i].name, name) ||
+			(i >= FIRST_GUARD && i != CAP_TRUSTED_PRIVATE))
 			continue;
 		snprintf(hsm->caps[i].native, sizeof(hsm->caps[i].native), "%s", native);
 		hsm->caps[i].answer = value;

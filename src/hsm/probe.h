@@ -45,6 +45,29 @@ KMS_CHECKED enum kms_status hsm_caps_save(
  */
 KMS_CHECKED enum kms_status hsm_caps_load(struct hsm *hsm, const char *text, struct kms_err *err);
 
+/*
+ * Whether the administrator can make a private key TRUSTED, so that WRAP_WITH_TRUSTED guards masters
+ * on this token. Only setup can ask, for it takes his PIN, which must be right: a throw-away token key
+ * is made, marked and destroyed. Not asked where the token does not enforce it anyway. Ends every
+ * session object; the operator is logged in again.
+ */
+KMS_CHECKED enum kms_status hsm_probe_trusted(
+	struct hsm *hsm, const struct secret *so_pin, struct kms_err *err);
+
+/* Destroys what a hsm_probe_trusted that was interrupted left on the token. */
+KMS_CHECKED enum kms_status hsm_probe_tidy(struct hsm *hsm, struct kms_err *err);
+
+/* Whether new extractable masters are made so that only a TRUSTED key can wrap them. */
+KMS_CHECKED enum kms_status hsm_exports_guarded(
+	struct hsm *hsm, bool *ret_guarded, struct kms_err *err);
+
+/*
+ * The administrator marks a private wrapping key as TRUSTED; read back. One try of his PIN, as
+ * hsm_check_so_pin. Ends every session object; the operator is logged in again.
+ */
+KMS_CHECKED enum kms_status hsm_key_trust(struct hsm *hsm, const unsigned char id[HSM_ID_LEN],
+	const char *name, const struct secret *so_pin, struct kms_err *err);
+
 /* An operation with several ways of doing it. */
 enum hsm_op {
 	HSM_OP_GENERATE_TDEA2,

@@ -37,6 +37,19 @@ enum kms_status op_ask_confirm(struct op_site *site, const char *question, struc
 	return site->front.confirm(site->front.ctx, question, err);
 }
 
+enum kms_status op_ask_last_try(
+	struct op_site *site, const struct hsm_token_info *info, struct kms_err *err)
+{
+	char question[160];
+
+	if (!info->user_pin_final_try || info->user_pin_locked)
+		return KMS_OK;
+	snprintf(question, sizeof(question),
+		"The token '%s' locks its operator PIN at one more wrong PIN. Make that last try",
+		info->label);
+	return op_ask_confirm(site, question, err);
+}
+
 enum kms_status op_caps_restore(struct op_site *site, struct hsm *hsm,
 	const struct hsm_token_info *info, struct kms_err *err)
 {

@@ -45,6 +45,13 @@ OP_CALL op_hsm_update(
 	struct op_site *site, const char *plan_path, json_t **ret_report, struct kms_err *err);
 OP_CALL op_hsm_status(struct op_site *site, json_t **ret_report, struct kms_err *err);
 OP_CALL op_hsm_capabilities(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/*
+ * As op_hsm_capabilities, with attributes of keys and the published attacks; path (or NULL): the
+ * report as text, and as JSON in path.json. KMS_ERR_MISMATCH, with the report set, if the HSM is not
+ * fit for a site.
+ */
+OP_CALL op_hsm_qualify(
+	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
 /* KMS_ERR_MISMATCH, with the report set, if store and token disagree. */
 OP_CALL op_hsm_check(struct op_site *site, json_t **ret_report, struct kms_err *err);
 

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "ops/hsms.h"
 #include "ops/meta.h"
+#include "ops/token.h"
 #include "store/auditlog.h"
 #include "store/keys.h"
 #include "store/lock.h"
@@ -21,7 +22,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SITE_INI_MAX = 64 * 1024, SITE_INI_LINE = 160, LOCK_WAIT_SECONDS = 10 };
+enum {
+	SITE_INI_MAX = 64 * 1024,
+	SITE_INI_LINE = 160,
+	LOCK_WAIT_SECONDS = 10,
+	HSM_WAIT_SECONDS = 5
+};
 
 static const struct {
 	const char *word;
@@ -469,7 +475,7 @@ enum kms_status op_site_hsm(struct op_site *site, struct kms_err *err)
 	enum kms_status st;
 
 	if (!site->hsm) {
-		st = hsm_open(site->hsm_uri, site->init_args, &site->hsm, err);
+		st = op_token_open(site, site->hsm_uri, site->init_args, &site->hsm, err);
 		if (st)
 			return st;
 	}
@@ -514,7 +520,9 @@ enum kms_status op_token_login(struct op_site *site, struct hsm *hsm, const char
 	if (st)
 		return st;
 	snprintf(prompt, sizeof(prompt), "operator PIN of the %stoken '%s'", whose, info.label);
-	st = op_ask_secret(site, pin_name, prompt, &pin, err);
+	st = op_ask_last_try(site, &info, err);
+	if (!st)
+		st = op_ask_secret(site, pin_name, prompt, &pin, err);
 	if (!st)
 		st = hsm_login(hsm, &pin, err);
 	if (st == KMS_ERR_AUTH && !site->in_operation)

@@ -68,8 +68,9 @@ document() {
 
 at[site_init]=c from[site_init]=nothing
 op_site_init() {
+	token_site c
 	run_in c cardkms --json site init "$HERE/c/site" --name 'Card Maker' --role manufacturer \
-		--hsm "pkcs11:token=c?module-path=$softhsm_module"
+		"${site_options[@]}"
 }
 effect_site_init() {
 	if on c site status; then
@@ -198,8 +199,8 @@ operations=(site_init officer_add hsm_setup partner_add hsm_update transport_cre
 
 build_fixtures() {
 	empty_case
-	softhsm_conf "$HERE/c"
-	printf 'so-pin=12345678\npin=87654321\n' >c/secrets
+	token_conf "$HERE/c"
+	token_pins >c/secrets
 	: >c/officers
 	keep nothing
 	empty_case

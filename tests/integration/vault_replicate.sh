@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # functions called by name
 # Production HSMs and a second vault: added, given copies, compared, and drifting. Two tokens of one
 # module, and two makes.
 . "$(dirname "$0")/lib.sh"
@@ -11,9 +12,9 @@ for_two() {
 	esac
 }
 
-nss=$(ls /usr/lib/x86_64-linux-gnu/libsoftokn3.so /usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so 2>/dev/null | head -1)
+nss=$softokn_module
 softhsm() { # LABEL: the URI of a token in site a's store
-	echo "pkcs11:token=$1?module-path=$softhsm_module"
+	echo "pkcs11:token=$1?module-path=$token_module"
 }
 nss_uri="pkcs11:token=NSS%20Certificate%20DB?module-path=$nss"
 nss_args() { echo "configdir='sql:$HERE/a/nss' certPrefix='' keyPrefix='' secmod='' flags="; }
