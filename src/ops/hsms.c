@@ -2,6 +2,7 @@
 #include "ops/hsms.h"
 
 #include "ops/meta.h"
+#include "ops/period.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,8 +196,10 @@ static enum kms_status by_production_hsm(struct op_site *site, struct kms_err *e
 		if (passed.msg[0])
 			op_say(site, "note: another HSM is taken: %s", passed.msg);
 		st = op_hsm_login(site, row->name, &h, &passed);
-		if (!st)
+		if (!st) {
 			site->cards = h->hsm;
+			op_period_warn(site);
+		}
 		/* One that is away is no reason to stop, if there is another. A wrong PIN is. */
 		else if (st != KMS_ERR_AUTH)
 			st = KMS_OK;

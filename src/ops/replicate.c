@@ -14,6 +14,7 @@
 #include "ops/incoming.h"
 #include "ops/ops.h"
 #include "ops/outgoing.h"
+#include "ops/period.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,8 @@ static enum kms_status add_replica(struct op *op, const struct store_key *row, s
 	enum key_alg under;
 	enum kms_status st = op_key_is_here(row, err);
 
+	if (!st)
+		st = op_period_check(op, row, "copy", err);
 	*r = (struct replica){.row = row, .in = {.sent_as = row->label}};
 	if (!st)
 		st = key_alg_parse(row->algorithm, &r->set.alg, err);
