@@ -126,7 +126,8 @@ bool op_doom_lacks_login(const struct op_site *site, const struct op_doom *doom)
 	bool lacks = false;
 
 	for (size_t i = 0; !doom->rows_only && i < doom->count; i++)
-		lacks |= *doom->items[i].hsm ? !op_hsm_logged_in(site, doom->items[i].hsm)
+		lacks |= *doom->items[i].hsm ? !op_hsm_logged_in(site, doom->items[i].hsm) &&
+						       !op_hsm_is_gone(site, doom->items[i].hsm)
 					     : !site->logged_in;
 	return lacks;
 }
@@ -149,7 +150,8 @@ enum kms_status op_doom_login(struct op_site *site, const struct op_doom *doom, 
 	struct hsm *hsm;
 
 	for (size_t i = 0; !st && !doom->rows_only && i < doom->count; i++)
-		st = place(site, &doom->items[i], &hsm, err);
+		if (!op_hsm_is_gone(site, doom->items[i].hsm))
+			st = place(site, &doom->items[i], &hsm, err);
 	return st;
 }
 
@@ -179,7 +181,8 @@ enum kms_status op_doom_objects(
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && !doom->rows_only && i < doom->count; i++)
-		st = destroy(site, &doom->items[i], err);
+		if (!op_hsm_is_gone(site, doom->items[i].hsm))
+			st = destroy(site, &doom->items[i], err);
 	return st;
 }
 

@@ -95,10 +95,28 @@ static enum kms_status confirm(struct op *op, struct kms_err *err)
 	return op_ask_confirm(op->site, question, err);
 }
 
+/* Into all HSMs that hold the keys, before anything is looked at: what was interrupted there ends now. */
+static enum kms_status enter_all(struct op *op, const char *name, struct kms_err *err)
+{
+	struct op_doom doom __attribute__((cleanup(op_doom_free))) = {0};
+	STORE_AUTO(key_list) struct store_key_list keys = {0};
+	bool keyset;
+	enum kms_status st = op_keys_named(op->site, name, &keys, &keyset, err);
+
+	for (size_t i = 0; !st && i < keys.count; i++)
+		st = op_doom_key(op->site, &doom, &keys.items[i], err);
+	if (!st)
+		st = op_doom_login(op->site, &doom, err);
+	return st ? st : op_reconcile(op->site, false, NULL, err);
+}
+
 static enum kms_status destroy_validate(struct op *op, struct kms_err *err)
 {
 	struct destroy_args *a = op->args;
-	enum kms_status st = key_change_validate(op, err);
+	enum kms_status st = enter_all(op, a->change.in->name, err);
+
+	if (!st)
+		st = key_change_validate(op, err);
 
 	if (!st && !a->change.keyset)
 		st = note_check_value(op, &a->change.keys.items[0], err);
@@ -203,6 +221,8 @@ static enum kms_status retire_validate(struct op *op, struct kms_err *err)
 	if (!st)
 		st = op_report(op, "witness", json_string(a->proved), err);
 	if (!st)
+		st = enter_all(op, a->change.in->name, err);
+	if (!st)
 		st = op_keys_named(op->site, a->change.in->name, &keys, &keyset, err);
 	if (!st && keyset)
 		st = find_transport(op, err);
@@ -246,10 +266,18 @@ static enum kms_status remove_validate(struct op *op, struct kms_err *err)
 {
 	struct remove_args *a = op->args;
 	char question[300];
-	enum kms_status st = store_hsm_get(op->site->store, a->name, &a->row, err);
+	struct op_hsm *h = NULL;
+	enum kms_status st = op_subject(op, err, "%s", a->name);
 
+	if (!st && !a->lost)
+		st = op_hsm_enter(op->site, a->name, &h, err);
+	/* What was interrupted there never ends otherwise. */
+	if (!st && a->lost) {
+		op->site->gone = a->name;
+		st = op_reconcile(op->site, false, NULL, err);
+	}
 	if (!st)
-		st = op_subject(op, err, "%s", a->name);
+		st = store_hsm_get(op->site->store, a->name, &a->row, err);
 	if (!st)
 		st = op_doom_hsm(op->site, &a->doom, a->name, err);
 	a->doom.rows_only = a->lost;
@@ -257,8 +285,6 @@ static enum kms_status remove_validate(struct op *op, struct kms_err *err)
 		st = op_doom_note(op, &a->doom, err);
 	if (!st)
 		st = op_detail(op, "hsm", json_string(a->name), err);
-	if (!st)
-		st = op_doom_login(op->site, &a->doom, err);
 	if (!st)
 		st = op_report(op, "name", json_string(a->name), err);
 	if (!st)

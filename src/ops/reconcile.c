@@ -180,6 +180,8 @@ static enum kms_status destroy_made(struct op_site *site, const struct store_key
 	for (size_t i = 0; !st && i < copies->count; i++) {
 		struct op_hsm *other = NULL;
 
+		if (op_hsm_is_gone(site, copies->items[i].hsm))
+			continue;
 		st = op_hsm_login(site, copies->items[i].hsm, &other, err);
 		if (!st)
 			st = destroy_object(other->hsm, copies->items[i].cka_id, "the copy", err);
@@ -370,7 +372,8 @@ static enum kms_status lacks_login(
 	if (!st)
 		st = pending_copies(site, op->id, &copies, err);
 	for (size_t i = 0; !st && i < copies.count; i++)
-		lacks |= !op_hsm_logged_in(site, copies.items[i].hsm);
+		lacks |= !op_hsm_logged_in(site, copies.items[i].hsm) &&
+			 !op_hsm_is_gone(site, copies.items[i].hsm);
 	if (!st)
 		*ret_lacks = lacks;
 	return st;

@@ -8,6 +8,9 @@
 #define OP_KEY_RETIRE  "key.retire"
 #define OP_HSM_REMOVE  "hsm.remove"
 
+/* The one kind that works on another token than the site's own: the one that takes its place. */
+#define OP_HSM_REBUILD "hsm.rebuild"
+
 /* Kinds of operations on cards: what one of them did to the card cannot be undone from here. */
 #define OP_CARD_PREFIX "card."
 

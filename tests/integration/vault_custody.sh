@@ -3,14 +3,6 @@
 # The end of what was imported, before a witness; compromises, with what hangs on them; cryptoperiods.
 . "$(dirname "$0")/card_lib.sh"
 
-for_two() {
-	case " $* " in
-	*' restore '* | *' destroy '* | *' officer '* | *' replicate '* | *' export --'* | *' import '* | \
-		*' --witness '* | *' hsm remove '* | *' --override '*) return 0 ;;
-	*) return 1 ;;
-	esac
-}
-
 # What the parties hold: a gives OPMasterKey1 (SCP02) and OPMasterKey2 (SCP03) to b under TK1.
 fixture_pair
 use pair
@@ -154,6 +146,18 @@ refused 'remove: one that is gone' 1 'cannot find the token' b --yes hsm remove 
 ok 'remove: given up' b --yes hsm remove prod1 --lost
 equal 'remove: how many' 13 "$(get .result.given_up)"
 ok 'destroy: then without it' b --yes key destroy CardKey1
+
+# It went while something was being done there: nothing could settle that, until it is given up.
+use copied
+sqlite3 b/site/cardkms.db "UPDATE operation SET state = 'intent', finished = NULL WHERE kind = 'hsm.replicate';
+	UPDATE key_copy SET state = 'pending' WHERE via = 'ZK1'"
+SOFTHSM2_CONF=$HERE/b/softhsm.conf softhsm2-util --delete-token --token prod1 >/dev/null
+b doctor
+equal 'gone in the middle: doctor cannot' 1 "$CODE"
+check 'gone in the middle: it says what to do' has "$(said)" 'hsm remove prod1 --lost'
+ok 'gone in the middle: other work goes on' b key suspend BankMaster1
+ok 'gone in the middle: given up' b --yes hsm remove prod1 --lost
+ok 'gone in the middle: settled' b doctor
 
 # ---- cryptoperiods ----
 

@@ -4,13 +4,6 @@
 # another make as a new site would, and from there back. All check values equal; seconds told.
 . "$(dirname "$0")/lib.sh"
 
-for_two() {
-	case " $* " in
-	*' restore '* | *' officer '* | *' --rebuild'*) return 0 ;;
-	*) return 1 ;;
-	esac
-}
-
 nss=$(ls /usr/lib/x86_64-linux-gnu/libsoftokn3.so /usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so 2>/dev/null | head -1)
 if [ -z "$nss" ]; then
 	echo 'skipped: NSS softokn (libnss3) is not installed'

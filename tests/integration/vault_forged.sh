@@ -4,13 +4,6 @@
 # changed; blocks swapped and signed anew by somebody else. Nothing is restored.
 . "$(dirname "$0")/lib.sh"
 
-for_two() {
-	case " $* " in
-	*' restore '* | *' officer '* | *' --rebuild'*) return 0 ;;
-	*) return 1 ;;
-	esac
-}
-
 fixture_site
 use site
 mkdir sheets

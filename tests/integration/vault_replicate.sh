@@ -4,13 +4,6 @@
 # module, and two makes.
 . "$(dirname "$0")/lib.sh"
 
-for_two() {
-	case " $* " in
-	*' restore '* | *' destroy '* | *' officer '* | *' --rebuild'* | *' replicate '*) return 0 ;;
-	*) return 1 ;;
-	esac
-}
-
 nss=$(ls /usr/lib/x86_64-linux-gnu/libsoftokn3.so /usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so 2>/dev/null | head -1)
 softhsm() { # LABEL: the URI of a token in site a's store
 	echo "pkcs11:token=$1?module-path=$softhsm_module"
