@@ -247,6 +247,17 @@ const struct cli_command cli_commands[] = {
 		.run = cli_hsm_list,
 	},
 	{
+		.path = "hsm remove",
+		.summary = "destroy the copies on another HSM, and forget it",
+		.details =
+			"--lost: the HSM is gone or given away as it is; its copies are given up "
+			"unseen.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"NAME", "the HSM, as 'hsm list' has it"}},
+		.options = {{"--lost", NULL, "do not look for it", OPTION_OPTIONAL}},
+		.run = cli_hsm_remove,
+	},
+	{
 		.path = "hsm replicate",
 		.summary = "copy the active master keys to another HSM of the site",
 		.details = "Wrapped at the principal HSM, unwrapped at the other, under a key that "
@@ -293,7 +304,7 @@ const struct cli_command cli_commands[] = {
 		.path = "key suspend",
 		.summary = "not to be used for now",
 		.flags = CLI_CHANGES,
-		.positional = {{"LABEL", "the key"}},
+		.positional = {{"LABEL", "a key, or a key set"}},
 		.options = {REASON},
 		.run = cli_key_suspend,
 	},
@@ -301,31 +312,58 @@ const struct cli_command cli_commands[] = {
 		.path = "key resume",
 		.summary = "a suspended key is active again",
 		.flags = CLI_CHANGES,
-		.positional = {{"LABEL", "the key"}},
+		.positional = {{"LABEL", "a key, or a key set"}},
 		.options = {REASON},
 		.run = cli_key_resume,
 	},
 	{
 		.path = "key retire",
-		.summary = "not to be used any more",
+		.summary = "not to be used any more; before a witness: destroyed as well",
+		.details =
+			"Of a key or a whole key set. Cards that still depend on it are counted; "
+			"going "
+			"on\n"
+			"then takes an override. With --witness (a third person, who proves a "
+			"passphrase)\n"
+			"two officers destroy what is retired, on every HSM of the site; with an "
+			"imported\n"
+			"key set goes the transport key that it came under, unless another one "
+			"needs "
+			"it.",
 		.flags = CLI_CHANGES,
-		.positional = {{"LABEL", "the key"}},
-		.options = {REASON},
+		.positional = {{"LABEL", "a key, or a key set"}},
+		.options = {REASON,
+			{"--witness", "NAME", "who sees it destroyed: any enrolled person",
+				OPTION_OPTIONAL}},
 		.run = cli_key_retire,
 	},
 	{
 		.path = "key compromise",
-		.summary = "somebody may know it",
+		.summary = "somebody may know it; says what hangs on it, and what is to be done",
+		.details = "Of a key or a whole key set. Lists the key sets that must be thought "
+			   "to be "
+			   "known,\n"
+			   "their cards, partners, HSMs and backups. Their keys are not marked by "
+			   "this.",
 		.flags = CLI_CHANGES,
-		.positional = {{"LABEL", "the key"}},
-		.options = {REASON},
+		.positional = {{"LABEL", "a key, or a key set"}},
+		.options = {REASON, {"--cards", "F", "write the dependent cards to this CSV file",
+					    OPTION_OPTIONAL}},
 		.run = cli_key_compromise,
 	},
 	{
+		.path = "key impact",
+		.summary = "the same list, before anything has happened",
+		.positional = {{"LABEL", "a key, or a key set"}},
+		.options = {{"--cards", "F", "write the dependent cards to this CSV file",
+			OPTION_OPTIONAL}},
+		.run = cli_key_impact,
+	},
+	{
 		.path = "key destroy",
-		.summary = "remove it from the HSM for good; its record stays",
+		.summary = "remove it from every HSM of the site for good; its record stays",
 		.flags = CLI_CHANGES | CLI_OFFICERS,
-		.positional = {{"LABEL", "the key"}},
+		.positional = {{"LABEL", "a key, or a key set"}},
 		.options = {REASON},
 		.run = cli_key_destroy,
 	},

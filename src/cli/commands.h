@@ -22,6 +22,7 @@ CLI_RUN(backup_verify);
 CLI_RUN(backup_restore);
 CLI_RUN(hsm_add);
 CLI_RUN(hsm_list);
+CLI_RUN(hsm_remove);
 CLI_RUN(hsm_replicate);
 CLI_RUN(hsm_compare);
 
@@ -49,6 +50,7 @@ CLI_RUN(key_suspend);
 CLI_RUN(key_resume);
 CLI_RUN(key_retire);
 CLI_RUN(key_compromise);
+CLI_RUN(key_impact);
 CLI_RUN(key_destroy);
 CLI_RUN(exchange_request);
 CLI_RUN(exchange_export);

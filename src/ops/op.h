@@ -116,6 +116,10 @@ KMS_CHECKED enum kms_status op_settle(
 /* Authenticates the officers named "A,B": two different, active, with the right passphrases. */
 KMS_CHECKED enum kms_status op_officers_prove(struct op *op, struct kms_err *err);
 
+/* A third person who sees it done, enrolled in whatever role. */
+KMS_CHECKED enum kms_status op_witness_prove(
+	struct op *op, const char *name, char **ret_name, struct kms_err *err);
+
 /* ---- audit log (log.c) ---- */
 
 /* Appends one entry to the log; inside the caller's transaction. `details` is borrowed. */

@@ -64,6 +64,9 @@ struct op_hsm_add {
 };
 OP_CALL op_hsm_add(struct op_site *site, const struct op_hsm_add *in, json_t **ret_report,
 	struct kms_err *err);
+/* Destroys its copies first; or, if it is lost, gives them up. */
+OP_CALL op_hsm_remove(struct op_site *site, const char *name, bool lost, json_t **ret_report,
+	struct kms_err *err);
 OP_CALL op_hsm_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
 struct op_replicate {
@@ -83,9 +86,21 @@ OP_CALL op_key_list(struct op_site *site, const char *keyset, const char *state,
 	json_t **ret_report, struct kms_err *err);
 OP_CALL op_key_show(
 	struct op_site *site, const char *label, json_t **ret_report, struct kms_err *err);
-OP_CALL op_key_change(struct op_site *site, const char *label, enum key_state state,
-	const char *reason, json_t **ret_report, struct kms_err *err);
-OP_CALL op_key_destroy(struct op_site *site, const char *label, const char *reason,
+/* ---- key_change.c, key_destroy.c ---- */
+struct op_key_change {
+	const char *name;	/* a key's label, or a key set: then all of its keys that can */
+	const char *reason;	/* or NULL */
+	const char *cards_path; /* compromise: the dependent cards, as CSV; or NULL */
+};
+OP_CALL op_key_change(struct op_site *site, const struct op_key_change *in, enum key_state state,
+	json_t **ret_report, struct kms_err *err);
+/* What hangs on a key, and what to do if somebody knows it. */
+OP_CALL op_key_impact(struct op_site *site, const char *name, const char *cards_path,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_key_destroy(struct op_site *site, const struct op_key_change *in, json_t **ret_report,
+	struct kms_err *err);
+/* Before a witness: destroyed at once; of an imported key set with its transport key. */
+OP_CALL op_key_retire(struct op_site *site, const struct op_key_change *in, const char *witness,
 	json_t **ret_report, struct kms_err *err);
 
 /* ---- transport.c, sitekey.c: keys that are shown or typed as components ---- */

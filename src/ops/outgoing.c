@@ -3,6 +3,7 @@
 
 #include "hsm/crypto.h"
 #include "ops/ceremony.h"
+#include "ops/period.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,8 @@ static enum kms_status check_key(struct outgoing *out, struct op *op,
 		st = kms_fail(err, KMS_ERR_STATE, "cannot export '%s': it is %s, not active", label,
 			row->state);
 	if (!st)
+		st = op_period_check(op, row, "export", err);
+	if (!st)
 		st = key_alg_parse(row->algorithm, &alg, err);
 	return st ? st : op_wrapping_rules(op, out->wrapping, out->transport_alg, alg, label, err);
 }
@@ -112,6 +115,18 @@ static enum kms_status check_set(struct outgoing *out, struct op *op, const char
 	return st;
 }
 
+/* In the journal from the intent on: who asks later where a key set went finds it there. */
+static enum kms_status note_sets(
+	struct op *op, const char *const *names, size_t count, struct kms_err *err)
+{
+	JS_AUTO json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		if (json_array_append_new(list, json_string(names[i])))
+			return kms_nomem(err);
+	return op_detail(op, "keysets", json_incref(list), err);
+}
+
 enum kms_status outgoing_sets(struct outgoing *out, struct op *op, const char *const *names,
 	size_t count, const char *partner, struct kms_err *err)
 {
@@ -127,7 +142,7 @@ enum kms_status outgoing_sets(struct outgoing *out, struct op *op, const char *c
 		return kms_nomem(err);
 	for (size_t i = 0; !st && i < count; i++)
 		st = check_set(out, op, names[i], i, partner, err);
-	return st;
+	return st ? st : note_sets(op, names, count, err);
 }
 
 enum kms_status outgoing_key(struct op *op, const struct store_key *row, struct hsm_key *under,

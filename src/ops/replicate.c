@@ -14,6 +14,7 @@
 #include "ops/incoming.h"
 #include "ops/ops.h"
 #include "ops/outgoing.h"
+#include "ops/period.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,8 @@ static enum kms_status add_replica(struct op *op, const struct store_key *row, s
 	enum key_alg under;
 	enum kms_status st = op_key_is_here(row, err);
 
+	if (!st)
+		st = op_period_check(op, row, "copy", err);
 	*r = (struct replica){.row = row, .in = {.sent_as = row->label}};
 	if (!st)
 		st = key_alg_parse(row->algorithm, &r->set.alg, err);
@@ -203,11 +206,8 @@ static enum kms_status replicate_validate(struct op *op, struct kms_err *err)
 	const struct store_key_filter live = {.live = true};
 	struct replicate_args *a = op->args;
 	const struct store_copy_filter there = {.hsm = a->args->hsm, .state = "active"};
-	enum kms_status st = op_hsm_login(op->site, a->args->hsm, &a->to, err);
+	enum kms_status st = op_hsm_enter(op->site, a->args->hsm, &a->to, err);
 
-	/* What an interrupted one left there can be settled now. */
-	if (!st)
-		st = op_reconcile(op->site, false, NULL, err);
 	if (!st)
 		st = store_keys(op->site->store, &live, &a->keys, err);
 	if (!st)

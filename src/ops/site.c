@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "ops/hsms.h"
 #include "ops/meta.h"
+#include "ops/period.h"
 #include "ops/token.h"
 #include "store/auditlog.h"
 #include "store/keys.h"
@@ -539,7 +540,9 @@ enum kms_status op_site_login(struct op_site *site, struct kms_err *err)
 	st = op_site_hsm(site, err);
 	if (!st)
 		st = op_token_login(site, site->hsm, "pin", "", err);
-	if (!st)
-		site->logged_in = true;
-	return st;
+	if (st)
+		return st;
+	site->logged_in = true;
+	op_period_warn(site);
+	return KMS_OK;
 }

@@ -73,6 +73,7 @@ struct op_site {
 	bool logged_in;
 	struct op_hsm *others; /* opened, beside the principal one: ops/hsms.h */
 	struct hsm *cards;     /* hsm, or that of one of the others; NULL until op_site_cards_hsm */
+	const char *gone;      /* another HSM that is being given up: nothing is looked for there */
 	bool in_operation;     /* op_run writes its own failure into the audit log */
 
 	char last_op[33]; /* id of the operation that was run last, "" if none was */

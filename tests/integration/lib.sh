@@ -275,7 +275,9 @@ run_in() {
 for_two() {
 	case " $* " in
 	*' destroy '* | *' officer '* | *' export --'* | *' import '* | *' rotate '* | *' --override '* | \
-		*' export-listing '* | *' import-listing '* | *' reissue '* | *' --erase '*)
+		*' export-listing '* | *' import-listing '* | *' reissue '* | *' --erase '* | \
+		*' site-key restore '* | *' zone-key restore '* | *' backup restore '* | \
+		*' --rebuild '* | *' replicate '* | *' --witness '* | *' hsm remove '*)
 		return 0
 		;;
 	*) return 1 ;;
