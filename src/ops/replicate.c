@@ -66,7 +66,7 @@ enum kms_status op_copy_role(const struct op_hsm *hsm, const struct store_key *r
 
 enum kms_status op_copy_verify(struct op_hsm *hsm, const struct store_key *row, struct kms_err *err)
 {
-	enum hsm_role role;
+	enum hsm_role role = HSM_ROLE_NONE;
 	enum kms_status st = op_copy_role(hsm, row, &role, err);
 
 	return st ? st : op_key_verify_at(hsm->hsm, row, role, err);
