@@ -27,6 +27,13 @@ KMS_CHECKED enum kms_status hsm_unwrap(struct hsm *hsm, struct hsm_key *kek, enu
 	bool allow_host, const unsigned char *wrapped, size_t wrapped_len,
 	const struct hsm_new *spec, struct hsm_made *ret_made, struct kms_err *err);
 
+/*
+ * The value of a key that may leave, for what must be done to it in secret memory: under a key wrap
+ * key that this process makes for the purpose and the token forgets at once. Needs allow_host.
+ */
+KMS_CHECKED enum kms_status hsm_key_read(struct hsm *hsm, struct hsm_key *target, bool allow_host,
+	struct secret *ret_value, struct kms_err *err);
+
 /* What a derivation shall yield: a session key of a HSM_TEMP_… role. */
 struct hsm_temp {
 	enum hsm_alg alg; /* TDEA results get their parity set; HSM_RAW keeps the bytes */
