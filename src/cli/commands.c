@@ -21,8 +21,8 @@ const struct cli_option cli_global_options[] = {
 	{"--components", "N", "how many: 2 to 9 (3 is usual)", OPTION_REQUIRED}, \
 	{"--partner", "ORG", "the enrolled partner it is shared with", OPTION_REQUIRED}, \
 	{"--pairs", "F", "who holds which component", OPTION_REQUIRED}, \
-	{"--wrapping", "W", "aes-kw (default for AES), raw-hex (ECB) or raw-cbc", OPTION_OPTIONAL}, \
-	{"--legacy", NULL, "the partner runs a legacy KMS: no identity, raw wrapping", OPTION_OPTIONAL}
+	{"--wrapping", "W", "aes-kw (default for AES), x9143 (key blocks), raw-hex (ECB) or raw-cbc", OPTION_OPTIONAL}, \
+	{"--legacy", NULL, "the partner has no identity (legacy KMS, payment HSM): raw or key blocks", OPTION_OPTIONAL}
 /* clang-format on */
 
 #define REASON                                                             \
@@ -217,6 +217,61 @@ const struct cli_command cli_commands[] = {
 		.positional = {{"LABEL", "the key"}},
 		.options = {REASON},
 		.run = cli_key_destroy,
+	},
+	{
+		.path = "key export",
+		.summary = "masters in X9.143 (TR-31) key blocks, for a payment HSM or a cloud",
+		.details = "One block a line: of a key set enc, mac, kek, or of one key. The "
+			   "transport key\n"
+			   "must be bound to key blocks (transport-key … --wrapping x9143). Each "
+			   "key passes\n"
+			   "through this machine's locked memory: only if site.ini has key-blocks "
+			   "= allow.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"LABEL", "a master key, or a key set"}},
+		.options = {{"--transport-key", "LABEL", "shared with the recipient",
+				    OPTION_REQUIRED},
+			{"-o", "F", "the file to write", OPTION_REQUIRED},
+			{"--usage", "U",
+				"key usage in the header: B3 (default), E5, E6 or two digits",
+				OPTION_OPTIONAL},
+			{"--exportability", "X",
+				"N (default): the recipient keeps it; E: may pass it on; S: "
+				"also in weaker forms, by --override",
+				OPTION_OPTIONAL},
+			{"--carrier", "NAME", "who will carry it", OPTION_OPTIONAL}},
+		.run = cli_key_export,
+	},
+	{
+		.path = "key import",
+		.summary = "key sets from X9.143 (TR-31) key blocks of a payment HSM or a cloud",
+		.details = "The key plan says what the key sets are; the file has enc, mac and kek "
+			   "of each\n"
+			   "in its order, one block a line. Usage, algorithm, mode of use, key "
+			   "version\n"
+			   "number and exportability of each header must fit the plan.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"F", "the key blocks (docs/formats/key-block.md)"}},
+		.options = {{"--transport-key", "LABEL", "under which they were made",
+				    OPTION_REQUIRED},
+			{"--plan", "F", "the key plan of these key sets", OPTION_REQUIRED},
+			{"--usage", "U",
+				"the only key usage to take (default: B3 or E5), as agreed with "
+				"the sender",
+				OPTION_OPTIONAL},
+			{"--check-value", "HEX",
+				"of each key in the file's order, as the sender says",
+				OPTION_REPEATED},
+			{"--carrier", "NAME", "who carried it", OPTION_OPTIONAL}},
+		.run = cli_key_import,
+	},
+	{
+		.path = "key block show",
+		.summary = "explain what the headers of key blocks say; needs no key and no site",
+		.details = "Nothing of it is proved: that takes the key block protection key.",
+		.flags = CLI_NO_SITE,
+		.positional = {{"F", "key blocks, one a line"}},
+		.run = cli_key_block_show,
 	},
 	{
 		.path = "transport-key create",

@@ -7,6 +7,9 @@
 
 KMS_CHECKED enum kms_status cli_transport_create(struct cli *cli, struct kms_err *err);
 KMS_CHECKED enum kms_status cli_transport_import(struct cli *cli, struct kms_err *err);
+KMS_CHECKED enum kms_status cli_key_export(struct cli *cli, struct kms_err *err);
+KMS_CHECKED enum kms_status cli_key_import(struct cli *cli, struct kms_err *err);
+KMS_CHECKED enum kms_status cli_key_block_show(struct cli *cli, struct kms_err *err);
 
 /* run.c: one function each for the table. */
 #define CLI_RUN(name) KMS_CHECKED enum kms_status cli_##name(struct cli *cli, struct kms_err *err)

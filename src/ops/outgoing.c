@@ -2,6 +2,7 @@
 #include "ops/outgoing.h"
 
 #include "hsm/crypto.h"
+#include "keys/blocktoken.h"
 #include "ops/ceremony.h"
 
 #include <stdio.h>
@@ -11,6 +12,16 @@
 /* The roles of a key set in the order in which they travel. */
 static const enum key_role roles[] = {KEY_ROLE_ENC, KEY_ROLE_MAC, KEY_ROLE_KEK};
 enum { ROLES = sizeof(roles) / sizeof(roles[0]) };
+
+static size_t per_set(const struct outgoing *out)
+{
+	return out->only ? 1 : ROLES;
+}
+
+static enum key_role role_at(const struct outgoing *out, size_t place)
+{
+	return out->only ? out->only : roles[place % ROLES];
+}
 
 void outgoing_free(struct outgoing *out)
 {
@@ -44,7 +55,9 @@ enum kms_status outgoing_transport(struct outgoing *out, struct op *op, const ch
 	if (!st)
 		st = hsm_transport_role(op->site->hsm, key_alg_to_hsm(out->transport_alg),
 			key_wrapping_to_hsm(out->wrapping), true, &role, &where, err);
-	if (!st && where == HSM_HOST_ASSISTED)
+	if (!st && key_wrapping_is_block(out->wrapping))
+		st = op_key_blocks(op, "each exported key", err);
+	else if (!st && where == HSM_HOST_ASSISTED)
 		st = op_host_assisted(op, "each exported key", err);
 	if (!st)
 		st = op_detail(op, "transport_key", json_string(out->transport.label), err);
@@ -61,7 +74,7 @@ static enum kms_status check_key(struct outgoing *out, struct op *op,
 	struct store_key *row = &out->rows[place];
 	char label[KEY_LABEL_MAX + 1];
 	enum key_alg alg;
-	enum kms_status st = key_label(set->name, roles[place % ROLES], label, err);
+	enum kms_status st = key_label(set->name, role_at(out, place), label, err);
 
 	if (!st)
 		st = store_key_by_label(op->site->store, label, row, err);
@@ -104,8 +117,8 @@ static enum kms_status check_set(struct outgoing *out, struct op *op, const char
 	}
 	if (!st && key_scope_check(set->name, set->customer, partner, "export", &why))
 		st = op_override(op, err, "%s", why.msg);
-	for (size_t r = 0; !st && r < ROLES; r++)
-		st = check_key(out, op, set, i * ROLES + r, err);
+	for (size_t r = 0; !st && r < per_set(out); r++)
+		st = check_key(out, op, set, i * per_set(out) + r, err);
 	return st ? st : fill_doc_set(set, &out->doc_sets[i], err);
 }
 
@@ -115,7 +128,7 @@ enum kms_status outgoing_sets(struct outgoing *out, struct op *op, const char *c
 	enum kms_status st = KMS_OK;
 
 	out->set_count = count;
-	out->key_count = count * ROLES;
+	out->key_count = count * per_set(out);
 	out->sets = calloc(count, sizeof(*out->sets));
 	out->rows = calloc(out->key_count, sizeof(*out->rows));
 	out->doc_sets = calloc(count, sizeof(*out->doc_sets));
@@ -127,6 +140,27 @@ enum kms_status outgoing_sets(struct outgoing *out, struct op *op, const char *c
 	return st;
 }
 
+/* The key block, whose header says for which GP key version the key is. */
+static enum kms_status wrap_in_block(struct outgoing *out, struct op *op, struct hsm_key *transport,
+	struct hsm_key *key, const struct store_key *row, struct doc_key *doc, struct kms_err *err)
+{
+	const struct key_block_fields fields = key_block_of_master(out->transport_alg, doc->alg,
+		(unsigned)row->kvn, out->usage ? out->usage : KEY_BLOCK_USAGE_MASTER,
+		out->exportability ? out->exportability : 'N');
+	BUF_AUTO struct buf text = {0};
+	enum kms_status st = key_block_wrap_hsm(op->site->hsm, transport, key, doc->alg, &fields,
+		op->site->policy.host_assisted, &text, err);
+
+	if (!st && text.len > sizeof(doc->block))
+		st = kms_fail(err, KMS_ERR_INTERNAL, "a key block of %zu characters", text.len);
+	if (st)
+		return st;
+	memcpy(doc->block, text.data, text.len);
+	doc->block_len = text.len;
+	op->host_assisted = true;
+	return KMS_OK;
+}
+
 static enum kms_status wrap_one(struct outgoing *out, struct op *op, struct hsm_key *transport,
 	size_t place, struct kms_err *err)
 {
@@ -135,12 +169,12 @@ static enum kms_status wrap_one(struct outgoing *out, struct op *op, struct hsm_
 	enum key_kcv_method method;
 	struct key_kcv now;
 	struct hsm_key key;
-	enum hsm_where where;
+	enum hsm_where where = HSM_IN_HSM;
 	char what[80];
 	enum kms_status st;
 
 	*doc = (struct doc_key){
-		.label = row->label, .keyset = row->keyset, .role = roles[place % ROLES]};
+		.label = row->label, .keyset = row->keyset, .role = role_at(out, place)};
 	st = key_alg_parse(row->algorithm, &doc->alg, err);
 	if (!st)
 		st = key_kcv_method_parse(row->check_method, &method, err);
@@ -154,7 +188,9 @@ static enum kms_status wrap_one(struct outgoing *out, struct op *op, struct hsm_
 	snprintf(what, sizeof(what), "the HSM's '%.60s'", row->label);
 	if (!st)
 		st = key_kcv_check(what, &now, "the store", &doc->kcv, err);
-	if (!st)
+	if (!st && key_wrapping_is_block(out->wrapping))
+		st = wrap_in_block(out, op, transport, &key, row, doc, err);
+	else if (!st)
 		st = hsm_wrap(op->site->hsm, transport, &key, key_wrapping_to_hsm(out->wrapping),
 			op->site->policy.host_assisted, doc->block, sizeof(doc->block),
 			&doc->block_len, &where, err);

@@ -6,13 +6,18 @@
 #include "ops/exchange.h"
 
 struct outgoing {
+	/* Of the caller, before anything else; all may stay 0. */
+	enum key_role only; /* of each set only that key */
+	const char *usage;  /* key blocks: the header's key usage; NULL: KEY_BLOCK_USAGE_MASTER */
+	char exportability; /* key blocks: 0: 'N' */
+
 	struct store_key transport;
 	enum key_alg transport_alg;
 	enum key_wrapping wrapping;
 
 	size_t set_count;
 	struct store_keyset *sets;
-	struct store_key *rows; /* enc, mac, kek of each set */
+	struct store_key *rows; /* enc, mac, kek of each set, or `only` one */
 	struct doc_keyset *doc_sets;
 	struct doc_key *doc_keys; /* filled by outgoing_wrap */
 	size_t key_count;

@@ -58,10 +58,16 @@ static enum kms_status check_wrapping(struct transport_args *a, struct kms_err *
 	enum kms_status st = KMS_OK;
 
 	a->wrapping = aes ? KEY_WRAP_AES_KW : KEY_WRAP_ECB;
-	if (a->in->wrapping)
+	if (a->in->wrapping && strcmp(a->in->wrapping, "x9143") == 0)
+		a->wrapping = key_wrapping_block(a->alg);
+	else if (a->in->wrapping)
 		st = op_wrapping_parse(a->in->wrapping, &a->wrapping, err);
 	if (st)
 		return st;
+	if (key_wrapping_is_block(a->wrapping) && a->wrapping != key_wrapping_block(a->alg))
+		return kms_fail(err, KMS_ERR_INVALID, "%s is not for a transport key of %s: %s is",
+			key_wrapping_name(a->wrapping), key_alg_name(a->alg),
+			key_wrapping_name(key_wrapping_block(a->alg)));
 	if (a->wrapping == KEY_WRAP_AES_KW && !aes) {
 		kms_fail(err, KMS_ERR_INVALID, "aes-kw needs an AES transport key, not %s",
 			key_alg_name(a->alg));
@@ -90,10 +96,12 @@ static enum kms_status transport_check(struct op *op, struct kms_err *err)
 			KEY_COMPONENTS_MIN, KEY_COMPONENTS_MAX, in->components);
 	if (!st)
 		st = cer_pairs_load(in->pairs_path, in->components, &a->pairs, err);
-	if (!st && in->legacy && !op_wrapping_is_raw(a->wrapping)) {
-		kms_fail(err, KMS_ERR_INVALID, "a legacy KMS takes raw wrapping only, not %s",
+	if (!st && in->legacy && !op_wrapping_is_raw(a->wrapping) &&
+		!key_wrapping_is_block(a->wrapping)) {
+		kms_fail(err, KMS_ERR_INVALID,
+			"a partner without identity takes raw wrapping or key blocks only, not %s",
 			key_wrapping_name(a->wrapping));
-		st = kms_hint(err, "--legacy goes with --wrapping raw-hex or raw-cbc");
+		st = kms_hint(err, "--legacy goes with --wrapping raw-hex, raw-cbc or x9143");
 	}
 	if (!st && in->check_value)
 		st = key_kcv_parse(key_alg_info(a->alg)->kcv, in->check_value, &a->expected, err);
@@ -197,6 +205,8 @@ static enum kms_status token_can(struct op *op, struct kms_err *err)
 
 	st = hsm_transport_role(op->site->hsm, key_alg_to_hsm(a->alg),
 		key_wrapping_to_hsm(a->wrapping), a->kind == CER_CREATE, &a->role, &where, err);
+	if (!st && key_wrapping_is_block(a->wrapping))
+		st = op_key_blocks(op, "each key under this one", err);
 	if (!st && where == HSM_HOST_ASSISTED)
 		op_say(op->site,
 			"note: on this token '%s' will wrap through this machine's locked memory "
