@@ -8,7 +8,6 @@
  */
 #include "ops/ops.h"
 
-#include "base/file.h"
 #include "base/utf8.h"
 #include "ops/blockfile.h"
 #include "ops/incoming.h"
