@@ -128,7 +128,7 @@ refused 'request of a revoked partner' 1 'Example Bank … revoked' \
 use sent
 snap b
 malformed b_package pkg 'cannot import' compact order newline member
-for change in '.keys[0].block |= sub("^.."; "00")' '.keys[0].check_value = "000000"' \
+for change in '.keys[0].block |= (if startswith("00") then "01" else "00" end + .[2:])' '.keys[0].check_value = "000000"' \
 	'.keysets[0].export = "partner"' '.request.nonce = "00" * 16' '.transport_key.label = "TK2"' \
 	'.keys |= .[0:2]' '.carrier = "Somebody"' '.recipient.name = "Third Bank"'; do
 	edited b_package pkg 3 signature "$change"

@@ -36,7 +36,7 @@ package_says 3 "'TK1' check value is … 0123AB" '.transport_key.check_value = "
 package_says 3 'aes128' '.transport_key.algorithm = "aes128"'
 package_says 1 'bound to aes-kw' '.wrapping = "raw-ecb" | .keys[].block |= .[0:64]'
 # A key block that is another key's, or another key than its check value says: all keys or none.
-package_says 3 "cannot unwrap 'OPMasterKeyENC1' … not intact … none of the keys" '.keys[0].block |= sub("^.."; "00")'
+package_says 3 "cannot unwrap 'OPMasterKeyENC1' … not intact … none of the keys" '.keys[0].block |= (if startswith("00") then "01" else "00" end + .[2:])'
 package_says 3 "OPMasterKeyENC1 … check value" '.keys |= (.[0].block as $x | .[0].block = .[1].block | .[1].block = $x)'
 package_says 3 "OPMasterKeyKEK1 … 012345 … none of the keys" '.keys[2].check_value = "012345"'
 # Not what was asked for.

@@ -62,7 +62,8 @@ raw() {
 		b --override 'legacy KMS' exchange import pkg --transport-key "$tk" --receipt rcpt
 	allow_host b
 	# No integrity but the check value: a block changed by a dishonest sender.
-	sum=$(jq -S '.keys[0].block |= sub("^.."; "00")' pkg >edited &&
+	sum=$(jq -S '.keys[0].block |= (if startswith("00") then "01" else "00" end + .[2:])' \
+		pkg >edited &&
 		SOFTHSM2_CONF=$HERE/a/softhsm.conf exchange_forge sign "$HERE/a/site" package edited forged 2>&1)
 	equal "$tk: forged" '' "$sum"
 	refused "$tk: import of a changed block" 3 'check value' \
