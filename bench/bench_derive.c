@@ -49,8 +49,8 @@ static enum kms_status derive_ours(struct line *line, const unsigned char *kdd, 
 
 	st = key_div_recipe(line->div, line->alg, role, kdd, BARE_KDD_LEN, &recipe, err);
 	return st ? st
-		  : key_div_hsm(&recipe, line->hsm, &line->master, HSM_TEMP_CARD, false, ret_key,
-			    &where, err);
+		  : key_div_hsm(&recipe, line->hsm, &line->master, NULL, HSM_TEMP_CARD, false,
+			    ret_key, &where, err);
 }
 
 static enum kms_status ours(void *ctx, size_t first, size_t count, struct kms_err *err)

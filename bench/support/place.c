@@ -45,7 +45,7 @@ enum kms_status bench_rv(CK_RV rv, const char *call, struct kms_err *err)
 	return rv == CKR_OK ? KMS_OK : kms_fail(err, KMS_ERR_HSM, "%s: %s", call, hsm_rv_name(rv));
 }
 
-static enum kms_status softhsm_conf(const struct bench_place *place, struct kms_err *err)
+enum kms_status bench_softhsm_conf(const struct bench_place *place, struct kms_err *err)
 {
 	char conf[PATH_MAX], tokens[PATH_MAX];
 	FILE *f;
@@ -95,7 +95,7 @@ enum kms_status bench_token_open(struct bench_token *token, struct kms_err *err)
 	enum kms_status st = bench_place_open(&token->place, err);
 
 	if (!st)
-		st = softhsm_conf(&token->place, err);
+		st = bench_softhsm_conf(&token->place, err);
 	if (!st)
 		st = secret_copy(&so_pin, "12345678", 8, err);
 	if (!st)

@@ -18,6 +18,10 @@ struct bench_place {
 KMS_CHECKED enum kms_status bench_place_open(struct bench_place *place, struct kms_err *err);
 void bench_place_close(struct bench_place *place);
 
+/* An empty SoftHSM token store in it, and SOFTHSM2_CONF pointing there. */
+KMS_CHECKED enum kms_status bench_softhsm_conf(
+	const struct bench_place *place, struct kms_err *err);
+
 /* A SoftHSM token, once through our API and once through its bare function list and session. */
 struct bench_token {
 	struct bench_place place;

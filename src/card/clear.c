@@ -168,6 +168,15 @@ enum kms_status card_keys_clear(const char *name, enum card_key_type type,
 	return KMS_OK;
 }
 
+enum kms_status card_keys_clear_dek(struct card_keys *keys, const struct card_dek *dek,
+	struct secret *ret_key, struct kms_err *err)
+{
+	if (keys->ops != &clear_ops)
+		return kms_fail(err, KMS_ERR_UNSUPPORTED,
+			"the keys '%s' are not in this program's memory", keys->name);
+	return take_dek((struct clear *)keys, dek, ret_key, err);
+}
+
 void card_keys_free(struct card_keys *keys)
 {
 	if (keys)

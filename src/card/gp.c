@@ -140,6 +140,9 @@ enum kms_status gp_select(
 	st = gp_command(gp, &apdu, "SELECT", err);
 	if (st)
 		return st;
+	*ret_fci = (struct gp_fci){.max_data = 0};
+	if (gp->response->len == 0)
+		return KMS_OK;
 	return gp_fci_parse(gp->response->data, gp->response->len, ret_fci, err);
 }
 
@@ -332,23 +335,28 @@ static enum kms_status secured(
 	return st ? st : gp_command(gp, apdu, what, err);
 }
 
-static enum kms_status put_keys_answer(const struct gp *gp, const struct gp_put_keys *how,
+static enum kms_status put_keys_answer(struct gp *gp, const struct gp_put_keys *how,
 	unsigned char kcvs[CARD_ROLES][CARD_KCV_SIZE], struct kms_err *err)
 {
 	static const char *const names[CARD_ROLES] = {"ENC", "MAC", "DEK"};
 	const struct apdu_response *r = gp->response;
 
-	if (r->len != 1 + CARD_ROLES * CARD_KCV_SIZE) {
+	if (gp->sw != 0x9000)
+		return apdu_refused(err, GP_PUT_KEY, "PUT KEY", gp->sw);
+	if (r->len > 1 && r->len != 1 + CARD_ROLES * CARD_KCV_SIZE) {
 		kms_fail(err, KMS_ERR_MISMATCH,
 			"PUT KEY: the card confirms with %zu bytes, not with version and check "
 			"values",
 			r->len);
 		return kms_hint(err, "which keys are on the card is to be found out");
 	}
-	if (r->data[0] != how->version)
+	if (r->len > 0 && r->data[0] != how->version)
 		return kms_fail(err, KMS_ERR_MISMATCH,
 			"PUT KEY: the card confirms key version %02X, not %02X", r->data[0],
 			how->version);
+	gp->kcvs_shown = r->len > 1;
+	if (!gp->kcvs_shown)
+		return KMS_OK;
 	for (size_t i = 0; i < CARD_ROLES; i++) {
 		const unsigned char *got = r->data + 1 + i * CARD_KCV_SIZE;
 
@@ -372,6 +380,7 @@ enum kms_status gp_put_keys(
 	struct apdu apdu;
 	enum kms_status st = need_session(gp, what, err);
 
+	gp->kcvs_shown = false;
 	if (!st)
 		st = gp_put_keys_data(how, &gp->scp.dek, gp->scp.keys, fresh, &data, kcvs, err);
 	if (st)
@@ -402,30 +411,44 @@ enum kms_status gp_delete(
 	return secured(gp, &apdu, "DELETE", err);
 }
 
+/* Table 11-34: with tags, or as cards before them answer (deprecated). */
+enum { GET_STATUS_NEXT = 0x01, GET_STATUS_TAGS = 0x02 };
+
+static enum kms_status get_status(struct gp *gp, enum gp_status_of of, unsigned format,
+	struct gp_registry *found, struct kms_err *err)
+{
+	static const unsigned char all[] = {0x4F, 0x00};
+
+	for (unsigned round = 0; round <= GET_STATUS_ROUNDS_MAX; round++) {
+		unsigned p2 = format | (round ? GET_STATUS_NEXT : 0);
+		struct apdu apdu = command(gp, GP_GET_STATUS, of, p2, all, sizeof(all));
+		enum kms_status st = secured(gp, &apdu, "GET STATUS", err);
+
+		if (st == KMS_ERR_CARD && gp->sw == 0x6A88 && round == 0)
+			return KMS_OK;
+		if (!st && format == GET_STATUS_TAGS)
+			st = gp_registry_parse(gp->response->data, gp->response->len, found, err);
+		else if (!st)
+			st = gp_registry_parse_old(gp->response->data, gp->response->len,
+				of == GP_STATUS_MODULES, found, err);
+		if (st || gp->sw != 0x6310)
+			return st;
+	}
+	return kms_fail(err, KMS_ERR_INVALID, "GET STATUS: the card never ends");
+}
+
 enum kms_status gp_get_status(
 	struct gp *gp, enum gp_status_of of, struct gp_registry *ret_registry, struct kms_err *err)
 {
-	static const unsigned char all[] = {0x4F, 0x00};
 	struct gp_registry *found = calloc(1, sizeof(*found));
 	enum kms_status st;
 
 	if (!found)
 		return kms_nomem(err);
-	for (unsigned round = 0;; round++) {
-		struct apdu apdu =
-			command(gp, GP_GET_STATUS, of, round ? 0x03 : 0x02, all, sizeof(all));
-
-		st = secured(gp, &apdu, "GET STATUS", err);
-		if (st == KMS_ERR_CARD && gp->sw == 0x6A88 && round == 0)
-			st = KMS_OK;
-		else if (!st)
-			st = gp_registry_parse(gp->response->data, gp->response->len, found, err);
-		if (st || gp->sw != 0x6310)
-			break;
-		if (round == GET_STATUS_ROUNDS_MAX) {
-			st = kms_fail(err, KMS_ERR_INVALID, "GET STATUS: the card never ends");
-			break;
-		}
+	st = get_status(gp, of, GET_STATUS_TAGS, found, err);
+	if (st == KMS_ERR_CARD && gp->sw == 0x6A86 && gp->scp.authenticated) {
+		kms_err_clear(err);
+		st = get_status(gp, of, 0, found, err);
 	}
 	if (!st)
 		*ret_registry = *found;

@@ -38,6 +38,7 @@ struct gp {
 	unsigned channel;	      /* 0 to 19; 0 unless set */
 	bool extended;		      /* the card takes extended length */
 	uint16_t sw;		      /* of the last answer; 0: there was none */
+	bool kcvs_shown;	      /* the answer to the last PUT KEY had the check values */
 	struct scp scp;
 	struct scp_wrapped *wrapped;	/* made when needed, freed by gp_close */
 	struct apdu_response *response; /* the same; the last answer, unwrapped */
@@ -62,7 +63,8 @@ KMS_CHECKED enum kms_status gp_command(
 
 /*
  * SELECT by name (clause 11.9); aid NULL: the issuer security domain by default. Ends the secure
- * channel. '6283' (card locked) is KMS_OK: look at gp->sw.
+ * channel. '6283' (card locked) is KMS_OK: look at gp->sw. A card that answers without FCI gives an
+ * empty one.
  */
 KMS_CHECKED enum kms_status gp_select(
 	struct gp *gp, const struct gp_aid *aid, struct gp_fci *ret_fci, struct kms_err *err);
@@ -135,9 +137,12 @@ KMS_CHECKED enum kms_status gp_put_keys_data(const struct gp_put_keys *how,
 
 /*
  * PUT KEY (clause 11.8) of a whole set, in one command: the card takes all three or none. The new
- * keys are encrypted under the DEK of the set that the session was opened with. The answer must
- * repeat the new version and the three check values: otherwise KMS_ERR_MISMATCH, and what is on the
- * card is to be found out.
+ * keys are encrypted under the DEK of the set that the session was opened with. The answer repeats
+ * the new version and the three check values (clause 11.8.3.1): others are KMS_ERR_MISMATCH, and
+ * what is on the card is to be found out. Cards are known to leave out the check values, or the
+ * whole answer: that is KMS_OK with gp->kcvs_shown false, as the card shall have verified those in
+ * the command (clause 11.8.2.3.3), and only the next authentication shows what it has. Success is
+ * 9000; a warning is none.
  */
 KMS_CHECKED enum kms_status gp_put_keys(
 	struct gp *gp, const struct gp_put_keys *how, struct card_keys *fresh, struct kms_err *err);
@@ -148,7 +153,10 @@ KMS_CHECKED enum kms_status gp_delete_keys(struct gp *gp, unsigned version, stru
 KMS_CHECKED enum kms_status gp_delete(
 	struct gp *gp, const struct gp_aid *aid, bool related, struct kms_err *err);
 
-/* GET STATUS (clause 11.4) with tags; follows '6310', bounded. Nothing found is an empty list. */
+/*
+ * GET STATUS (clause 11.4) with tags, and where a card does not know these (6A86) as older cards
+ * answer; follows '6310', bounded. Nothing found is an empty list.
+ */
 enum gp_status_of {
 	GP_STATUS_ISD = 0x80,
 	GP_STATUS_APPLICATIONS = 0x40,

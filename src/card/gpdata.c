@@ -457,6 +457,54 @@ enum kms_status gp_registry_parse(
 	return KMS_OK;
 }
 
+static bool pass_modules(const unsigned char **at, size_t *left)
+{
+	unsigned count = *left ? **at : 0;
+
+	if (!*left)
+		return false;
+	++*at;
+	for (--*left; count > 0; count--) {
+		size_t size = *left ? 1u + **at : 1;
+
+		if (*left < size)
+			return false;
+		*at += size;
+		*left -= size;
+	}
+	return true;
+}
+
+enum kms_status gp_registry_parse_old(const unsigned char *data, size_t len, bool modules,
+	struct gp_registry *registry, struct kms_err *err)
+{
+	static const char what[] = "answer to GET STATUS";
+
+	while (len > 0) {
+		struct gp_entry entry = {.aid = {.len = 0}};
+		size_t size = 1u + data[0];
+		enum kms_status st;
+
+		if (len < size + 2)
+			return kms_fail(err, KMS_ERR_INVALID, "%s: an entry is cut short", what);
+		st = gp_aid_set(data + 1, data[0], what, &entry.aid, err);
+		if (st)
+			return st;
+		entry.state = data[size];
+		entry.privileges = (unsigned)data[size + 1] << 16;
+		data += size + 2;
+		len -= size + 2;
+		if (modules && !pass_modules(&data, &len))
+			return kms_fail(
+				err, KMS_ERR_INVALID, "%s: its modules are cut short", what);
+		if (registry->count == GP_REGISTRY_MAX)
+			return kms_fail(err, KMS_ERR_INVALID, "%s: more than %d entries", what,
+				GP_REGISTRY_MAX);
+		registry->entries[registry->count++] = entry;
+	}
+	return KMS_OK;
+}
+
 const char *gp_card_state_name(unsigned state)
 {
 	switch (state) {

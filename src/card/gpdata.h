@@ -126,6 +126,13 @@ struct gp_registry {
 KMS_CHECKED enum kms_status gp_registry_parse(
 	const unsigned char *data, size_t len, struct gp_registry *registry, struct kms_err *err);
 
+/*
+ * The answer of cards that know no tags there (P2 = 00): AID with its length, life cycle state,
+ * privileges of one byte; with `modules` a count and so many AIDs, which are passed over.
+ */
+KMS_CHECKED enum kms_status gp_registry_parse_old(const unsigned char *data, size_t len,
+	bool modules, struct gp_registry *registry, struct kms_err *err);
+
 /* "secured", "card-locked", … of the card (GPCS 2.3.1 table 11-6); "?" for none of them. */
 const char *gp_card_state_name(unsigned state);
 /* "selectable", "personalized", … of a security domain (table 11-5). */

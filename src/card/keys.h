@@ -88,6 +88,13 @@ struct card_keys {
 KMS_CHECKED enum kms_status card_keys_clear(const char *name, enum card_key_type type,
 	const struct secret keys[CARD_ROLES], struct card_keys **ret_keys, struct kms_err *err);
 
+/*
+ * The DEK of a clear set as this use wants it, for a holder that lets another machine encrypt under
+ * it. KMS_ERR_UNSUPPORTED for sets of other holders: their keys never come out.
+ */
+KMS_CHECKED enum kms_status card_keys_clear_dek(struct card_keys *keys, const struct card_dek *dek,
+	struct secret *ret_key, struct kms_err *err);
+
 /* Wipes; safe on NULL. */
 void card_keys_free(struct card_keys *keys);
 

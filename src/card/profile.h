@@ -74,9 +74,17 @@ KMS_CHECKED enum kms_status card_profile_parse(const char *source, const char *t
 	struct card_profile *ret_profile, struct kms_err *err);
 KMS_CHECKED enum kms_status card_profile_load(
 	const char *path, struct card_profile *ret_profile, struct kms_err *err);
-/* NAME.ini in that folder; KMS_ERR_NOT_FOUND lists what there is. */
-KMS_CHECKED enum kms_status card_profile_find(const char *folder, const char *name,
+/* NAME.ini in the first of the folders (a list ending with NULL) that has it; KMS_ERR_NOT_FOUND lists
+ * what there is. */
+KMS_CHECKED enum kms_status card_profile_find(const char *const *folders, const char *name,
 	struct card_profile *ret_profile, struct kms_err *err);
+/* The names there are; those of one folder in order. To be freed. */
+struct card_profile_names {
+	char *list[CARD_PROFILES_MAX + 1]; /* ends with NULL */
+	size_t count;
+};
+void card_profile_names(const char *const *folders, struct card_profile_names *ret_names);
+void card_profile_names_free(struct card_profile_names *names);
 void card_profile_free(struct card_profile *profile);
 
 /* The public test keys as a clear holder; KMS_ERR_NOT_FOUND if the profile has none. */

@@ -22,16 +22,11 @@ enum kms_status card_profile_load(
 	return st ? st : card_profile_parse(path, buf_text(&text), text.len, ret_profile, err);
 }
 
-/* The names of the profiles in a folder. */
-struct names {
-	char *list[CARD_PROFILES_MAX + 1]; /* ends with NULL */
-	size_t count;
-};
-
-static void names_free(struct names *names)
+void card_profile_names_free(struct card_profile_names *names)
 {
 	for (size_t i = 0; i < names->count; i++)
 		free(names->list[i]);
+	memset(names, 0, sizeof(*names));
 }
 
 static int is_profile(const struct dirent *entry)
@@ -41,14 +36,23 @@ static int is_profile(const struct dirent *entry)
 	return len > 4 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 4, ".ini") == 0;
 }
 
-static void names_read(const char *folder, struct names *names)
+static bool is_listed(const struct card_profile_names *names, const char *name)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (strcmp(names->list[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void names_of(const char *folder, struct card_profile_names *names)
 {
 	struct dirent **entries;
 	int count = scandir(folder, &entries, is_profile, alphasort);
 
 	for (int i = 0; i < count; i++) {
-		if (names->count < CARD_PROFILES_MAX) {
-			char *name = strndup(entries[i]->d_name, strlen(entries[i]->d_name) - 4);
+		entries[i]->d_name[strlen(entries[i]->d_name) - 4] = 0;
+		if (names->count < CARD_PROFILES_MAX && !is_listed(names, entries[i]->d_name)) {
+			char *name = strdup(entries[i]->d_name);
 
 			if (name)
 				names->list[names->count++] = name;
@@ -59,42 +63,46 @@ static void names_read(const char *folder, struct names *names)
 		free(entries);
 }
 
-static enum kms_status not_found(const char *folder, const char *name, struct kms_err *err)
+void card_profile_names(const char *const *folders, struct card_profile_names *ret_names)
 {
-	struct names names = {0};
+	memset(ret_names, 0, sizeof(*ret_names));
+	for (; *folders; folders++)
+		names_of(*folders, ret_names);
+}
+
+static enum kms_status not_found(
+	const char *const *folders, const char *name, struct kms_err *err)
+{
+	struct card_profile_names names;
 	char list[400] = "";
 	const char *near;
 
-	names_read(folder, &names);
+	card_profile_names(folders, &names);
 	near = near_name(name, (const char *const *)names.list);
 	for (size_t i = 0; i < names.count; i++)
 		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "",
 			names.list[i]);
-	kms_fail(err, KMS_ERR_NOT_FOUND, "there is no card profile '%.40s' in %s", name, folder);
+	kms_fail(err, KMS_ERR_NOT_FOUND, "there is no card profile '%.40s' in %s%s%s", name,
+		folders[0] ? folders[0] : "no folder", folders[0] && folders[1] ? " or " : "",
+		folders[0] && folders[1] ? folders[1] : "");
 	if (near)
 		(void)kms_hint(err, "did you mean '%s'? There are: %s", near, list);
 	else
 		(void)kms_hint(err, "there are: %s", *list ? list : "none");
-	names_free(&names);
+	card_profile_names_free(&names);
 	return KMS_ERR_NOT_FOUND;
 }
 
-enum kms_status card_profile_find(
+static enum kms_status find_in(
 	const char *folder, const char *name, struct card_profile *ret_profile, struct kms_err *err)
 {
 	FREE_AUTO char *path = NULL;
 	struct card_profile profile = {0};
 	enum kms_status st;
 
-	/* A name is no path: no slash, no dots that lead elsewhere. */
-	if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") != strlen(name) ||
-		name[0] == '.')
-		return not_found(folder, name, err);
 	if (asprintf(&path, "%s/%s.ini", folder, name) < 0)
 		return kms_nomem(err);
 	st = card_profile_load(path, &profile, err);
-	if (st == KMS_ERR_NOT_FOUND)
-		return not_found(folder, name, err);
 	if (st)
 		return st;
 	if (strcmp(profile.name, name) != 0) {
@@ -104,6 +112,22 @@ enum kms_status card_profile_find(
 	}
 	*ret_profile = profile;
 	return KMS_OK;
+}
+
+enum kms_status card_profile_find(const char *const *folders, const char *name,
+	struct card_profile *ret_profile, struct kms_err *err)
+{
+	/* A name is no path: no slash, no dots that lead elsewhere. */
+	if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") != strlen(name) ||
+		name[0] == '.')
+		return not_found(folders, name, err);
+	for (const char *const *folder = folders; *folder; folder++) {
+		enum kms_status st = find_in(*folder, name, ret_profile, err);
+
+		if (st != KMS_ERR_NOT_FOUND)
+			return st;
+	}
+	return not_found(folders, name, err);
 }
 
 enum kms_status card_profile_test_keys(

@@ -146,6 +146,8 @@ KMS_CHECKED enum kms_status card_system_open(
 KMS_CHECKED enum kms_status card_pcsc_open(struct card_system **ret_system, struct kms_err *err);
 
 /*
+ * Cards on this machine (127.0.0.0/8, ::1) only; any other is KMS_ERR_DENIED.
+ *
  * Framing of vpcd (vsmartcard): each message is two bytes of length, big endian, and that many
  * bytes; a message of one byte is a control code: 00 power off, 01 power on, 02 reset, 04 ask for
  * the ATR. Only the ATR and APDUs have answers. The simulator listens, this side connects.

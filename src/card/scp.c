@@ -168,33 +168,36 @@ enum kms_status scp_match(const struct scp_init *init, struct card_keys *const *
 
 /* ---- the session ---- */
 
+static enum kms_status other_keys(
+	const struct scp_init *init, const struct card_keys *keys, struct kms_err *err)
+{
+	kms_fail(err, KMS_ERR_MISMATCH,
+		"the card cryptogram for key version %02X is not that of '%s'", init->key_version,
+		keys->name);
+	(void)kms_hint(err, "these are other keys than the card's; nothing was spent");
+	return KMS_ERR_MISMATCH;
+}
+
 enum kms_status scp_open(struct scp *scp, const struct scp_init *init, struct card_keys *keys,
 	unsigned level, struct kms_err *err)
 {
-	bool matches = false;
+	unsigned char expected[SCP_CHALLENGE_MAX];
 	enum kms_status st = scp_level_check(init->scp, init->i, level, err);
 
 	scp_close(scp);
 	if (st)
 		return st;
-	if (may_be(init, keys))
-		st = cryptogram_matches(init, keys, &matches, err);
-	if (st)
-		return st;
-	if (!matches) {
-		kms_fail(err, KMS_ERR_MISMATCH,
-			"the card cryptogram for key version %02X is not that of '%s'",
-			init->key_version, keys->name);
-		(void)kms_hint(err, "these are other keys than the card's; nothing was spent");
-		return KMS_ERR_MISMATCH;
-	}
+	if (!may_be(init, keys))
+		return other_keys(init, keys, err);
 	scp->protocol = init->scp;
 	scp->i = init->i;
 	scp->level = level;
 	scp->key_version = init->key_version;
 	scp->keys = keys;
-	st = init->scp == 2 ? scp02_derive(scp, init, keys, err)
-			    : scp03_derive(scp, init, keys, err);
+	st = init->scp == 2 ? scp02_derive(scp, init, keys, expected, err)
+			    : scp03_derive(scp, init, keys, expected, err);
+	if (!st && !card_same(expected, init->cryptogram, init->challenge_len))
+		st = other_keys(init, keys, err);
 	if (st)
 		scp_close(scp);
 	return st;

@@ -82,11 +82,13 @@ enum kms_status scp02_card_cryptogram(const struct scp_init *init, struct card_k
 	return st ? st : cryptogram(init, &s_enc, false, ret_cryptogram, err);
 }
 
-enum kms_status scp02_derive(
-	struct scp *scp, const struct scp_init *init, struct card_keys *keys, struct kms_err *err)
+enum kms_status scp02_derive(struct scp *scp, const struct scp_init *init, struct card_keys *keys,
+	unsigned char ret_cryptogram[SCP_CHALLENGE_MAX], struct kms_err *err)
 {
 	enum kms_status st = session_key(init, keys, CARD_ENC, ENC_KEY, &scp->enc, err);
 
+	if (!st)
+		st = cryptogram(init, &scp->enc, false, ret_cryptogram, err);
 	if (!st)
 		st = session_key(init, keys, CARD_MAC, C_MAC_KEY, &scp->mac, err);
 	if (!st && scp->level & SCP_R_MAC)

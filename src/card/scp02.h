@@ -28,8 +28,10 @@ KMS_CHECKED enum kms_status scp02_card_cryptogram(const struct scp_init *init,
 	struct kms_err *err);
 
 /* Session keys, host cryptogram, derivation data of the DEK. */
-KMS_CHECKED enum kms_status scp02_derive(
-	struct scp *scp, const struct scp_init *init, struct card_keys *keys, struct kms_err *err);
+/* The session keys, and the card cryptogram that they make: the caller compares. */
+KMS_CHECKED enum kms_status scp02_derive(struct scp *scp, const struct scp_init *init,
+	struct card_keys *keys, unsigned char ret_cryptogram[SCP_CHALLENGE_MAX],
+	struct kms_err *err);
 
 /* Clauses E.4.4 and E.4.6. encrypt: EXTERNAL AUTHENTICATE itself never is. */
 KMS_CHECKED enum kms_status scp02_wrap(struct scp *scp, const struct apdu *plain, bool encrypt,

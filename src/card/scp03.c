@@ -125,11 +125,13 @@ enum kms_status scp03_card_challenge(struct card_keys *keys, const unsigned char
 	return st;
 }
 
-enum kms_status scp03_derive(
-	struct scp *scp, const struct scp_init *init, struct card_keys *keys, struct kms_err *err)
+enum kms_status scp03_derive(struct scp *scp, const struct scp_init *init, struct card_keys *keys,
+	unsigned char ret_cryptogram[SCP_CHALLENGE_MAX], struct kms_err *err)
 {
 	enum kms_status st = session_key(init, keys, CARD_MAC, SCP03_S_MAC, &scp->mac, err);
 
+	if (!st)
+		st = cryptogram(init, &scp->mac, SCP03_CARD_CRYPTOGRAM, ret_cryptogram, err);
 	if (!st && scp->level & SCP_C_DEC)
 		st = session_key(init, keys, CARD_ENC, SCP03_S_ENC, &scp->enc, err);
 	if (!st && scp->level & SCP_R_MAC)

@@ -32,8 +32,10 @@ KMS_CHECKED enum kms_status scp03_parse(
 KMS_CHECKED enum kms_status scp03_card_cryptogram(const struct scp_init *init,
 	struct card_keys *keys, unsigned char ret_cryptogram[SCP_CHALLENGE_MAX],
 	struct kms_err *err);
-KMS_CHECKED enum kms_status scp03_derive(
-	struct scp *scp, const struct scp_init *init, struct card_keys *keys, struct kms_err *err);
+/* The session keys, and the card cryptogram that they make: the caller compares. */
+KMS_CHECKED enum kms_status scp03_derive(struct scp *scp, const struct scp_init *init,
+	struct card_keys *keys, unsigned char ret_cryptogram[SCP_CHALLENGE_MAX],
+	struct kms_err *err);
 
 /*
  * The challenge that a card with pseudo-random challenges makes of a sequence counter (clause

@@ -202,7 +202,21 @@ static bool split(const char *name, char host[CARD_READER_NAME_SIZE], const char
 	return true;
 }
 
-/* -1 and errno, or EAI in *ret_eai. */
+/* Of this machine: 127.0.0.0/8 and ::1. */
+static bool is_loopback(const struct sockaddr *address)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+
+	if (address->sa_family == AF_INET)
+		return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+/*
+ * -1 and errno, or EAI in *ret_eai. EPERM: not on this machine. Keys go to a card encrypted under
+ * keys that the maker of the card knows, too: no network may carry them (docs/threat-model.md).
+ */
 static int dial(const char *name, int *ret_eai)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -219,6 +233,10 @@ static int dial(const char *name, int *ret_eai)
 	if (*ret_eai)
 		return -1;
 	for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next) {
+		if (!is_loopback(at->ai_addr)) {
+			error = EPERM;
+			continue;
+		}
 		fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
 		if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) == 0)
 			break;
@@ -260,6 +278,12 @@ static enum kms_status tcp_connect(struct card_system *system, const char *reade
 		int error = errno;
 
 		free(link);
+		if (!eai && error == EPERM) {
+			kms_fail(err, KMS_ERR_DENIED, "'%s' is not on this machine", reader);
+			return kms_hint(err,
+				"tcp: is for cardsim on 127.0.0.1 or ::1: cards are worked on in a "
+				"local reader only");
+		}
 		kms_fail(err, KMS_ERR_NOT_FOUND, "there is no card at '%s': %s", reader,
 			eai ? gai_strerror(eai) : strerror(error));
 		if (!eai)

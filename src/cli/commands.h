@@ -11,7 +11,7 @@ KMS_CHECKED enum kms_status cli_key_export(struct cli *cli, struct kms_err *err)
 KMS_CHECKED enum kms_status cli_key_import(struct cli *cli, struct kms_err *err);
 KMS_CHECKED enum kms_status cli_key_block_show(struct cli *cli, struct kms_err *err);
 
-/* run.c: one function each for the table. */
+/* run.c, and card.c for card_…: one function each for the table. */
 #define CLI_RUN(name) KMS_CHECKED enum kms_status cli_##name(struct cli *cli, struct kms_err *err)
 CLI_RUN(site_init);
 CLI_RUN(site_status);
@@ -52,6 +52,16 @@ CLI_RUN(audit_verify);
 CLI_RUN(audit_checkpoint);
 CLI_RUN(audit_export);
 CLI_RUN(audit_prove);
+CLI_RUN(card_list);
+CLI_RUN(card_info);
+CLI_RUN(card_inject);
+CLI_RUN(card_replace);
+CLI_RUN(card_verify);
+CLI_RUN(card_resume);
+CLI_RUN(card_history);
+CLI_RUN(card_domain_create);
+CLI_RUN(card_domain_keys);
+CLI_RUN(card_domain_list);
 CLI_RUN(doctor);
 CLI_RUN(help_command);
 CLI_RUN(version);

@@ -79,6 +79,7 @@ enum kms_status cli_key_block_show(struct cli *cli, struct kms_err *err)
 		print_code(cli, block, "key version number", "key_version_number",
 			"key_version_number_text");
 		print_code(cli, block, "exportability", "exportability", "exportability_text");
+		print_code(cli, block, "key context", "context", "context_text");
 		cli_print_fields(cli, block, "encrypted_bytes mac_bytes");
 		cli_print_table(cli, json_object_get(block, "optional_blocks"), "id what data");
 	}

@@ -240,7 +240,7 @@ enum kms_status cli_key_show(struct cli *cli, struct kms_err *err)
 			"label keyset customer role algorithm state kvn check_value check_method "
 			"diversification definition exportable cryptoperiod expires location "
 			"origin "
-			"partner wrapping direction ceremony hsm_serial id created activated "
+			"partner wrapping direction ceremony hsm_serial id created activated cards "
 			"state_reason");
 	return st;
 }
@@ -251,7 +251,7 @@ static enum kms_status change_state(struct cli *cli, enum key_state state, struc
 	st = op_key_change(
 		site, cli->positional[0], state, cli_value(cli, "--reason"), &cli->result, err);
 	if (!st)
-		cli_print_fields(cli, cli->result, "label state");
+		cli_print_fields(cli, cli->result, "label state cards");
 	return st;
 }
 

@@ -72,7 +72,7 @@ static CK_RV generate_one(
 	CK_OBJECT_HANDLE key;
 	CK_RV rv;
 
-	hsm_template_fill(&t, hsm, HSM_SCRATCH_ENCRYPT, alg, 0, HSM_FOR_GENERATE, NULL);
+	hsm_template_fill(&t, hsm, HSM_TEMP_ENCRYPT, alg, 0, HSM_FOR_GENERATE, NULL);
 	rv = hsm->p11->C_GenerateKey(session, &mech, t.attr, t.count, &key);
 	if (rv != CKR_OK)
 		return rv;
@@ -104,8 +104,7 @@ static CK_RV try_generate_aes(struct hsm *hsm, CK_SESSION_HANDLE session, unsign
 static CK_RV try_import(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg)
 {
 	CK_OBJECT_HANDLE key;
-	CK_RV rv =
-		hsm_raw_import(hsm, session, HSM_SCRATCH_ENCRYPT, HSM_AES128, test_key, 16, &key);
+	CK_RV rv = hsm_raw_import(hsm, session, HSM_TEMP_ENCRYPT, HSM_AES128, test_key, 16, &key);
 
 	(void)arg;
 	return rv == CKR_OK ? hsm_test_value(hsm, session, key, HSM_AES128, test_key) : rv;
@@ -122,7 +121,7 @@ static CK_RV try_copy_narrow(struct hsm *hsm, CK_SESSION_HANDLE session, unsigne
 	rv = hsm_raw_import(hsm, session, HSM_BLANK, HSM_AES128, test_key, 16, &blank);
 	if (rv != CKR_OK)
 		return rv;
-	hsm_template_fill(&t, hsm, HSM_SCRATCH_ENCRYPT, HSM_AES128, 0, HSM_FOR_COPY, NULL);
+	hsm_template_fill(&t, hsm, HSM_TEMP_ENCRYPT, HSM_AES128, 0, HSM_FOR_COPY, NULL);
 	rv = hsm->p11->C_CopyObject(session, blank, t.attr, t.count, &key);
 	return rv == CKR_OK ? hsm_test_value(hsm, session, key, HSM_AES128, test_key) : rv;
 }
@@ -217,7 +216,7 @@ static CK_RV derive_one(
 		rv = hsm_raw_ecb_read(hsm, session, base, alg, iv, test_data, len, out);
 	if (rv == CKR_OK && memcmp(out, expected, len))
 		return HSM_RV_WRONG;
-	hsm_template_fill(&t, hsm, HSM_SCRATCH_ENCRYPT, want, 0, HSM_FOR_DERIVE, NULL);
+	hsm_template_fill(&t, hsm, HSM_TEMP_ENCRYPT, want, 0, HSM_FOR_DERIVE, NULL);
 	if (rv == CKR_OK)
 		rv = hsm_raw_derive_data(hsm, session, base, alg, iv, test_data, len, &t, &key);
 	return rv == CKR_OK ? hsm_test_value(hsm, session, key, want, expected) : rv;
@@ -242,7 +241,7 @@ static CK_RV string_derive(struct hsm *hsm, CK_SESSION_HANDLE session, CK_MECHAN
 	rv = hsm_raw_import(hsm, session, HSM_SCRATCH_RAW, HSM_RAW, test_key, base_len, &base);
 	if (rv != CKR_OK)
 		return rv;
-	hsm_template_fill(&t, hsm, HSM_SCRATCH_ENCRYPT, want, 0, HSM_FOR_DERIVE, NULL);
+	hsm_template_fill(&t, hsm, HSM_TEMP_ENCRYPT, want, 0, HSM_FOR_DERIVE, NULL);
 	rv = hsm->p11->C_DeriveKey(session, &mech, base, t.attr, t.count, &key);
 	return rv == CKR_OK ? hsm_test_value(hsm, session, key, want, expected) : rv;
 }
@@ -295,7 +294,7 @@ static CK_RV kdf_one(
 	rv = hsm_raw_import(hsm, session, HSM_TEMP_DERIVE, alg, test_key, hsm_alg_len(alg), &base);
 	if (rv != CKR_OK)
 		return rv;
-	hsm_template_fill(&t, hsm, HSM_SCRATCH_ENCRYPT, HSM_AES256, 0, HSM_FOR_DERIVE, NULL);
+	hsm_template_fill(&t, hsm, HSM_TEMP_ENCRYPT, HSM_AES256, 0, HSM_FOR_DERIVE, NULL);
 	rv = hsm_raw_kdf_counter(
 		hsm, session, base, CKM_AES_CMAC, message, 15, message + 16, 16, &t, &key);
 	return rv == CKR_OK ? hsm_test_value(hsm, session, key, HSM_AES256, expected) : rv;
@@ -342,6 +341,9 @@ const struct hsm_probe hsm_probes[CAP_COUNT] = {
 	[CAP_TDEA_ECB_UNWRAP]    = {"tdea-ecb-unwrap", "unwrapping by TDEA ECB", CKM_DES3_ECB, hsm_try_unwrap, TDEA(HSM_WRAP_ECB)},
 	[CAP_TDEA_CBC_WRAP]      = {"tdea-cbc-wrap", "wrapping by TDEA CBC", CKM_DES3_CBC, hsm_try_wrap, TDEA(HSM_WRAP_CBC)},
 	[CAP_TDEA_CBC_UNWRAP]    = {"tdea-cbc-unwrap", "unwrapping by TDEA CBC", CKM_DES3_CBC, hsm_try_unwrap, TDEA(HSM_WRAP_CBC)},
+	[CAP_RAW_AES_KW_WRAP]    = {"raw-aes-kw-wrap", "AES key wrap of bytes that are no typed key", CKM_AES_KEY_WRAP, hsm_try_wrap_raw, AES(HSM_WRAP_AES_KW)},
+	[CAP_RAW_AES_CBC_WRAP]   = {"raw-aes-cbc-wrap", "wrapping of such bytes by AES CBC, whole blocks", CKM_AES_CBC, hsm_try_wrap_raw, AES(HSM_WRAP_CBC)},
+	[CAP_RAW_TDEA_ECB_WRAP]  = {"raw-tdea-ecb-wrap", "wrapping of such bytes by TDEA ECB", CKM_DES3_ECB, hsm_try_wrap_raw, TDEA(HSM_WRAP_ECB)},
 	[CAP_ECDSA]              = {"ecdsa-p256", "ECDSA on P-256", CKM_ECDSA, hsm_try_ecdsa, 0},
 	[CAP_MODIFIABLE]         = {"modifiable-false", "MODIFIABLE=false keeps attributes as they are", 0, hsm_try_modifiable, 0},
 	[CAP_COPY_LOCKED]        = {"copy-locked", "a copy of such a key cannot do more than it", 0, hsm_try_copy_locked, 0},

@@ -67,7 +67,7 @@ CK_RV hsm_try_modifiable(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned lo
 {
 	CK_ATTRIBUTE wider = {CKA_DECRYPT, (void *)(uintptr_t)&yes, sizeof(yes)};
 	CK_OBJECT_HANDLE key;
-	CK_RV rv = make(hsm, session, HSM_SCRATCH_ENCRYPT, CKA_MODIFIABLE, &no, sizeof(no), &key);
+	CK_RV rv = make(hsm, session, HSM_TEMP_ENCRYPT, CKA_MODIFIABLE, &no, sizeof(no), &key);
 
 	(void)arg;
 	if (rv != CKR_OK)
@@ -82,7 +82,7 @@ CK_RV hsm_try_copy_locked(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned l
 	CK_ATTRIBUTE wider = {CKA_DECRYPT, (void *)(uintptr_t)&yes, sizeof(yes)};
 	CK_OBJECT_HANDLE key;
 	CK_OBJECT_HANDLE copy;
-	CK_RV rv = make(hsm, session, HSM_SCRATCH_ENCRYPT, CKA_MODIFIABLE, &no, sizeof(no), &key);
+	CK_RV rv = make(hsm, session, HSM_TEMP_ENCRYPT, CKA_MODIFIABLE, &no, sizeof(no), &key);
 
 	(void)arg;
 	if (rv != CKR_OK)
@@ -96,7 +96,7 @@ CK_RV hsm_try_copyable(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long
 	CK_ATTRIBUTE session_copy = {CKA_TOKEN, (void *)(uintptr_t)&no, sizeof(no)};
 	CK_OBJECT_HANDLE key;
 	CK_OBJECT_HANDLE copy;
-	CK_RV rv = make(hsm, session, HSM_SCRATCH_ENCRYPT, CKA_COPYABLE, &no, sizeof(no), &key);
+	CK_RV rv = make(hsm, session, HSM_TEMP_ENCRYPT, CKA_COPYABLE, &no, sizeof(no), &key);
 
 	(void)arg;
 	if (rv != CKR_OK)
@@ -109,7 +109,7 @@ CK_RV hsm_try_allowed(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long 
 	static const CK_MECHANISM_TYPE cbc = CKM_AES_CBC;
 	CK_OBJECT_HANDLE key;
 	CK_RV rv = make(
-		hsm, session, HSM_SCRATCH_ENCRYPT, CKA_ALLOWED_MECHANISMS, &cbc, sizeof(cbc), &key);
+		hsm, session, HSM_TEMP_ENCRYPT, CKA_ALLOWED_MECHANISMS, &cbc, sizeof(cbc), &key);
 
 	(void)arg;
 	if (rv == CKR_OK)
@@ -120,7 +120,7 @@ CK_RV hsm_try_allowed(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long 
 CK_RV hsm_try_unextractable(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg)
 {
 	CK_OBJECT_HANDLE key;
-	CK_RV rv = make(hsm, session, HSM_SCRATCH_ENCRYPT, 0, NULL, 0, &key);
+	CK_RV rv = make(hsm, session, HSM_TEMP_ENCRYPT, 0, NULL, 0, &key);
 
 	(void)arg;
 	return rv == CKR_OK ? refused(wrap(hsm, session, key)) : rv;

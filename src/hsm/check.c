@@ -17,10 +17,11 @@ static CK_RV ecb_block(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HAN
 	size_t block = hsm_block_len(alg);
 	CK_RV rv;
 
-	if (usage & HSM_CAN_DERIVE)
-		return hsm_raw_ecb_read(hsm, session, key, alg, NULL, in, block, out);
+	/* Encryption first: it leaves out the object that a derivation makes. */
 	if (!(usage & HSM_CAN_ENCRYPT))
-		return CKR_KEY_FUNCTION_NOT_PERMITTED;
+		return usage & HSM_CAN_DERIVE
+			       ? hsm_raw_ecb_read(hsm, session, key, alg, NULL, in, block, out)
+			       : CKR_KEY_FUNCTION_NOT_PERMITTED;
 	rv = hsm_raw_cipher(
 		hsm, session, key, hsm_cipher_mechanism(alg, false), NULL, 0, true, in, block, out);
 	/* Bound to CBC: one block under IV 0 is the same. */
@@ -180,7 +181,7 @@ static CK_RV unproof_unwrap(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJEC
 
 	if (!hsm_host_ecb(HSM_AES128, proof_key, proof_block, sizeof(proof_block), expected))
 		return CKR_HOST_MEMORY;
-	hsm_template_fill(&t, hsm, HSM_SCRATCH_ENCRYPT, HSM_AES128, 0, HSM_FOR_UNWRAP, NULL);
+	hsm_template_fill(&t, hsm, HSM_TEMP_ENCRYPT, HSM_AES128, 0, HSM_FOR_UNWRAP, NULL);
 	rv = hsm_raw_unwrap(hsm, session, key, alg, wrap, proof, proof_len, &t, &object);
 	if (hsm_rv_not_intact(hsm, rv))
 		return HSM_RV_WRONG;

@@ -25,6 +25,7 @@ void hsm_cmac_double(unsigned char *block, size_t block_len)
 
 struct cmac_ctx {
 	struct hsm_key *base;
+	struct secret *zero; /* E_K(0) kept from call to call, or NULL */
 	const struct hsm_message *messages;
 	size_t count;
 	struct hsm_template t;
@@ -70,23 +71,33 @@ static CK_RV read_blocks(struct hsm *hsm, CK_SESSION_HANDLE session, const struc
 	return rv;
 }
 
-/* Chain values of all messages up to their last blocks, and E_K(0). */
+/* A kept E_K(0) is as good as a new one: what cannot be kept is read again. */
+static void keep_zero(const struct cmac_ctx *c, const unsigned char *l, size_t block)
+{
+	if (c->zero && !c->zero->len)
+		(void)!secret_copy(c->zero, l, block, NULL);
+}
+
+/* Chain values of all messages up to their last blocks, and E_K(0) unless it is known. */
 static CK_RV chain(struct hsm *hsm, CK_SESSION_HANDLE session, const struct cmac_ctx *c,
 	unsigned char *l, unsigned char *chains)
 {
 	size_t block = hsm_block_len(c->base->alg);
 	unsigned char in[READ_MAX];
 	unsigned char out[READ_MAX];
+	bool known = c->zero && c->zero->len == block;
 	bool more = true;
 	CK_RV rv = CKR_OK;
 
 	memset(chains, 0, c->count * block);
+	if (known)
+		memcpy(l, c->zero->data, block);
 	for (size_t round = 0; rv == CKR_OK && more; round++) {
 		size_t who[HSM_MESSAGES_MAX];
 		size_t n = 0;
 		size_t used = 0;
 
-		if (round == 0) {
+		if (round == 0 && !known) {
 			memset(in, 0, block);
 			used = block;
 		}
@@ -103,8 +114,10 @@ static CK_RV chain(struct hsm *hsm, CK_SESSION_HANDLE session, const struct cmac
 			rv = read_blocks(hsm, session, c->base, in, used, out);
 		if (rv != CKR_OK)
 			break;
-		if (round == 0)
+		if (round == 0 && !known) {
 			memcpy(l, out, block);
+			keep_zero(c, l, block);
+		}
 		for (size_t i = 0; i < n; i++)
 			memcpy(chains + who[i] * block, out + used - (n - i) * block, block);
 	}
@@ -240,12 +253,12 @@ static enum kms_status message_rules(const struct hsm_key *base, const struct hs
 	return KMS_OK;
 }
 
-enum kms_status hsm_derive_cmac(struct hsm *hsm, struct hsm_key *base,
+enum kms_status hsm_derive_cmac(struct hsm *hsm, struct hsm_key *base, struct secret *zero,
 	const struct hsm_message *messages, size_t count, const struct hsm_temp *temp,
 	struct hsm_key *ret_key, struct kms_err *err)
 {
 	const struct hsm_work work = {.doing = "derive from", .what = base->label, .key = {base}};
-	struct cmac_ctx c = {.base = base, .messages = messages, .count = count};
+	struct cmac_ctx c = {.base = base, .zero = zero, .messages = messages, .count = count};
 	size_t want = temp->alg == HSM_RAW ? temp->len : hsm_alg_len(temp->alg);
 	struct native_ctx native = {.c = &c};
 	enum kms_status st;
@@ -270,26 +283,80 @@ enum kms_status hsm_derive_cmac(struct hsm *hsm, struct hsm_key *base,
 	return KMS_OK;
 }
 
-enum kms_status hsm_derive_cmac_secret(struct hsm *hsm, struct hsm_key *base,
-	const struct hsm_message *messages, size_t count, bool allow_host, struct secret *ret_bytes,
-	struct kms_err *err)
+/* --- into the host --- */
+
+/* The MACs by the token's own mechanism: no subkey reaches the host. */
+static CK_RV run_signed(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
 {
-	const struct hsm_work work = {.doing = "derive from", .what = base->label, .key = {base}};
-	struct cmac_ctx c = {.base = base, .messages = messages, .count = count};
+	CK_MECHANISM mech = {CKM_AES_CMAC, NULL, 0};
+	struct cmac_ctx *c = arg;
+	CK_RV rv = CKR_OK;
+
+	for (size_t i = 0; rv == CKR_OK && i < c->count; i++) {
+		const struct hsm_message *m = &c->messages[i];
+		CK_ULONG len = BLOCK_MAX;
+
+		rv = hsm->p11->C_SignInit(session, &mech, c->base->handle);
+		if (rv == CKR_OK)
+			rv = hsm->p11->C_Sign(session, (CK_BYTE *)(uintptr_t)m->data, m->len,
+				c->out + i * BLOCK_MAX, &len);
+		if (rv == CKR_OK && len != BLOCK_MAX)
+			rv = CKR_DATA_LEN_RANGE;
+	}
+	return rv;
+}
+
+static enum kms_status into_host(struct hsm *hsm, struct cmac_ctx *c, hsm_work_fn *how,
+	struct secret *ret_bytes, struct kms_err *err)
+{
+	const struct hsm_work work = {
+		.doing = "derive from", .what = c->base->label, .key = {c->base}};
 	SECRET_AUTO struct secret bytes = {0};
-	size_t want = count * hsm_block_len(base->alg);
+	size_t want = c->count * hsm_block_len(c->base->alg);
 	enum kms_status st;
 
-	if (!allow_host)
-		return hsm_deny_host(hsm, work.doing, work.what, err);
-	st = message_rules(base, messages, count, want, err);
+	st = message_rules(c->base, c->messages, c->count, want, err);
 	if (!st)
 		st = secret_alloc(&bytes, want, err);
 	if (st)
 		return st;
-	c.out = bytes.data;
-	st = hsm_do(hsm, &work, run_composed, &c, NULL, err);
+	c->out = bytes.data;
+	st = hsm_do(hsm, &work, how, c, NULL, err);
 	if (!st)
 		secret_take(ret_bytes, &bytes);
 	return st;
+}
+
+enum kms_status hsm_derive_cmac_secret(struct hsm *hsm, struct hsm_key *base, struct secret *zero,
+	const struct hsm_message *messages, size_t count, bool allow_host, struct secret *ret_bytes,
+	struct kms_err *err)
+{
+	struct cmac_ctx c = {.base = base, .zero = zero, .messages = messages, .count = count};
+
+	if (!allow_host)
+		return hsm_deny_host(hsm, "derive from", base->label, err);
+	return into_host(hsm, &c, run_composed, ret_bytes, err);
+}
+
+enum kms_status hsm_session_cmac(struct hsm *hsm, struct hsm_key *key,
+	const struct hsm_message *messages, size_t count, struct secret *ret_bytes,
+	struct kms_err *err)
+{
+	struct cmac_ctx c = {.base = key, .messages = messages, .count = count};
+	bool aes = hsm_block_len(key->alg) == BLOCK_MAX;
+	bool sign = false, derive = false;
+	enum kms_status st = KMS_OK;
+
+	if (aes && key->usage & HSM_CAN_SIGN)
+		st = hsm_cap_works(hsm, CAP_AES_CMAC, &sign, err);
+	if (!st && aes && !sign && key->usage & HSM_CAN_DERIVE)
+		st = hsm_cap_works(hsm, CAP_AES_ECB_DERIVE, &derive, err);
+	if (st)
+		return st;
+	if (!sign && !derive)
+		return kms_fail(err, KMS_ERR_UNSUPPORTED,
+			"cannot make session keys from '%s': token '%s' can compute no CMAC under "
+			"it",
+			key->label, hsm->label);
+	return into_host(hsm, &c, sign ? run_signed : run_composed, ret_bytes, err);
 }

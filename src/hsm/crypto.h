@@ -11,8 +11,9 @@
 #include "hsm/object.h"
 
 /*
- * target's value under kek. A kek with WRAP works inside the token. A kek with ENCRYPT only
- * (HSM_TRANSPORT_ENCRYPT) needs allow_host: the value passes through secret memory.
+ * target's value under kek. A kek with WRAP works inside the token. A kek with ENCRYPT
+ * (HSM_TRANSPORT_ENCRYPT) or DERIVE only needs allow_host, by ECB and CBC: the value passes through
+ * secret memory.
  * out: HSM_WRAPPED_MAX bytes (or 8 more than an HSM_RAW target). ret_where may be NULL.
  */
 KMS_CHECKED enum kms_status hsm_wrap(struct hsm *hsm, struct hsm_key *kek, struct hsm_key *target,
@@ -77,14 +78,30 @@ enum { HSM_MESSAGES_MAX = 4 };
  * CKM_SP800_108_COUNTER_KDF where the probe proved it and the messages are a counter's, else
  * composed from ECB_ENCRYPT_DATA derivations: then E_K(0) and inner chain values reach the host,
  * never the result. At most HSM_MESSAGES_MAX messages.
+ *
+ * zero (or NULL) keeps E_K(0) for the next derivation under the same key, which saves three calls:
+ * empty at first, then one block. It makes no key known, but forges MACs for whoever can also
+ * encrypt under K: keep it as long as a series of derivations lasts.
  */
 KMS_CHECKED enum kms_status hsm_derive_cmac(struct hsm *hsm, struct hsm_key *base,
-	const struct hsm_message *messages, size_t count, const struct hsm_temp *temp,
-	struct hsm_key *ret_key, struct kms_err *err);
+	struct secret *zero, const struct hsm_message *messages, size_t count,
+	const struct hsm_temp *temp, struct hsm_key *ret_key, struct kms_err *err);
 
 /* The same bytes (count blocks) into secret memory: host-assisted, for AN10922 with AES-192. */
 KMS_CHECKED enum kms_status hsm_derive_cmac_secret(struct hsm *hsm, struct hsm_key *base,
-	const struct hsm_message *messages, size_t count, bool allow_host, struct secret *ret_bytes,
+	struct secret *zero, const struct hsm_message *messages, size_t count, bool allow_host,
+	struct secret *ret_bytes, struct kms_err *err);
+
+/*
+ * Session keys of a secure channel, which are computed with here: not host-assisted, as the key that
+ * makes them stays. CBC with IV 0 of data, by a key with ENCRYPT or DERIVE; AES-CMAC of messages
+ * (not padded), by one with SIGN or DERIVE, one block of bytes each. What the token can do decides
+ * between the two; the key's own use counts, not that of a master above it.
+ */
+KMS_CHECKED enum kms_status hsm_session_cbc(struct hsm *hsm, struct hsm_key *key,
+	const unsigned char *data, size_t len, struct secret *ret_bytes, struct kms_err *err);
+KMS_CHECKED enum kms_status hsm_session_cmac(struct hsm *hsm, struct hsm_key *key,
+	const struct hsm_message *messages, size_t count, struct secret *ret_bytes,
 	struct kms_err *err);
 
 /* A session key from bytes of the host (host-assisted results, test keys). */

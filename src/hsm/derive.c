@@ -139,7 +139,7 @@ static CK_RV run_read(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
 	struct derive_ctx *c = arg;
 
 	return hsm_raw_ecb_read(
-		hsm, session, c->base->handle, c->base->alg, NULL, c->data, c->len, c->out);
+		hsm, session, c->base->handle, c->base->alg, c->iv, c->data, c->len, c->out);
 }
 
 enum kms_status hsm_ecb_read(struct hsm *hsm, struct hsm_key *base, const unsigned char *data,
@@ -151,4 +151,37 @@ enum kms_status hsm_ecb_read(struct hsm *hsm, struct hsm_key *base, const unsign
 
 	st = length_rules(hsm, base, len, err);
 	return st ? st : hsm_do(hsm, &work, run_read, &c, NULL, err);
+}
+
+/* One object less than a derivation, where the key may encrypt. */
+enum kms_status hsm_session_cbc(struct hsm *hsm, struct hsm_key *key, const unsigned char *data,
+	size_t len, struct secret *ret_bytes, struct kms_err *err)
+{
+	static const unsigned char zero_iv[16];
+	const struct hsm_work work = {.doing = "derive from", .what = key->label, .key = {key}};
+	struct derive_ctx c = {.base = key, .iv = zero_iv, .data = data, .len = len};
+	bool tdea = hsm_is_tdea(key->alg), encrypt = false, derive = false;
+	SECRET_AUTO struct secret bytes = {0};
+	enum kms_status st = length_rules(hsm, key, len, err);
+
+	if (!st && key->usage & HSM_CAN_ENCRYPT)
+		st = hsm_cap_works(hsm, tdea ? CAP_TDEA_CBC : CAP_AES_CBC, &encrypt, err);
+	if (!st && !encrypt && key->usage & HSM_CAN_DERIVE)
+		st = hsm_cap_works(
+			hsm, tdea ? CAP_TDEA_CBC_DERIVE : CAP_AES_CBC_DERIVE, &derive, err);
+	if (!st && !encrypt && !derive)
+		st = kms_fail(err, KMS_ERR_UNSUPPORTED,
+			"cannot make session keys from '%s': token '%s' can neither encrypt nor "
+			"derive by CBC under it",
+			key->label, hsm->label);
+	if (!st)
+		st = secret_alloc(&bytes, len, err);
+	if (st)
+		return st;
+	c.out = bytes.data;
+	st = encrypt ? hsm_encrypt(hsm, key, zero_iv, data, len, bytes.data, err)
+		     : hsm_do(hsm, &work, run_read, &c, NULL, err);
+	if (!st)
+		secret_take(ret_bytes, &bytes);
+	return st;
 }

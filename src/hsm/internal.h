@@ -65,6 +65,9 @@ enum hsm_cap {
 	CAP_TDEA_ECB_UNWRAP,
 	CAP_TDEA_CBC_WRAP,
 	CAP_TDEA_CBC_UNWRAP,
+	CAP_RAW_AES_KW_WRAP,
+	CAP_RAW_AES_CBC_WRAP,
+	CAP_RAW_TDEA_ECB_WRAP,
 	CAP_ECDSA,
 	CAP_MODIFIABLE,
 	CAP_COPY_LOCKED,
@@ -107,6 +110,7 @@ extern const struct hsm_probe hsm_probes[CAP_COUNT];
 
 /* caps_wrap.c, caps_sign.c, caps_guard.c */
 CK_RV hsm_try_wrap(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg);
+CK_RV hsm_try_wrap_raw(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg);
 CK_RV hsm_try_unwrap(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg);
 CK_RV hsm_try_ecdsa(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg);
 CK_RV hsm_try_modifiable(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg);
@@ -207,7 +211,6 @@ enum { HSM_TEMPLATE_MAX = 24 };
 /* Session objects that never leave this folder. */
 enum hsm_inner_role {
 	HSM_BLANK = HSM_ROLE_COUNT, /* SENSITIVE, no usage: what narrow keys are copied from */
-	HSM_SCRATCH_ENCRYPT,	    /* ENCRYPT only */
 	HSM_SCRATCH_TARGET,	    /* a test key to be wrapped */
 	HSM_SCRATCH_RAW,	    /* DERIVE, for XOR of components */
 	HSM_SCRATCH_UNWRAP,	    /* UNWRAP only */

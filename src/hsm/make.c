@@ -96,7 +96,7 @@ static CK_RV facts(
 	CK_OBJECT_HANDLE scratch;
 	CK_RV rv;
 
-	rv = copy(hsm, session, blank, HSM_SCRATCH_ENCRYPT, spec, &scratch);
+	rv = copy(hsm, session, blank, HSM_TEMP_ENCRYPT, spec, &scratch);
 	if (rv != CKR_OK)
 		return rv;
 	if (spec->check)

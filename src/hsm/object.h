@@ -46,8 +46,11 @@ enum hsm_role {
 	HSM_TEMP_CARD,	       /* session: a derived key: SENSITIVE, EXTRACTABLE, nothing else */
 	HSM_TEMP_KEK,	       /* session: WRAP only (a card's KEK, a bench's KEK) */
 	HSM_TEMP_CIPHER,       /* session: ENCRYPT, DECRYPT (secure channel session keys) */
-	HSM_TEMP_MAC,	       /* session: SIGN, VERIFY */
-	HSM_TEMP_DERIVE,       /* session: DERIVE (a base for further derivation) */
+	HSM_TEMP_ENCRYPT, /* session: ENCRYPT only (a DEK where the token cannot wrap, check values) */
+	HSM_TEMP_MAC,	  /* session: SIGN, VERIFY */
+	HSM_TEMP_DERIVE, /* session: DERIVE (a base for further derivation) */
+	HSM_TEMP_STATIC, /* session: ENCRYPT, SIGN, DERIVE (a card's key: what makes session keys
+				  and check values, and cannot be wrapped) */
 	HSM_ROLE_COUNT,
 };
 

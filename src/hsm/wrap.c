@@ -140,6 +140,9 @@ static CK_RV run_encrypt_out(struct hsm *hsm, CK_SESSION_HANDLE session, void *a
 	bool cbc = c->how == HSM_WRAP_CBC;
 
 	c->len = c->value->len;
+	if (!(c->kek->usage & HSM_CAN_ENCRYPT))
+		return hsm_raw_ecb_read(hsm, session, c->kek->handle, c->kek->alg,
+			cbc ? zero_iv : NULL, c->value->data, c->value->len, c->out);
 	return hsm_raw_cipher(hsm, session, c->kek->handle, hsm_cipher_mechanism(c->kek->alg, cbc),
 		cbc ? zero_iv : NULL, hsm_block_len(c->kek->alg), true, c->value->data,
 		c->value->len, c->out);
@@ -192,7 +195,7 @@ enum kms_status hsm_wrap(struct hsm *hsm, struct hsm_key *kek, struct hsm_key *t
 
 	if (native)
 		st = hsm_do(hsm, &work, run_wrap, &c, NULL, err);
-	else if (!(kek->usage & HSM_CAN_ENCRYPT) || !raw(how))
+	else if (!(kek->usage & (HSM_CAN_ENCRYPT | HSM_CAN_DERIVE)) || !raw(how))
 		return kek_cannot(hsm, kek, how, "wrap", target->label, err);
 	else if (!allow_host)
 		return hsm_deny_host(hsm, "wrap", target->label, err);

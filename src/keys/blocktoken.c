@@ -9,9 +9,7 @@
 struct token_engine {
 	struct hsm *hsm;
 	struct hsm_key kbek; /* ENCRYPT, DECRYPT */
-	struct hsm_key
-		kbak; /* DERIVE: a CMAC is composed of derivations, as on every token that has the
-				KBPK */
+	struct hsm_key kbak; /* DERIVE: its CMAC is composed, which any token can that derived it */
 };
 
 static enum kms_status token_mac(
@@ -22,7 +20,7 @@ static enum kms_status token_mac(
 	SECRET_AUTO struct secret mac = {0};
 	enum kms_status st;
 
-	st = hsm_derive_cmac_secret(t->hsm, &t->kbak, &message, 1, true, &mac, err);
+	st = hsm_derive_cmac_secret(t->hsm, &t->kbak, NULL, &message, 1, true, &mac, err);
 	if (!st)
 		memcpy(ret_mac, mac.data, mac.len);
 	return st;
@@ -37,8 +35,9 @@ static enum kms_status token_crypt(void *ctx, bool encrypt, const unsigned char 
 		       : hsm_decrypt(t->hsm, &t->kbek, iv, data, len, out, err);
 }
 
-static enum kms_status derive(struct token_engine *t, struct hsm_key *kbpk, enum key_alg alg,
-	bool mac, struct hsm_key *ret_key, struct kms_err *err)
+/* zero: E(0) under the KBPK, from one derivation to the next. */
+static enum kms_status derive(struct token_engine *t, struct hsm_key *kbpk, struct secret *zero,
+	enum key_alg alg, bool mac, struct hsm_key *ret_key, struct kms_err *err)
 {
 	const struct hsm_temp temp = {kbpk->alg, 0, mac ? HSM_TEMP_DERIVE : HSM_TEMP_CIPHER};
 	unsigned char bytes[KEY_BLOCK_DERIVE_MAX][KEY_BLOCK_DERIVE_LEN];
@@ -47,13 +46,14 @@ static enum kms_status derive(struct token_engine *t, struct hsm_key *kbpk, enum
 
 	for (size_t i = 0; i < count; i++)
 		messages[i] = (struct hsm_message){bytes[i], KEY_BLOCK_DERIVE_LEN, false};
-	return hsm_derive_cmac(t->hsm, kbpk, messages, count, &temp, ret_key, err);
+	return hsm_derive_cmac(t->hsm, kbpk, zero, messages, count, &temp, ret_key, err);
 }
 
 static enum kms_status open_engine(struct token_engine *t, struct hsm_key *kbpk, bool allow_host,
 	struct key_block_engine *ret_engine, struct kms_err *err)
 {
 	enum key_alg alg = key_alg_from_hsm(kbpk->alg);
+	SECRET_AUTO struct secret zero = {0};
 	enum kms_status st = KMS_OK;
 
 	if (!allow_host)
@@ -65,9 +65,9 @@ static enum kms_status open_engine(struct token_engine *t, struct hsm_key *kbpk,
 	if (!(kbpk->usage & HSM_CAN_DERIVE) || !key_block_version(alg))
 		return kms_fail(err, KMS_ERR_UNSUPPORTED, "'%s' is no key that protects key blocks",
 			kbpk->label);
-	st = derive(t, kbpk, alg, false, &t->kbek, err);
+	st = derive(t, kbpk, &zero, alg, false, &t->kbek, err);
 	if (!st)
-		st = derive(t, kbpk, alg, true, &t->kbak, err);
+		st = derive(t, kbpk, &zero, alg, true, &t->kbak, err);
 	if (!st)
 		*ret_engine = (struct key_block_engine){alg, t, token_mac, token_crypt};
 	return st;

@@ -132,6 +132,20 @@ KMS_CHECKED enum kms_status key_div_recipe(const struct key_div *div, enum key_a
 	enum key_role role, const void *kdd, size_t kdd_len, struct key_recipe *ret_recipe,
 	struct kms_err *err);
 
+/*
+ * Whether bytes of the derived key pass through host memory where the card is to get them raw: the
+ * halves of AN10922's AES-192, and a DES key version.
+ */
+bool key_recipe_needs_host(const struct key_recipe *recipe);
+
+/*
+ * The same key followed by what fills its last AES block, for a card that takes whole blocks and
+ * ignores the filling: bytes that the derivation yields anyway. Whoever can decrypt the block learns
+ * them with the key. They are of no other key (no method gives a longer key from this master and
+ * this data), so they tell nothing about the master or other cards that the key does not tell.
+ */
+void key_recipe_fill_blocks(struct key_recipe *recipe);
+
 /* On clear bytes. TDEA keys come out raw, as cards expect them: parity is not set. */
 KMS_CHECKED enum kms_status key_div_clear(const struct key_recipe *recipe,
 	const struct secret *master, struct secret *ret_key, struct kms_err *err);

@@ -13,6 +13,20 @@ static void put_version(unsigned char *key, unsigned version)
 		key[i] = (unsigned char)((key[i] & 0xFE) | (version >> (7 - i) & 1));
 }
 
+bool key_recipe_needs_host(const struct key_recipe *recipe)
+{
+	return recipe->kind == KEY_RECIPE_MIX ||
+	       (recipe->kind == KEY_RECIPE_CMAC && recipe->des_version >= 0);
+}
+
+void key_recipe_fill_blocks(struct key_recipe *recipe)
+{
+	enum { AES_BLOCK = 16 };
+
+	if (recipe->kind != KEY_RECIPE_COPY)
+		recipe->out_len = (recipe->out_len + AES_BLOCK - 1) / AES_BLOCK * AES_BLOCK;
+}
+
 void key_recipe_finish(const struct key_recipe *recipe, struct secret *blocks)
 {
 	unsigned char *p = blocks->data;

@@ -96,6 +96,8 @@ enum kms_status key_block_fields_check(const struct key_block_fields *f, struct 
 		return bad(err, "the key version number", f->number, 2, "two letters or digits");
 	if (f->exportability != 'E' && f->exportability != 'N' && f->exportability != 'S')
 		return bad(err, "the exportability", &f->exportability, 1, "one of E, N, S");
+	if (f->context < '0' || f->context > '2')
+		return bad(err, "the key context", &f->context, 1, "one of 0, 1, 2");
 	return KMS_OK;
 }
 
@@ -109,7 +111,8 @@ static enum kms_status read_fields(struct key_block *b, struct kms_err *err)
 		.algorithm = t[7],
 		.mode = t[8],
 		.number = {t[9], t[10], 0},
-		.exportability = t[11]};
+		.exportability = t[11],
+		.context = t[14]};
 	said = decimal(t + 1, 4);
 	if (said < 0)
 		return bad(err, "the length", t + 1, 4, "four decimal digits");
@@ -119,8 +122,8 @@ static enum kms_status read_fields(struct key_block *b, struct kms_err *err)
 	if (decimal(t + 12, 2) < 0)
 		return bad(err, "the number of optional blocks", t + 12, 2, "two decimal digits");
 	b->option_count = (size_t)decimal(t + 12, 2);
-	if (t[14] != '0' || t[15] != '0')
-		return bad(err, "the reserved field", t + 14, 2, "00");
+	if (t[15] != '0')
+		return bad(err, "the reserved field", t + 15, 1, "0");
 	return key_block_fields_check(&b->fields, err);
 }
 
@@ -318,7 +321,8 @@ struct key_block_fields key_block_of_master(
 		.algorithm = key_block_algorithm(alg),
 		.mode = 'X',
 		.number = {digits[kvn >> 4 & 15], digits[kvn & 15], 0},
-		.exportability = exportability};
+		.exportability = exportability,
+		.context = '0'};
 }
 
 static enum kms_status not_it(
@@ -348,6 +352,8 @@ enum kms_status key_block_is_master(const struct key_block *block, enum key_alg 
 		return not_it(err, "algorithm", algorithm, must_algorithm);
 	if (f->mode != 'X' && f->mode != 'N')
 		return not_it(err, "mode of use", mode, "X (derives keys) or N");
+	if (f->context == '1')
+		return not_it(err, "key context", "1", "0 or 2: that one is for storage only");
 	if (f->number[0] == 'c')
 		return not_it(err, "key version number", f->number,
 			"a whole key: this is one of a key's components");

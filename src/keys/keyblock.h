@@ -35,6 +35,7 @@ struct key_block_fields {
 	char mode;	    /* 'X', … */
 	char number[3];	    /* key version number: "00" if unused */
 	char exportability; /* 'N', 'E' or 'S' */
+	char context;	    /* '0', '1', '2' */
 };
 
 /* An optional block; `data` points into the parsed text and is printable ASCII. */
@@ -76,6 +77,7 @@ const char *key_block_usage_text(const char *usage);
 const char *key_block_algorithm_text(char algorithm);
 const char *key_block_mode_text(char mode);
 const char *key_block_exportability_text(char exportability);
+const char *key_block_context_text(char context);
 const char *key_block_option_text(const char *id);
 
 /* ---- masters of this program in key blocks ---- */
@@ -101,7 +103,7 @@ struct key_block_fields key_block_of_master(
 /*
  * Whether a block may become that master: version for the KBPK, usage (B3 or E5; if `usage` is
  * given, only that), algorithm, mode X or N, no component, key version number "00" or that of the
- * key. KMS_ERR_DENIED names field, what it is and what it must be.
+ * key, not for storage only. KMS_ERR_DENIED names field, what it is and what it must be.
  */
 KMS_CHECKED enum kms_status key_block_is_master(const struct key_block *block, enum key_alg kbpk,
 	enum key_alg alg, unsigned kvn, const char *usage, struct kms_err *err);

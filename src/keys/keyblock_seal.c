@@ -147,8 +147,8 @@ enum kms_status key_block_seal(const struct key_block_fields *f,
 		st = secret_alloc(&data, KEY_BLOCK_HEADER + payload, err);
 	if (st)
 		return st;
-	snprintf(text, sizeof(text), "%c%04zu%.2s%c%c%.2s%c0000", f->version, text_len, f->usage,
-		f->algorithm, f->mode, f->number, f->exportability);
+	snprintf(text, sizeof(text), "%c%04zu%.2s%c%c%.2s%c00%c0", f->version, text_len, f->usage,
+		f->algorithm, f->mode, f->number, f->exportability, f->context);
 	memcpy(data.data, text, KEY_BLOCK_HEADER);
 	st = fill_payload(&data, KEY_BLOCK_HEADER, key, err);
 	if (!st)

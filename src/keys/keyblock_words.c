@@ -93,6 +93,12 @@ static const struct word exportabilities[] = {
 	{"S", "sensitive: exportable also in weaker forms"},
 };
 
+static const struct word contexts[] = {
+	{"0", "as the protection key's"},
+	{"1", "for storage only"},
+	{"2", "for exchange only"},
+};
+
 /* clang-format off */
 static const struct key_block_option_row options[] = {
 	{"AL", "asymmetric key life",             "4 hexadecimal digits",             KEY_BLOCK_HEX, 4, 4},
@@ -155,6 +161,11 @@ const char *key_block_mode_text(char mode)
 const char *key_block_exportability_text(char exportability)
 {
 	return find_letter(exportabilities, COUNT_OF(exportabilities), exportability);
+}
+
+const char *key_block_context_text(char context)
+{
+	return find_letter(contexts, COUNT_OF(contexts), context);
 }
 
 const struct key_block_option_row *key_block_option_row(const char *id)

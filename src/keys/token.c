@@ -101,13 +101,14 @@ enum kms_status key_kcv_hsm(struct hsm *hsm, struct hsm_key *key, enum key_kcv_m
 
 /* The bytes of the CMACs must be changed before they are a key: in secret memory. */
 static enum kms_status through_host(const struct key_recipe *recipe, struct hsm *hsm,
-	struct hsm_key *master, const struct hsm_message *messages, const struct hsm_temp *temp,
-	bool allow_host, struct hsm_key *ret_key, struct kms_err *err)
+	struct hsm_key *master, struct secret *zero, const struct hsm_message *messages,
+	const struct hsm_temp *temp, bool allow_host, struct hsm_key *ret_key, struct kms_err *err)
 {
 	SECRET_AUTO struct secret blocks = {0};
 	enum kms_status st;
 
-	st = hsm_derive_cmac_secret(hsm, master, messages, recipe->count, allow_host, &blocks, err);
+	st = hsm_derive_cmac_secret(
+		hsm, master, zero, messages, recipe->count, allow_host, &blocks, err);
 	if (st)
 		return st;
 	if (blocks.len != recipe->count * key_alg_info(recipe->alg)->block)
@@ -117,31 +118,33 @@ static enum kms_status through_host(const struct key_recipe *recipe, struct hsm 
 }
 
 static enum kms_status run_cmac(const struct key_recipe *recipe, struct hsm *hsm,
-	struct hsm_key *master, const struct hsm_temp *temp, bool allow_host,
+	struct hsm_key *master, struct secret *zero, const struct hsm_temp *temp, bool allow_host,
 	struct hsm_key *ret_key, enum hsm_where *ret_where, struct kms_err *err)
 {
 	struct hsm_message messages[KEY_DIV_BLOCKS_MAX];
 	/* The version bits are parity bits: they matter only in bytes that go to a card. */
-	bool version = recipe->des_version >= 0 && temp->alg == HSM_RAW;
+	bool inside = recipe->kind == KEY_RECIPE_CMAC &&
+		      (temp->alg != HSM_RAW || !key_recipe_needs_host(recipe));
 	enum kms_status st;
 
 	for (size_t i = 0; i < recipe->count; i++)
 		messages[i] = (struct hsm_message){recipe->data[i], recipe->len, recipe->padded};
-	if (recipe->kind == KEY_RECIPE_CMAC && !version) {
-		st = hsm_derive_cmac(hsm, master, messages, recipe->count, temp, ret_key, err);
+	if (inside) {
+		st = hsm_derive_cmac(
+			hsm, master, zero, messages, recipe->count, temp, ret_key, err);
 		if (!st)
 			*ret_where = HSM_IN_HSM;
 		return st;
 	}
-	st = through_host(recipe, hsm, master, messages, temp, allow_host, ret_key, err);
+	st = through_host(recipe, hsm, master, zero, messages, temp, allow_host, ret_key, err);
 	if (!st)
 		*ret_where = HSM_HOST_ASSISTED;
 	return st;
 }
 
 enum kms_status key_div_hsm(const struct key_recipe *recipe, struct hsm *hsm,
-	struct hsm_key *master, enum hsm_role role, bool allow_host, struct hsm_key *ret_key,
-	enum hsm_where *ret_where, struct kms_err *err)
+	struct hsm_key *master, struct secret *zero, enum hsm_role role, bool allow_host,
+	struct hsm_key *ret_key, enum hsm_where *ret_where, struct kms_err *err)
 {
 	struct hsm_temp temp = {key_alg_to_hsm(recipe->alg), 0, role};
 	enum kms_status st;
@@ -162,7 +165,8 @@ enum kms_status key_div_hsm(const struct key_recipe *recipe, struct hsm *hsm,
 		st = hsm_derive_ecb(hsm, master, recipe->data[0], recipe->len, &temp, ret_key, err);
 		break;
 	default:
-		return run_cmac(recipe, hsm, master, &temp, allow_host, ret_key, ret_where, err);
+		return run_cmac(
+			recipe, hsm, master, zero, &temp, allow_host, ret_key, ret_where, err);
 	}
 	if (!st)
 		*ret_where = HSM_IN_HSM;

@@ -33,10 +33,10 @@ KMS_CHECKED enum kms_status key_kcv_hsm(struct hsm *hsm, struct hsm_key *key,
  * XORed, and a DES key version, which is put into clear bytes. The method "none" gives
  * the master itself (of a session key a copy) with the master's own usage: whoever wraps it needs an
  * extractable master; hsm_key_drop leaves a token key alone.
- * No allocation of its own.
+ * zero (or NULL) is as in hsm_derive_cmac: one for each master. No allocation of its own.
  */
 KMS_CHECKED enum kms_status key_div_hsm(const struct key_recipe *recipe, struct hsm *hsm,
-	struct hsm_key *master, enum hsm_role role, bool allow_host, struct hsm_key *ret_key,
-	enum hsm_where *ret_where, struct kms_err *err);
+	struct hsm_key *master, struct secret *zero, enum hsm_role role, bool allow_host,
+	struct hsm_key *ret_key, enum hsm_where *ret_where, struct kms_err *err);
 
 #endif

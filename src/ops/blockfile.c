@@ -87,12 +87,13 @@ static json_t *block_json(const struct blockfile_line *line, const struct key_bl
 	const struct key_block_fields *f = &block->fields;
 	const char version[] = {f->version, 0}, algorithm[] = {f->algorithm, 0};
 	const char mode[] = {f->mode, 0}, exportability[] = {f->exportability, 0};
+	const char context[] = {f->context, 0};
 	const char *number = f->number[0] == 'c'	    ? "of a key component"
 			     : strcmp(f->number, "00") == 0 ? "not used"
 							    : "of the key";
 
 	return json_pack("{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, "
-			 "s:o, s:i, s:i}",
+			 "s:s, s:s, s:o, s:i, s:i}",
 		"line", line->number, "version", version, "version_text",
 		known(key_block_version_text(f->version)), "length", (int)block->len, "usage",
 		f->usage, "usage_text", known(key_block_usage_text(f->usage)), "algorithm",
@@ -100,6 +101,7 @@ static json_t *block_json(const struct blockfile_line *line, const struct key_bl
 		mode, "mode_text", known(key_block_mode_text(f->mode)), "key_version_number",
 		f->number, "key_version_number_text", number, "exportability", exportability,
 		"exportability_text", known(key_block_exportability_text(f->exportability)),
+		"context", context, "context_text", known(key_block_context_text(f->context)),
 		"optional_blocks", options_json(block), "encrypted_bytes", (int)block->payload_len,
 		"mac_bytes", (int)block->mac_len);
 }

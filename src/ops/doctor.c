@@ -9,12 +9,13 @@
 #include "ops/op.h"
 #include "ops/survey.h"
 #include "ops/token.h"
+#include "store/cards.h"
 #include "store/lock.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { LOCK_WAIT_SECONDS = 10 };
+enum { LOCK_WAIT_SECONDS = 10, WAITING_MAX = 50 };
 
 /* A site whose HSM was never set up may have no token, or one without a PIN: nothing is on it. */
 static enum kms_status find_token(struct op_site *site, bool set_up, struct kms_err *err)
@@ -36,6 +37,27 @@ static enum kms_status take_findings(json_t *findings, json_t *from, struct kms_
 	return json_array_extend(findings, from) ? kms_nomem(err) : KMS_OK;
 }
 
+/* Cards whose change was cut off: only with the card in a reader can that be settled. */
+static enum kms_status waiting_cards(struct op_site *site, json_t *findings, struct kms_err *err)
+{
+	STORE_AUTO(change_list) struct store_change_list list = {0};
+	enum kms_status st = store_changes_open(site->store, WAITING_MAX, &list, err);
+
+	for (size_t i = 0; !st && i < list.count; i++) {
+		const struct store_change *c = &list.items[i];
+
+		if (json_array_append_new(findings,
+			    json_sprintf("card %s waits: its change to '%s' was cut off (cardkms "
+					 "card resume)",
+				    c->card_id, c->new_keyset)))
+			st = kms_nomem(err);
+	}
+	if (!st && list.count == WAITING_MAX &&
+		json_array_append_new(findings, json_string("more cards wait than are listed here")))
+		st = kms_nomem(err);
+	return st;
+}
+
 static enum kms_status examine(struct op_site *site, json_t *findings, struct kms_err *err)
 {
 	struct op_survey survey __attribute__((cleanup(op_survey_free))) = {0};
@@ -45,6 +67,8 @@ static enum kms_status examine(struct op_site *site, json_t *findings, struct km
 
 	if (!st)
 		st = take_findings(findings, survey.findings, err);
+	if (!st)
+		st = waiting_cards(site, findings, err);
 	if (!st && op_audit_verify(site, &log, &bad) &&
 		json_array_append_new(findings, json_sprintf("audit log: %s", bad.msg)))
 		st = kms_nomem(err);

@@ -6,8 +6,10 @@
 #include "base/text.h"
 #include "ops/meta.h"
 #include "ops/reconcile.h"
+#include "store/cards.h"
 #include "store/keys.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,12 +68,17 @@ enum kms_status op_key_show(
 {
 	STORE_AUTO(key) struct store_key row = {0};
 	JS_AUTO json_t *object = NULL;
+	int64_t cards = 0;
 	enum kms_status st = store_key_by_label(site->store, label, &row, err);
 
 	if (!st)
 		st = op_key_json(&row, &object, err);
 	if (!st && row.keyset)
 		st = add_keyset_facts(site, row.keyset, object, err);
+	if (!st && row.keyset)
+		st = store_dependants_count(site->store, row.keyset, &cards, err);
+	if (!st && row.keyset && json_object_set_new(object, "cards", json_integer(cards)))
+		st = kms_nomem(err);
 	if (!st)
 		*ret_report = json_incref(object);
 	return st;
@@ -103,6 +110,30 @@ static enum kms_status change_check(struct op *op, struct kms_err *err)
 	return op_subject(op, err, "%s", a->label);
 }
 
+/*
+ * Cards that carry keys of its set, or may: without the set nobody opens them again. Who says that it
+ * is compromised is not stopped, but told how many are to be taken over.
+ */
+static enum kms_status check_cards(struct op *op, const struct change_args *a, struct kms_err *err)
+{
+	int64_t cards = 0;
+	enum kms_status st = KMS_OK;
+
+	if (a->row.keyset && (a->state == KEY_DEACTIVATED || a->state == KEY_DESTROYED ||
+				     a->state == KEY_COMPROMISED))
+		st = store_dependants_count(op->site->store, a->row.keyset, &cards, err);
+	if (st || cards == 0)
+		return st;
+	st = op_detail(op, "cards", json_integer(cards), err);
+	if (!st)
+		st = op_report(op, "cards", json_integer(cards), err);
+	if (st || a->state == KEY_COMPROMISED)
+		return st;
+	return op_override(op, err,
+		"%" PRId64 " security domain%s of cards still depend%s on '%s' of key set '%s'",
+		cards, cards == 1 ? "" : "s", cards == 1 ? "s" : "", a->row.label, a->row.keyset);
+}
+
 static enum kms_status change_validate(struct op *op, struct kms_err *err)
 {
 	struct change_args *a = op->args;
@@ -126,6 +157,8 @@ static enum kms_status change_validate(struct op *op, struct kms_err *err)
 	}
 	if (!st)
 		st = key_state_check(a->row.label, from, a->state, err);
+	if (!st)
+		st = check_cards(op, a, err);
 	if (!st)
 		st = op_detail(op, "id", json_string(a->row.cka_id), err);
 	if (!st)

@@ -184,6 +184,86 @@ OP_CALL op_audit_export(struct op_site *site, const char *path, bool sign, json_
 OP_CALL op_audit_prove(struct op_site *site, int64_t entry, const char *path, json_t **ret_report,
 	struct kms_err *err);
 
+/* ---- cards: card_show.c, card_change.c, card_resume.c, card_verify.c, card_domain.c ---- */
+
+/* Which card, and how it is talked to. */
+struct op_card_where {
+	/* NULL, "pcsc": the only reader with a card in it; "tcp:HOST:PORT": cardsim; else a name. */
+	const char *reader;
+	const char *profile;	/* NULL: the recorded one, else by what the card says */
+	const char *aid;	/* of a security domain, in hex; NULL: the issuer's */
+	const char *trace_path; /* what is said to and by a simulated card, without secrets; or NULL */
+	bool initial_given;	/* the front has the secrets initial.enc, initial.mac, initial.kek */
+};
+
+/* What serves one card after the other in one login: masters, opened once. NULL-safe to free. */
+struct op_card_line;
+OP_CALL op_card_line_open(struct op_card_line **ret_line, struct kms_err *err);
+void op_card_line_close(struct op_card_line *line);
+
+/* Waits until the card in that reader (as in op_card_where) has been taken out and another put in. */
+OP_CALL op_card_next(struct op_site *site, const char *reader, struct kms_err *err);
+
+struct op_card_list {
+	const char *state, *profile, *after; /* or NULL */
+	int64_t limit;			     /* 0: as the store likes */
+};
+/* Cards in the registry, as an array. */
+OP_CALL op_card_list(struct op_site *site, const struct op_card_list *filter, json_t **ret_report,
+	struct kms_err *err);
+/* Readers, and which card of the registry is in them: opens no secure channel. */
+OP_CALL op_card_readers(
+	struct op_site *site, const char *reader, json_t **ret_report, struct kms_err *err);
+/* Of the card in a reader, or (where NULL) of a card of the registry by its id. */
+OP_CALL op_card_info(struct op_site *site, const struct op_card_where *where, const char *id,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_card_history(
+	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err);
+
+struct op_card_change {
+	struct op_card_where where;
+	const char *keyset;	/* to be put on the card */
+	const char *from;	/* replace: what is on it; NULL: what the registry says */
+	const char *customer;	/* whose card it is; NULL (replace): whose it was */
+	unsigned old_version;	/* 0: of the registry, the plan, the profile, else the card's choice */
+	unsigned version;	/* 0: of the key plan */
+	struct op_card_line *line; /* or NULL */
+};
+/* From initial keys; from a key set; keys of its own for a supplementary security domain. */
+OP_CALL op_card_inject(struct op_site *site, const struct op_card_change *in, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_card_replace(struct op_site *site, const struct op_card_change *in, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_card_domain_keys(struct op_site *site, const struct op_card_change *in,
+	json_t **ret_report, struct kms_err *err);
+/* Settles what a tear left; `settle`: without going on with the change. */
+OP_CALL op_card_resume(struct op_site *site, const struct op_card_where *where, bool settle,
+	struct op_card_line *line, json_t **ret_report, struct kms_err *err);
+
+struct op_card_verify {
+	struct op_card_where where;
+	const char *keyset;    /* NULL: the recorded one */
+	unsigned version;      /* 0: the recorded one, the plan's */
+	char *const *not_sets; /* key sets that must not open it: judged offline */
+	size_t not_count;
+	struct op_card_line *line; /* or NULL */
+};
+/* KMS_ERR_MISMATCH, with the report set, if a set does not open the card, or one does that must not. */
+OP_CALL op_card_verify(struct op_site *site, const struct op_card_verify *in, json_t **ret_report,
+	struct kms_err *err);
+
+struct op_card_domain_create {
+	struct op_card_where where; /* its aid: of the new domain */
+	const char *file, *module;  /* hex; NULL: GlobalPlatform's */
+	unsigned privileges;	    /* 0: security domain */
+	struct op_card_line *line;  /* or NULL */
+};
+OP_CALL op_card_domain_create(struct op_site *site, const struct op_card_domain_create *in,
+	json_t **ret_report, struct kms_err *err);
+/* Of the card in a reader, or (where NULL) of a card of the registry. */
+OP_CALL op_card_domain_list(struct op_site *site, const struct op_card_where *where,
+	const char *id, json_t **ret_report, struct kms_err *err);
+
 /* ---- doctor.c ---- */
 /* KMS_ERR_MISMATCH, with the report set, if something is left that needs a person. */
 OP_CALL op_doctor(struct op_site *site, json_t **ret_report, struct kms_err *err);

@@ -5,12 +5,16 @@
  * Nothing of it was acknowledged, so what it made is taken back: every object whose row is PENDING
  * under that operation is destroyed and its row becomes void. Only a destruction goes the other
  * way: it is completed. Objects without a row are never touched here (doctor reports them).
+ *
+ * An operation on a card is only closed: which keys are on the card nobody knows until it is in a
+ * reader again. Its change stays open and waits for `card resume`; other work goes on.
  */
 #include "ops/op.h"
 
 #include "base/hex.h"
 #include "ops/meta.h"
 #include "ops/reconcile.h"
+#include "store/cards.h"
 #include "store/journal.h"
 #include "store/keys.h"
 
@@ -19,6 +23,11 @@
 static bool is_destruction(const struct store_op *op)
 {
 	return strcmp(op->kind, OP_KEY_DESTROY) == 0;
+}
+
+static bool is_of_card(const struct store_op *op)
+{
+	return strncmp(op->kind, OP_CARD_PREFIX, strlen(OP_CARD_PREFIX)) == 0;
 }
 
 static enum kms_status destroy_object(
@@ -178,6 +187,43 @@ static enum kms_status roll_forward(
 	return store_end(site->store, st, err);
 }
 
+/* The change that the operation began, if that is still open. */
+static enum kms_status waiting_card(struct op_site *site, const struct store_op *op,
+	struct store_change *change, bool *ret_waits, struct kms_err *err)
+{
+	enum kms_status st = store_change_get(site->store, op->id, change, err);
+
+	*ret_waits = st == KMS_OK && !change->outcome;
+	if (st != KMS_ERR_NOT_FOUND)
+		return st;
+	kms_err_clear(err);
+	return KMS_OK;
+}
+
+static enum kms_status close_card_op(
+	struct op_site *site, const struct store_op *op, const char *why, struct kms_err *err)
+{
+	STORE_AUTO(change) struct store_change change = {0};
+	int64_t now = 0;
+	bool waits;
+	enum kms_status st = waiting_card(site, op, &change, &waits, err);
+
+	if (!st)
+		st = op_log_clock(site, &now, err);
+	if (!st)
+		st = store_begin(site->store, err);
+	if (st)
+		return st;
+	st = store_op_finish(site->store, op->id, "failed", why, now, err);
+	if (!st)
+		st = log_settled(site, op, waits ? "interrupted: the card waits" : "interrupted",
+			why, err);
+	st = store_end(site->store, st, err);
+	if (!st && waits)
+		op_say(site, "card %s waits: cardkms card resume", change.card_id);
+	return st;
+}
+
 enum kms_status op_settle(
 	struct op_site *site, const char *op_id, const char *why, struct kms_err *err)
 {
@@ -191,6 +237,8 @@ enum kms_status op_settle(
 	/* The commit may have become durable although it reported an error. */
 	if (strcmp(op.state, "intent") != 0)
 		return KMS_OK;
+	if (is_of_card(&op))
+		return close_card_op(site, &op, why, err);
 	return is_destruction(&op) ? roll_forward(site, &op, why, err)
 				   : roll_back(site, &op, why, err);
 }
@@ -212,7 +260,9 @@ enum kms_status op_reconcile(struct op_site *site, bool must, json_t *lines, str
 
 	for (size_t i = 0; !st && i < ops.count; i++) {
 		const struct store_op *op = &ops.items[i];
-		const char *done = is_destruction(op) ? "completed" : "rolled back";
+		const char *done = is_destruction(op) ? "completed"
+				   : is_of_card(op)   ? "closed"
+						      : "rolled back";
 		bool login;
 
 		st = needs_login(site, op, &login, err);

@@ -6,6 +6,9 @@
 /* The one kind that is completed, not undone; its journal detail has the CKA_ID as "id". */
 #define OP_KEY_DESTROY "key.destroy"
 
+/* Kinds of operations on cards: what one of them did to the card cannot be undone from here. */
+#define OP_CARD_PREFIX "card."
+
 /* States of component sheets. */
 #define SHEET_PLANNED "planned"
 #define SHEET_ISSUED  "issued"	/* shown to its pair, who confirmed the check value */

@@ -77,6 +77,7 @@ struct op_site {
 	const char *officers; /* "A,B" as given, or NULL */
 	const char *override_reason;
 	bool dry_run;
+	const char *profiles; /* borrowed: folder of card profiles; NULL: where the program lies */
 	int64_t (*now)(void); /* clock_now; tests put another */
 };
 

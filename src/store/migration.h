@@ -24,5 +24,6 @@ extern const size_t store_migration_count;
 extern const char store_migration_table[];
 
 extern const char store_migration_0001[];
+extern const char store_migration_0002[];
 
 #endif

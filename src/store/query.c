@@ -62,6 +62,11 @@ void store_put_int(struct store_query *q, int64_t value)
 		stick(q, q->s->backend->bind_int(q->stmt, ++q->bound, value, q->err));
 }
 
+void store_put_limit(struct store_query *q, int64_t limit)
+{
+	store_put_int(q, limit > 0 ? limit : STORE_PAGE);
+}
+
 static bool in_words(const char *text, const char *const *words)
 {
 	for (; *words; words++)

@@ -44,6 +44,8 @@ struct store_row_type {
 #define STORE_TEXT(type, member) STORE_FIELD(type, member, STORE_FIELD_TEXT, false, 0, NULL)
 #define STORE_TEXT_OPT(type, member) STORE_FIELD(type, member, STORE_FIELD_TEXT, true, 0, NULL)
 #define STORE_WORD(type, member, words) STORE_FIELD(type, member, STORE_FIELD_TEXT, false, 0, words)
+#define STORE_WORD_OPT(type, member, words) \
+	STORE_FIELD(type, member, STORE_FIELD_TEXT, true, 0, words)
 #define STORE_HEX(type, member, n) STORE_FIELD(type, member, STORE_FIELD_HEX, false, n, NULL)
 #define STORE_HEX_OPT(type, member, n) STORE_FIELD(type, member, STORE_FIELD_HEX, true, n, NULL)
 #define STORE_INT(type, member) STORE_FIELD(type, member, STORE_FIELD_INT, false, 0, NULL)
@@ -64,6 +66,7 @@ struct store_query {
 struct store_query store_query(struct store *s, enum store_sql sql, struct kms_err *err);
 void store_put_text(struct store_query *q, const char *text); /* NULL is NULL */
 void store_put_int(struct store_query *q, int64_t value);
+void store_put_limit(struct store_query *q, int64_t limit); /* 0 is STORE_PAGE */
 /* All fields, in order, each checked: KMS_ERR_INVALID names what the schema does not allow. */
 void store_put_row(struct store_query *q, const struct store_row_type *type, const void *row);
 /* One text that must be of the words, as a field would be checked. */

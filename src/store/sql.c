@@ -3,7 +3,7 @@
 
 /*
  * Column lists are in the order of the fields in the row types of people.c, keys.c, journal.c,
- * ceremony.c, docs.c and auditlog.c.
+ * ceremony.c, docs.c, cards.c, domains.c, changes.c and auditlog.c.
  */
 #define OFFICER "name, folded, role, passphrase_hash, state, added, changed, failures"
 #define PARTNER                                                                               \
@@ -26,6 +26,14 @@
 #define DOC                                                                                  \
 	"id, kind, direction, partner, state, nonce, sha256, text, related, transport_key, " \
 	"op_id, created, changed"
+#define CARD "id, id_source, profile, cplc, iin, cin, state, state_reason, created, changed"
+#define DOMAIN                                                                                  \
+	"card_id, aid, parent, keyset, version, scp, scp_i, kdd, state, auth_failures, inits, " \
+	"changed"
+#define CHANGE                                                                      \
+	"op_id, card_id, aid, kind, rule, step, old_keyset, old_version, old_kdd, " \
+	"new_keyset, new_version, new_kdd, started, changed, finished, outcome, reason"
+#define EVENT	   "card_id, seq, time, op_id, actor, event, detail"
 #define ENTRY	   "seq, time, actor, operation, text, leaf"
 #define CHECKPOINT "size, root, note, time"
 
@@ -35,12 +43,29 @@
 #define VALUES_9  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 #define VALUES_10 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 #define VALUES_11 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+#define VALUES_12 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 #define VALUES_13 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+#define VALUES_17 \
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 #define VALUES_25                                                                              \
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, " \
 	"$18, $19, $20, $21, $22, $23, $24, $25)"
 
 #define LIVE "state NOT IN ('void', 'destroyed')"
+
+/*
+ * Domains d of cards on which an unsettled change c may have put its new key set. The second
+ * condition is that of partial indexes, word for word; the third leaves out quarantines that a later
+ * change has ended.
+ */
+#define UNSETTLED                                                 \
+	"FROM card_change c JOIN card_domain d "                  \
+	"ON d.card_id = c.card_id AND d.aid = c.aid "             \
+	"WHERE (c.outcome IS NULL OR c.outcome = 'quarantined') " \
+	"AND d.state IN ('changing', 'quarantined') "
+#define D_DOMAIN                                                                            \
+	"c.card_id, c.aid, d.parent, d.keyset, d.version, d.scp, d.scp_i, d.kdd, d.state, " \
+	"d.auth_failures, d.inits, d.changed"
 
 const struct store_statement store_statements[STORE_SQL_COUNT] = {
 	[SQL_MIGRATION_LIST] = {"SELECT number, sha256 FROM schema_migration ORDER BY number",
@@ -169,6 +194,92 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 		false},
 	[SQL_DOC_SET_STATE] = {"UPDATE exchange_doc SET state = $3, changed = $4 "
 			       "WHERE id = $1 AND state = $2",
+		true},
+
+	[SQL_CARD_ADD] = {"INSERT INTO card (" CARD ") " VALUES_10, true},
+	[SQL_CARD_GET] = {"SELECT " CARD " FROM card WHERE id = $1", false},
+	[SQL_CARD_LIST] = {"SELECT " CARD " FROM card WHERE id > $1 ORDER BY id LIMIT $2", false},
+	/* Not state = $1: PostgreSQL would take the order by id for a reason to walk all cards. */
+	[SQL_CARD_LIST_STATE] = {"SELECT " CARD " FROM card "
+				 "WHERE (state, id) > ($1, $3) AND state <= $1 "
+				 "AND (CAST($2 AS TEXT) IS NULL OR profile = $2) "
+				 "ORDER BY state, id LIMIT $4",
+		false},
+	[SQL_CARD_LIST_PROFILE] = {"SELECT " CARD " FROM card "
+				   "WHERE (profile, id) > ($1, $3) AND profile <= $1 "
+				   "AND (CAST($2 AS TEXT) IS NULL OR state = $2) "
+				   "ORDER BY profile, id LIMIT $4",
+		false},
+	[SQL_CARD_UPDATE] = {"UPDATE card SET id_source = $2, profile = $3, cplc = $4, iin = $5, "
+			     "cin = $6, state = $7, state_reason = $8, created = $9, "
+			     "changed = $10 WHERE id = $1 AND state = $11",
+		true},
+	[SQL_CARD_SET_STATE] = {"UPDATE card SET state = $3, state_reason = $4, changed = $5 "
+				"WHERE id = $1 AND state = $2",
+		true},
+	[SQL_CARD_EVENT_ADD] =
+		{"INSERT INTO card_event (" EVENT ") VALUES ($1, (SELECT "
+		 "COALESCE(MAX(seq), CAST($2 AS BIGINT)) + 1 FROM card_event WHERE card_id = $1), "
+		 "$3, $4, $5, $6, $7)",
+			true},
+	[SQL_CARD_EVENT_LIST] = {"SELECT " EVENT " FROM card_event "
+				 "WHERE card_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+		false},
+
+	[SQL_DOMAIN_PUT] =
+		{"INSERT INTO card_domain (" DOMAIN ") " VALUES_12
+		 " ON CONFLICT (card_id, aid) DO UPDATE SET "
+		 "parent = excluded.parent, keyset = excluded.keyset, version = excluded.version, "
+		 "scp = excluded.scp, scp_i = excluded.scp_i, kdd = excluded.kdd, "
+		 "state = excluded.state, changed = excluded.changed",
+			true},
+	[SQL_DOMAIN_GET] = {"SELECT " DOMAIN " FROM card_domain WHERE card_id = $1 AND aid = $2",
+		false},
+	[SQL_DOMAIN_LIST] = {"SELECT " DOMAIN " FROM card_domain WHERE card_id = $1 ORDER BY aid",
+		false},
+	[SQL_DOMAIN_SET_COUNTERS] = {"UPDATE card_domain SET auth_failures = $3, inits = $4, "
+				     "changed = $5 WHERE card_id = $1 AND aid = $2",
+		true},
+	[SQL_DOMAIN_TWINS] = {"SELECT * FROM (SELECT " DOMAIN " FROM card_domain WHERE keyset = $2 "
+			      "AND kdd = $3 AND card_id <> $1 AND state <> 'removed' "
+			      "ORDER BY card_id, aid LIMIT $4) AS known UNION "
+			      "SELECT * FROM (SELECT DISTINCT " D_DOMAIN " " UNSETTLED
+			      "AND c.new_keyset = $2 AND c.new_kdd = $3 AND c.card_id <> $1 "
+			      "ORDER BY c.card_id, c.aid LIMIT $4) AS possible "
+			      "ORDER BY card_id, aid LIMIT $4",
+		false},
+	[SQL_DEPENDANT_LIST] = {"SELECT * FROM (SELECT " DOMAIN
+				" FROM card_domain WHERE keyset = $1 "
+				"AND state <> 'removed' AND (card_id, aid) > ($2, $3) "
+				"ORDER BY card_id, aid LIMIT $4) AS known UNION "
+				"SELECT * FROM (SELECT DISTINCT " D_DOMAIN " " UNSETTLED
+				"AND c.new_keyset = $1 AND (c.card_id, c.aid) > ($2, $3) "
+				"ORDER BY c.card_id, c.aid LIMIT $4) AS possible "
+				"ORDER BY card_id, aid LIMIT $4",
+		false},
+	[SQL_DEPENDANT_COUNT] = {"SELECT (SELECT COUNT(*) FROM card_domain WHERE keyset = $1 "
+				 "AND state <> 'removed') + (SELECT COUNT(*) FROM ("
+				 "SELECT DISTINCT c.card_id, c.aid " UNSETTLED
+				 "AND c.new_keyset = $1 "
+				 "AND (d.keyset IS NULL OR d.keyset <> $1)) AS possible)",
+		false},
+
+	[SQL_CHANGE_ADD] = {"INSERT INTO card_change (" CHANGE ") " VALUES_17, true},
+	[SQL_CHANGE_GET] = {"SELECT " CHANGE " FROM card_change WHERE op_id = $1", false},
+	[SQL_CHANGE_OPEN] = {"SELECT " CHANGE " FROM card_change "
+			     "WHERE card_id = $1 AND aid = $2 AND outcome IS NULL",
+		false},
+	[SQL_CHANGE_OPEN_LIST] = {"SELECT " CHANGE " FROM card_change WHERE outcome IS NULL "
+				  "ORDER BY started, op_id LIMIT $1",
+		false},
+	[SQL_CHANGE_LIST] = {"SELECT " CHANGE " FROM card_change WHERE card_id = $1 "
+			     "ORDER BY started, op_id",
+		false},
+	[SQL_CHANGE_SET_STEP] = {"UPDATE card_change SET step = $2, changed = $3 "
+				 "WHERE op_id = $1 AND outcome IS NULL",
+		true},
+	[SQL_CHANGE_FINISH] = {"UPDATE card_change SET outcome = $2, reason = $3, changed = $4, "
+			       "finished = $4 WHERE op_id = $1 AND outcome IS NULL",
 		true},
 
 	[SQL_AUDIT_SIZE] = {"SELECT COALESCE(MAX(seq) + 1, 0) FROM audit_entry", false},

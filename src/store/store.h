@@ -43,7 +43,10 @@ struct store_backend;
 /* For `STORE_AUTO(key) struct store_key key = {0};`: freed on every way out. */
 #define STORE_AUTO(type) __attribute__((cleanup(store_##type##_free)))
 
-enum { STORE_BUSY_MS = 5000 };
+enum {
+	STORE_BUSY_MS = 5000,
+	STORE_PAGE = 500, /* rows of a page, where the caller does not say how many */
+};
 
 struct store_options {
 	const char *path; /* the database file; a connection string for other backends */

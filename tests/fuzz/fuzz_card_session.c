@@ -5,9 +5,8 @@
  * input would come further.
  */
 #include "card/gp.h"
-#include "card/scp02.h"
-#include "card/scp03.h"
 #include "card/script.h"
+#include "fuzz/honest_card.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,34 +22,6 @@ struct fuzz_card {
 	size_t commands;
 };
 
-static size_t honest(struct fuzz_card *f, const unsigned char *command, unsigned char *out)
-{
-	bool scp03 = f->mode & 1;
-	struct scp_init init = {.scp = scp03 ? 3 : 2, .challenge_len = command[4]};
-	unsigned i = scp03 ? 0x60u | (f->mode >> 1 & 1) : 0x75;
-	size_t n = 0, c = init.challenge_len;
-
-	init.i = i;
-	memcpy(init.host_challenge, command + 5, c);
-	memset(init.card_challenge, 0x22, c);
-	memset(init.sequence, 0x22, 2);
-	if (scp03 ? scp03_card_cryptogram(&init, f->keys, init.cryptogram, NULL)
-		  : scp02_card_cryptogram(&init, f->keys, init.cryptogram, NULL))
-		abort();
-	memset(out, 0, 10);
-	n = 10;
-	out[n++] = 0x30;
-	out[n++] = (unsigned char)init.scp;
-	if (scp03)
-		out[n++] = (unsigned char)i;
-	memcpy(out + n, init.card_challenge, c);
-	memcpy(out + n + c, init.cryptogram, c);
-	n += 2 * c;
-	out[n++] = 0x90;
-	out[n++] = 0x00;
-	return n;
-}
-
 static size_t answer(
 	void *ctx, const unsigned char *command, size_t len, unsigned char *out, size_t max)
 {
@@ -60,7 +31,7 @@ static size_t answer(
 	if (len < 4 || ++f->commands > 4000)
 		abort();
 	if (f->mode & 4 && command[1] == GP_INITIALIZE_UPDATE)
-		return honest(f, command, out);
+		return honest_init(f->keys, 0x60u | (f->mode >> 1 & 1), 0x30, command, out);
 	if (f->mode & 4 && command[1] == GP_EXTERNAL_AUTHENTICATE) {
 		memcpy(out, "\x90\x00", 2);
 		return 2;
@@ -77,21 +48,6 @@ static size_t answer(
 	f->at += n;
 	f->left -= n;
 	return n;
-}
-
-static struct card_keys *test_keys(bool aes)
-{
-	struct secret keys[CARD_ROLES] = {{0}};
-	struct card_keys *ret = NULL;
-
-	for (size_t i = 0; i < CARD_ROLES; i++)
-		if (secret_copy(&keys[i], "@ABCDEFGHIJKLMNO", 16, NULL))
-			abort();
-	if (card_keys_clear("fuzz", aes ? CARD_KEY_AES : CARD_KEY_DES, keys, &ret, NULL))
-		abort();
-	for (size_t i = 0; i < CARD_ROLES; i++)
-		secret_free(&keys[i]);
-	return ret;
 }
 
 /* Every call may fail, none may misbehave. */
@@ -149,7 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.mode = data[0];
 	f.at = data + 1;
 	f.left = size - 1;
-	f.keys = test_keys(f.mode & 1);
+	f.keys = honest_keys(f.mode & 1, 0x40);
 	if (card_fake_open(answer, &f, &link, NULL))
 		abort();
 	gp_open(&gp, link);

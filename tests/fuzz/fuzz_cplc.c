@@ -52,7 +52,8 @@ static enum kms_status registry(const uint8_t *data, size_t size, struct kms_err
 	static struct gp_registry r;
 
 	r.count = 0;
-	if (gp_registry_parse(data, size, &r, err))
+	if (gp_registry_parse(data, size, &r, err) &&
+		gp_registry_parse_old(data, size, size % 2, &r, err))
 		return err->code;
 	for (size_t i = 0; i < r.count; i++)
 		if (r.entries[i].aid.len < GP_AID_MIN || r.entries[i].aid.len > GP_AID_MAX)

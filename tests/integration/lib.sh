@@ -400,6 +400,10 @@ state_of() {
 			SELECT 'keyset', * FROM keyset WHERE state != 'void' ORDER BY 2;
 			SELECT 'key', * FROM key_object WHERE state != 'void' ORDER BY 2;
 			SELECT 'exchange', * FROM exchange_doc ORDER BY 2;
+			SELECT 'card', * FROM card ORDER BY 2;
+			SELECT 'domain', card_id, aid, parent, keyset, version, scp, scp_i, kdd, state
+				FROM card_domain ORDER BY 2, 3;
+			SELECT 'change', * FROM card_change ORDER BY 2;
 		END
 	fi
 	token_of "$1"

@@ -27,6 +27,7 @@ static void random_fields(struct forall *f, struct key_block_fields *ret)
 	ret->mode = mode[0];
 	forall_text(f, upper, 2, ret->number);
 	ret->exportability = "ENS"[forall_below(f, 3)];
+	ret->context = "012"[forall_below(f, 3)];
 }
 
 static bool round_trip(struct forall *f)

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PROFILES TESTS_DIR "/../share/cardkms/profiles"
+static const char *const shipped[] = {TESTS_DIR "/../share/cardkms/profiles", NULL};
+static const char *const nowhere[] = {"/nowhere", NULL};
 
 static struct kms_err err;
 
@@ -31,7 +32,7 @@ static void test_shipped(void **state)
 		CARD_PROFILE_AUTO struct card_profile p = {0};
 		CARD_KEYS_AUTO struct card_keys *keys = NULL;
 
-		expect_ok(&err, card_profile_find(PROFILES, names[i], &p, &err));
+		expect_ok(&err, card_profile_find(shipped, names[i], &p, &err));
 		assert_string_equal(p.name, names[i]);
 		assert_true(p.isd.len == 8 && p.init_budget > 0);
 		if (!p.has_test_keys) {
@@ -120,11 +121,11 @@ static void test_find(void **state)
 	struct card_profile p = {0};
 
 	(void)state;
-	expect_err(&err, card_profile_find(PROFILES, "jcop", &p, &err), KMS_ERR_NOT_FOUND,
+	expect_err(&err, card_profile_find(shipped, "jcop", &p, &err), KMS_ERR_NOT_FOUND,
 		"did you mean 'jcop4'");
-	expect_err(&err, card_profile_find(PROFILES, "../../../etc/passwd", &p, &err),
+	expect_err(&err, card_profile_find(shipped, "../../../etc/passwd", &p, &err),
 		KMS_ERR_NOT_FOUND, "there is no card profile");
-	expect_err(&err, card_profile_find("/nowhere", "gp211", &p, &err), KMS_ERR_NOT_FOUND,
+	expect_err(&err, card_profile_find(nowhere, "gp211", &p, &err), KMS_ERR_NOT_FOUND,
 		"there are: none");
 }
 

@@ -73,7 +73,8 @@ static void collect(void *ctx, const char *line)
 }
 
 /* Plays it with another last answer; PUT KEY's status is returned. */
-static enum kms_status play_recorded(const char *last, struct buf *trace, uint16_t *ret_sw)
+static enum kms_status play_recorded(
+	const char *last, struct buf *trace, uint16_t *ret_sw, bool *ret_shown)
 {
 	struct card_step steps[RECORDED];
 	CARD_LINK_AUTO struct card_link *link = NULL;
@@ -105,6 +106,8 @@ static enum kms_status play_recorded(const char *last, struct buf *trace, uint16
 	assert_true(gp_key_list_set(&list, 0xFF, &type, &length));
 	st = gp_put_keys(&gp, &how, keys, &err);
 	*ret_sw = gp.sw;
+	if (ret_shown)
+		*ret_shown = gp.kcvs_shown;
 	gp_close(&gp);
 	return st;
 }
@@ -112,10 +115,12 @@ static enum kms_status play_recorded(const char *last, struct buf *trace, uint16
 static void test_recorded_put_key(void **state)
 {
 	BUF_AUTO struct buf trace = {0};
+	bool shown = false;
 	uint16_t sw;
 
 	(void)state;
-	expect_ok(&err, play_recorded(NULL, &trace, &sw));
+	expect_ok(&err, play_recorded(NULL, &trace, &sw, &shown));
+	assert_true(shown);
 	/* Nothing of the encrypted key, which the DEK's owner could read, nor of the key. */
 	assert_null(strstr(buf_text(&trace), "14D7E047"));
 	assert_null(strstr(buf_text(&trace), test_key));
@@ -131,7 +136,9 @@ static void test_put_key_answers(void **state)
 		enum kms_status status;
 		const char *text;
 	} rows[] = {
-		{"9000", KMS_ERR_MISMATCH, "confirms with 0 bytes"},
+		{"6300", KMS_ERR_CARD, "PUT KEY was refused: SW 6300"},
+		{"018BAF478BAF478BAF476200", KMS_ERR_CARD, "PUT KEY was refused: SW 6200"},
+		{"029000", KMS_ERR_MISMATCH, "confirms key version 02, not 01"},
 		{"018BAF478BAF479000", KMS_ERR_MISMATCH, "confirms with 7 bytes"},
 		{"028BAF478BAF478BAF479000", KMS_ERR_MISMATCH, "confirms key version 02, not 01"},
 		{"018BAF478BAF468BAF479000", KMS_ERR_MISMATCH,
@@ -146,9 +153,16 @@ static void test_put_key_answers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		expect_err(&err, play_recorded(rows[i].answer, NULL, &sw), rows[i].status,
+		expect_err(&err, play_recorded(rows[i].answer, NULL, &sw, NULL), rows[i].status,
 			rows[i].text);
 	assert_int_equal(sw, 0); /* no answer, no status word */
+	/* Without check values: the card has done it, but does not say which keys it has. */
+	for (size_t i = 0; i < 2; i++) {
+		bool shown = true;
+
+		expect_ok(&err, play_recorded(i ? "019000" : "9000", NULL, &sw, &shown));
+		assert_false(shown);
+	}
 }
 
 /* ---- the right keys among many, before anything is sent ---- */
@@ -834,6 +848,65 @@ static int setup(void **state)
 	return secret_heap_open(&err) == KMS_OK ? 0 : -1;
 }
 
+/* The answers of the second command are those of a card (tests/vectors, Samsung's SCP03 Aes128S8). */
+static void test_get_status_of_older_cards(void **state)
+{
+	static const struct card_step steps[] = {
+		{"00A4040000", "9000", 0},
+		{"80F24002024F0000", "6A86", 0},
+		{"80F24000024F0000",
+			"08A00000015141434C010010A0000002202003010101000000000006010010A00000022020"
+			"0"
+			"3010101000000000011010005A00000024801009000",
+			0},
+		{"80F28002024F0000", "6A86", 0},
+		{"80F28000024F0000", "08A0000001510000000F9E9000", 0},
+		{"80F21002024F0000", "6A86", 0},
+		{"80F21000024F0000",
+			"07A0000001515350010001"
+			"08A000000151535041"
+			"05A000000248010000"
+			"6310",
+			0},
+		{"80F21001024F0000",
+			"05A000000249010002"
+			"9000",
+			0},
+		{"80F22002024F0000", "6A86", 0},
+		{"80F22000024F0000", "08A00000015100009000", 0},
+	};
+	CARD_LINK_AUTO struct card_link *link = NULL;
+	CARD_KEYS_AUTO struct card_keys *keys = keys_named("k", CARD_KEY_AES, 0, 16);
+	struct gp_registry *registry = calloc(1, sizeof(*registry));
+	struct gp_fci fci = {.max_data = 9};
+	struct gp gp;
+
+	(void)state;
+	assert_non_null(registry);
+	expect_ok(
+		&err, card_script_open(steps, sizeof(steps) / sizeof(steps[0]), NULL, &link, &err));
+	gp_open(&gp, link);
+	expect_ok(&err, gp_select(&gp, NULL, &fci, &err));
+	assert_true(fci.aid.len == 0 && fci.max_data == 0);
+	gp_close(&gp);
+	commands_session(&gp, link, keys);
+	expect_ok(&err, gp_get_status(&gp, GP_STATUS_APPLICATIONS, registry, &err));
+	assert_int_equal(registry->count, 4);
+	assert_int_equal(registry->entries[0].state, 1);
+	assert_int_equal(registry->entries[1].aid.len, 16);
+	assert_int_equal(registry->entries[3].aid.len, 5);
+	expect_ok(&err, gp_get_status(&gp, GP_STATUS_ISD, registry, &err));
+	assert_int_equal(registry->count, 1);
+	assert_int_equal(registry->entries[0].state, GP_CARD_SECURED);
+	assert_int_equal(registry->entries[0].privileges, 0x9E0000);
+	expect_err(&err, gp_get_status(&gp, GP_STATUS_MODULES, registry, &err), KMS_ERR_INVALID,
+		"its modules are cut short");
+	expect_err(&err, gp_get_status(&gp, GP_STATUS_FILES, registry, &err), KMS_ERR_INVALID,
+		"an entry is cut short");
+	gp_close(&gp);
+	free(registry);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -853,6 +926,7 @@ int main(void)
 		cmocka_unit_test(test_key_blocks),
 		cmocka_unit_test(test_put_key_refused),
 		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_get_status_of_older_cards),
 		cmocka_unit_test(test_store_data),
 		cmocka_unit_test(test_torn),
 		cmocka_unit_test(test_authentication_refused),

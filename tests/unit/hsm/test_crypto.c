@@ -297,12 +297,12 @@ static void derive_by_cmac(void **state)
 					assert_true(hsm_host_cmac(
 						all[b], bytes, data[i], len, expected + i * block));
 				}
-				ok(hsm_derive_cmac(hsm, &base.key, m, count, &temp, &key, E));
+				ok(hsm_derive_cmac(hsm, &base.key, NULL, m, count, &temp, &key, E));
 				value_of(&key, got, count * block);
 				assert_memory_equal(got, expected, count * block);
 				hsm_key_drop(hsm, &key);
 				ok(hsm_derive_cmac_secret(
-					hsm, &base.key, m, count, true, &host, E));
+					hsm, &base.key, NULL, m, count, true, &host, E));
 				assert_int_equal(host.len, count * block);
 				assert_memory_equal(host.data, expected, host.len);
 			}
@@ -348,7 +348,7 @@ static void derive_by_cmac_lengths(void **state)
 				rows[r].base, bytes, m[i].data, m[i].len, expected + i * block));
 		if (hsm_is_tdea(rows[r].want))
 			hsm_host_set_parity(expected, len);
-		ok(hsm_derive_cmac(hsm, &base.key, m, rows[r].count, &temp, &key, E));
+		ok(hsm_derive_cmac(hsm, &base.key, NULL, m, rows[r].count, &temp, &key, E));
 		value_of(&key, got, len);
 		assert_memory_equal(got, expected, len);
 		hsm_key_drop(hsm, &key);
@@ -371,12 +371,12 @@ static void padded_messages_take_k2(void **state)
 
 	(void)state;
 	padded[20] = 0x80;
-	ok(hsm_derive_cmac_secret(hsm, &base.key, &a, 1, true, &one, E));
-	ok(hsm_derive_cmac_secret(hsm, &base.key, &b, 1, true, &two, E));
+	ok(hsm_derive_cmac_secret(hsm, &base.key, NULL, &a, 1, true, &one, E));
+	ok(hsm_derive_cmac_secret(hsm, &base.key, NULL, &b, 1, true, &two, E));
 	assert_true(secret_equal(&one, &two));
-	refused(hsm_derive_cmac_secret(hsm, &base.key, &c, 1, true, &two, E), KMS_ERR_INVALID,
+	refused(hsm_derive_cmac_secret(hsm, &base.key, NULL, &c, 1, true, &two, E), KMS_ERR_INVALID,
 		"not padded");
-	refused(hsm_derive_cmac_secret(hsm, &base.key, &a, 1, false, &two, E), KMS_ERR_DENIED,
+	refused(hsm_derive_cmac_secret(hsm, &base.key, NULL, &a, 1, false, &two, E), KMS_ERR_DENIED,
 		"may not pass through this host");
 	destroy(&base.key);
 }
@@ -528,9 +528,100 @@ static void session_copies(void **state)
 	destroy(&base.key);
 }
 
+/* Session keys come out of a key that may sign, encrypt or derive; by either way the same. */
+static void session_keys(void **state)
+{
+	static const enum hsm_role able[] = {HSM_TEMP_STATIC, HSM_TEMP_DERIVE};
+	const unsigned char text[48] = "label 1, context 1; label 2, context 2";
+	const struct hsm_message m[] = {{text, 19, false}, {text + 19, 20, false}};
+
+	(void)state;
+	for (enum hsm_alg alg = HSM_TDEA2; alg <= HSM_AES256; alg++) {
+		struct hsm_temp temp = {alg, 0, HSM_TEMP_KEK};
+		SECRET_AUTO struct secret value = {0}, out = {0};
+		unsigned char bytes[32], expected[32], chain[16];
+		bool tdea = alg == HSM_TDEA2 || alg == HSM_TDEA3;
+		size_t block = tdea ? 8 : 16;
+		struct hsm_key key;
+
+		key_bytes(bytes, hsm_alg_len(alg), 7);
+		secret_of(&value, bytes, hsm_alg_len(alg));
+		for (size_t r = 0; r < 2; r++) {
+			temp.role = able[r];
+			ok(hsm_temp_import(hsm, &temp, &value, &key, E));
+			ok(hsm_session_cbc(hsm, &key, text, 2 * block, &out, E));
+			assert_true(hsm_host_ecb(alg, bytes, text, block, expected));
+			for (size_t i = 0; i < block; i++)
+				chain[i] = text[block + i] ^ expected[i];
+			assert_true(hsm_host_ecb(alg, bytes, chain, block, expected + block));
+			assert_memory_equal(out.data, expected, 2 * block);
+			secret_free(&out);
+			if (tdea) {
+				refused(hsm_session_cmac(hsm, &key, m, 2, &out, E),
+					KMS_ERR_UNSUPPORTED, "can compute no CMAC under it");
+			} else {
+				ok(hsm_session_cmac(hsm, &key, m, 2, &out, E));
+				assert_true(
+					hsm_host_cmac(alg, bytes, m[0].data, m[0].len, expected));
+				assert_true(hsm_host_cmac(
+					alg, bytes, m[1].data, m[1].len, expected + 16));
+				assert_memory_equal(out.data, expected, 32);
+				secret_free(&out);
+			}
+			hsm_key_drop(hsm, &key);
+		}
+		temp.role = HSM_TEMP_KEK;
+		ok(hsm_temp_import(hsm, &temp, &value, &key, E));
+		refused(hsm_session_cbc(hsm, &key, text, 2 * block, &out, E), KMS_ERR_UNSUPPORTED,
+			"can neither encrypt nor derive");
+		refused(hsm_session_cmac(hsm, &key, m, 1, &out, E), KMS_ERR_UNSUPPORTED,
+			"can compute no CMAC under it");
+		assert_null(out.data);
+		hsm_key_drop(hsm, &key);
+	}
+}
+
+/* E(0) that is kept spares its reading, and the key is the same. */
+static void zero_is_kept(void **state)
+{
+	const struct hsm_temp base_temp = {HSM_AES256, 0, HSM_TEMP_DERIVE};
+	const struct hsm_temp temp = {HSM_AES256, 0, HSM_TEMP_STATIC};
+	const struct hsm_message m[] = {{(const unsigned char *)"one block, or so", 16, false},
+		{(const unsigned char *)"more than one block of bytes", 28, false}};
+	SECRET_AUTO struct secret value = {0}, zero = {0}, kept = {0};
+	unsigned char zeros[16] = {0}, expected[16];
+	unsigned char first[HSM_CHECK_MAX], second[HSM_CHECK_MAX];
+	struct hsm_key base, key;
+	size_t len;
+
+	(void)state;
+	secret_of(&value, "0123456789abcdef0123456789ABCDEF", 32);
+	ok(hsm_temp_import(hsm, &base_temp, &value, &base, E));
+	ok(hsm_derive_cmac(hsm, &base, &zero, m, 2, &temp, &key, E));
+	ok(hsm_check_value(hsm, &key, HSM_CHECK_AES_GP, first, &len, E));
+	hsm_key_drop(hsm, &key);
+	assert_true(hsm_host_ecb(HSM_AES256, value.data, zeros, 16, expected));
+	assert_int_equal(zero.len, 16);
+	assert_memory_equal(zero.data, expected, 16);
+	ok(secret_copy(&kept, zero.data, 16, E));
+	ok(hsm_derive_cmac(hsm, &base, &kept, m, 2, &temp, &key, E));
+	ok(hsm_check_value(hsm, &key, HSM_CHECK_AES_GP, second, &len, E));
+	assert_memory_equal(first, second, 3);
+	hsm_key_drop(hsm, &key);
+	/* It is what is used: another one gives another key. */
+	kept.data[15] ^= 1;
+	ok(hsm_derive_cmac(hsm, &base, &kept, m, 2, &temp, &key, E));
+	ok(hsm_check_value(hsm, &key, HSM_CHECK_AES_GP, second, &len, E));
+	assert_memory_not_equal(first, second, 3);
+	hsm_key_drop(hsm, &key);
+	hsm_key_drop(hsm, &base);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(session_keys),
+		cmocka_unit_test(zero_is_kept),
 		cmocka_unit_test(aes_key_wrap),
 		cmocka_unit_test(raw_host_assisted),
 		cmocka_unit_test(wrapped_key_not_intact),

@@ -91,6 +91,11 @@ static void probe_finds_more(void **state)
 	assert_non_null(strstr(way.strategy, "SP800_108"));
 	ok(hsm_way(hsm, HSM_OP_WRAP_RAW_TDEA, &way, E));
 	assert_int_equal(way.where, HSM_IN_HSM);
+	for (int op = HSM_OP_SCP02_SESSION; op <= HSM_OP_SCP03_PUT_KEY; op++) {
+		ok(hsm_way(hsm, (enum hsm_op)op, &way, E));
+		assert_true(way.available);
+		assert_int_equal(way.where, HSM_IN_HSM);
+	}
 	ok(hsm_way(hsm, HSM_OP_EXPORT_CONTROL, &way, E));
 	assert_int_equal(way.where, HSM_HOST_ASSISTED);
 }
@@ -175,7 +180,7 @@ static void cmac_by_either_way(void **state)
 			size_t wrapped_len = 0;
 
 			native_derivations = 0;
-			ok(hsm_derive_cmac(hsm, &base.key, m, count, &temp, &key, E));
+			ok(hsm_derive_cmac(hsm, &base.key, NULL, m, count, &temp, &key, E));
 			assert_int_equal(native_derivations, roles[r] == HSM_MASTER_VAULT);
 			assert_true(hsm_host_cmac(all[i], bytes, m1, 32, expected));
 			assert_true(hsm_host_cmac(all[i], bytes, m2, 32, expected + 16));

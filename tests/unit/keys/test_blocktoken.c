@@ -124,7 +124,8 @@ static void refuse_wrong(struct bench *b, enum key_alg alg, struct buf *text)
 					       .algorithm = 'T',
 					       .mode = 'X',
 					       .number = "00",
-					       .exportability = 'N'},
+					       .exportability = 'N',
+					       .context = '0'},
 				&b->engine, alg, &weak, text, &err));
 	refuse_block(b, alg, text, KMS_ERR_INVALID, "the key in the key block");
 }

@@ -65,7 +65,8 @@ static void test_fields_named(void **state)
 		{11, "e", "the exportability is 'e'"},
 		{12, "0A", "the number of optional blocks is '0A'"},
 		{12, "01", "optional block"},
-		{14, "10", "the reserved field is '10', which is not 00"},
+		{14, "3", "the key context is '3', which is not one of 0, 1, 2"},
+		{14, "01", "the reserved field is '1', which is not 0"},
 		{16, "b", "the encrypted key is not in upper-case hexadecimal"},
 		{16, "G", "the encrypted key is not in upper-case hexadecimal"},
 		{111, "a", "the MAC is not in upper-case hexadecimal"},
@@ -174,6 +175,7 @@ static void test_words(void **state)
 	assert_string_equal(key_block_mode_text('X'), "derive keys");
 	assert_string_equal(key_block_algorithm_text('T'), "TDEA");
 	assert_string_equal(key_block_exportability_text('N'), "not exportable");
+	assert_string_equal(key_block_context_text('2'), "for exchange only");
 	assert_string_equal(key_block_option_text("PB"), "padding");
 	assert_null(key_block_option_text("??"));
 }
@@ -448,6 +450,8 @@ static void test_master_rules(void **state)
 	} rows[] = {
 		{"D0112B3AX00N0000", NULL, NULL},
 		{"D0112B3AX20N0000", NULL, NULL},
+		{"D0112B3AX20N0020", NULL, NULL},
+		{"D0112B3AX20N0010", NULL, "key context is '1'"},
 		{"D0112B3AN00E0000", NULL, NULL},
 		{"D0112E5AX00S0000", NULL, NULL},
 		{"D0112E5AX00N0000", "E5", NULL},

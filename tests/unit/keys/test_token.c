@@ -113,10 +113,11 @@ static void compare_raw(struct bench *b, const struct key_recipe *r, struct hsm_
 
 	if (needs_host(r))
 		expect_err(&err,
-			key_div_hsm(r, b->hsm, master, HSM_TEMP_CARD, false, &key, &where, &err),
+			key_div_hsm(
+				r, b->hsm, master, NULL, HSM_TEMP_CARD, false, &key, &where, &err),
 			KMS_ERR_DENIED, "keys may not pass through this host");
-	expect_ok(&err,
-		key_div_hsm(r, b->hsm, master, HSM_TEMP_CARD, needs_host(r), &key, &where, &err));
+	expect_ok(&err, key_div_hsm(r, b->hsm, master, NULL, HSM_TEMP_CARD, needs_host(r), &key,
+				&where, &err));
 	assert_int_equal(where, needs_host(r) ? HSM_HOST_ASSISTED : HSM_IN_HSM);
 	read_back(b, &key, r->out_len, &actual);
 	if (!secret_equal(&actual, expected))
@@ -135,7 +136,8 @@ static void compare_usable(struct bench *b, const struct key_recipe *r, struct h
 	struct hsm_key key = {0};
 
 	expect_ok(&err, key_kcv_default(r->alg, expected, &want, &err));
-	expect_ok(&err, key_div_hsm(r, b->hsm, master, HSM_TEMP_CIPHER, host, &key, &where, &err));
+	expect_ok(&err,
+		key_div_hsm(r, b->hsm, master, NULL, HSM_TEMP_CIPHER, host, &key, &where, &err));
 	assert_int_equal(where, host ? HSM_HOST_ASSISTED : HSM_IN_HSM);
 	expect_ok(&err, key_kcv_hsm(b->hsm, &key, want.method, &actual, &err));
 	if (!key_kcv_same(&actual, &want))
@@ -215,8 +217,8 @@ static void wrong_master(struct bench *b)
 	expect_ok(&err, key_div_recipe(key_div_find("kdf3"), KEY_AES128, KEY_ROLE_ENC, kdd_bytes,
 				10, &r, &err));
 	expect_err(&err,
-		key_div_hsm(&r, b->hsm, &b->masters[KEY_AES256].key, HSM_TEMP_CARD, true, &key,
-			&where, &err),
+		key_div_hsm(&r, b->hsm, &b->masters[KEY_AES256].key, NULL, HSM_TEMP_CARD, true,
+			&key, &where, &err),
 		KMS_ERR_INVALID, "is of algorithm aes256, the diversification is for aes128");
 }
 

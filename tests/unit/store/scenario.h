@@ -9,6 +9,7 @@
 
 #include "store/db.h"
 #include "unit/store/scenario_audit.h"
+#include "unit/store/scenario_cards.h"
 #include "unit/store/scenario_journal.h"
 #include "unit/store/scenario_keys.h"
 #include "unit/store/scenario_people.h"
@@ -49,6 +50,7 @@ static inline int scenario_all(struct store *s)
 	scenario_keysets(s);
 	scenario_keys(s);
 	scenario_docs(s);
+	scenario_all_of_cards(s);
 	scenario_audit_entries(s);
 	scenario_audit_tree(s);
 	for (int i = 0; i < STORE_SQL_COUNT; i++)
