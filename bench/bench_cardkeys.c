@@ -93,7 +93,8 @@ static enum kms_status site_open(const struct bench_place *place, const char *mo
 	if (!st)
 		st = op_site_open(dir, &front, ret_site, err);
 	if (!st)
-		st = op_hsm_setup(*ret_site, path, false, &report, err);
+		st = op_hsm_setup(
+			*ret_site, &(struct op_hsm_setup){.plan_path = path}, &report, err);
 	json_decref(report);
 	return st;
 }

@@ -43,21 +43,42 @@ static enum kms_status add_slot(struct sim_box *box, const char *folder, const c
 	return slot->name && slot->path ? KMS_OK : kms_nomem(err);
 }
 
-/* One process at a time writes a card. */
-static enum kms_status take_lock(struct sim_box *box, const char *path, struct kms_err *err)
+/*
+ * One process at a time writes a card. Of a folder it locks the folder; of one file, which is
+ * replaced at every write, a file beside it, and the folder against those who want all of it.
+ */
+static enum kms_status take_lock(
+	int *ret_fd, const char *path, int flags, int how, const char *what, struct kms_err *err)
 {
-	FREE_AUTO char *name = NULL;
+	*ret_fd = open(path, flags | O_CLOEXEC, 0600);
+	if (*ret_fd < 0)
+		return kms_fail(err, KMS_ERR_IO, "cannot open %s: %s", path, strerror(errno));
+	if (flock(*ret_fd, how | LOCK_NB) < 0)
+		return kms_fail(err, KMS_ERR_BUSY, "cannot use %s: another cardsim has it", what);
+	return KMS_OK;
+}
 
-	if (asprintf(&name, "%s.lock", path) < 0) {
+static enum kms_status lock_folder(struct sim_box *box, const char *path, struct kms_err *err)
+{
+	return take_lock(&box->folder_lock, path, O_RDONLY | O_DIRECTORY, LOCK_EX, path, err);
+}
+
+static enum kms_status lock_file(struct sim_box *box, const char *path, struct kms_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	FREE_AUTO char *folder = slash == path ? strdup("/")
+				 : slash       ? strndup(path, (size_t)(slash - path))
+					       : strdup(".");
+	FREE_AUTO char *name = NULL;
+	enum kms_status st;
+
+	if (!folder || asprintf(&name, "%s.lock", path) < 0) {
 		name = NULL;
 		return kms_nomem(err);
 	}
-	box->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (box->lock < 0)
-		return kms_fail(err, KMS_ERR_IO, "cannot open %s: %s", name, strerror(errno));
-	if (flock(box->lock, LOCK_EX | LOCK_NB) < 0)
-		return kms_fail(err, KMS_ERR_BUSY, "cannot use %s: another cardsim has it", path);
-	return KMS_OK;
+	st = take_lock(&box->folder_lock, folder, O_RDONLY | O_DIRECTORY, LOCK_SH, path, err);
+	return st ? st
+		  : take_lock(&box->lock, name, O_RDWR | O_CREAT | O_NOFOLLOW, LOCK_EX, path, err);
 }
 
 static int is_state(const struct dirent *entry)
@@ -139,18 +160,20 @@ enum kms_status sim_box_open(struct sim_box *box, const char *path, const char *
 	enum kms_status st;
 	size_t len;
 
-	*box = (struct sim_box){.lock = -1, .sync = sync, .profile = strdup(profile)};
+	*box = (struct sim_box){
+		.lock = -1, .folder_lock = -1, .sync = sync, .profile = strdup(profile)};
 	if (!folder || !box->profile)
 		return kms_nomem(err);
 	if (cards > CARDS_MAX)
 		return kms_fail(err, KMS_ERR_USAGE, "--cards %u: at most %d", cards, CARDS_MAX);
 	for (len = strlen(folder); len > 1 && folder[len - 1] == '/'; len--)
 		folder[len - 1] = 0;
-	if (cards > 0 || names_folder(path))
+	if (cards > 0 || names_folder(path)) {
 		st = open_folder(box, folder, cards, serial, err);
-	else
-		st = open_file(box, path, serial, err);
-	return st ? st : take_lock(box, folder, err);
+		return st ? st : lock_folder(box, folder, err);
+	}
+	st = open_file(box, path, serial, err);
+	return st ? st : lock_file(box, path, err);
 }
 
 void sim_box_close(struct sim_box *box)
@@ -164,7 +187,9 @@ void sim_box_close(struct sim_box *box)
 	free(box->profile);
 	if (box->lock >= 0)
 		close(box->lock);
-	*box = (struct sim_box){.lock = -1};
+	if (box->folder_lock >= 0)
+		close(box->folder_lock);
+	*box = (struct sim_box){.lock = -1, .folder_lock = -1};
 }
 
 static enum kms_status make_card(struct sim_box *box, struct sim_slot *slot, struct kms_err *err)

@@ -24,7 +24,8 @@ struct sim_box {
 	size_t next; /* where the search for a free card goes on */
 	char *profile;
 	bool sync;
-	int lock; /* file descriptor, -1 */
+	int lock; /* file descriptors, -1 */
+	int folder_lock;
 };
 
 /*

@@ -52,6 +52,7 @@ enum kms_status sim_card_power_on(struct sim_card *card, struct kms_err *err)
 	}
 	card->commits = 0;
 	card->torn = false;
+	card->err = (struct kms_err){0};
 	sim_channel_open(card, &card->channels[0]);
 	return KMS_OK;
 }
@@ -67,11 +68,9 @@ void sim_card_power_off(struct sim_card *card)
 
 bool sim_commit(struct sim_card *card)
 {
-	struct kms_err err = {0};
-
 	card->commits++;
 	if (card->torn || card->commits == card->tear_at ||
-		(card->path && sim_state_save(card->path, &card->nv, card->sync, &err))) {
+		(card->path && sim_state_save(card->path, &card->nv, card->sync, &card->err))) {
 		card->torn = true;
 		return false;
 	}

@@ -163,7 +163,9 @@ static struct step secure(
 
 	if (session->phase == SIM_PHASE_ABORTED)
 		return (struct step){REFUSED, SIM_ERR_SECURITY, true};
-	if (session->phase != SIM_PHASE_OPEN && apdu->sm)
+	/* EXTERNAL AUTHENTICATE without an INITIALIZE UPDATE is told so by its handler: E.5.2.1. */
+	if (session->phase != SIM_PHASE_OPEN && apdu->sm &&
+		apdu->ins != SIM_INS_EXTERNAL_AUTHENTICATE)
 		return (struct step){REFUSED, SIM_ERR_SECURITY, true};
 	if (channel->chain.active && channel->chain.raw && needed) {
 		if (!same_command(&channel->chain, apdu)) {
@@ -380,19 +382,22 @@ uint16_t sim_dispatch(struct sim_card *card, struct sim_apdu *apdu, struct sim_o
 	if (card->nv.life == SIM_TERMINATED && apdu->ins != SIM_INS_GET_DATA &&
 		apdu->ins != SIM_INS_SELECT)
 		return SIM_ERR_CONDITIONS; /* GPCS 5.1.1.5 */
+	/* What OPEN and the start of a session take is no piece of a chain: GPCS 11.1.5.1. */
 	switch (apdu->ins) {
 	case SIM_INS_SELECT:
+		channel->chain.active = false;
 		if (apdu->cla != 0x00)
 			return SIM_ERR_CLA;
 		return apdu->sm ? SIM_ERR_NO_SM : sim_select(card, channel, apdu, out);
 	case SIM_INS_MANAGE_CHANNEL:
+		channel->chain.active = false;
 		if (apdu->cla != 0x00)
 			return SIM_ERR_CLA;
 		return apdu->sm ? SIM_ERR_NO_SM : sim_manage_channel(card, apdu, out);
 	case SIM_INS_INITIALIZE_UPDATE:
+		channel->chain.active = false;
 		if (apdu->cla != 0x80 || apdu->sm)
 			return SIM_ERR_CLA;
-		channel->chain.active = false;
 		return channel->selected ? sim_initialize_update(card, channel, apdu, out)
 					 : SIM_ERR_CONDITIONS;
 	default:

@@ -15,6 +15,7 @@ enum {
 	TAG_KEYS = 0xE0,
 	TAG_KEY = 0xC0,
 	TAG_COUNTER = 0xC1,
+	TAG_CONFIRMATIONS = 0xC2,
 	TAG_DIVERSIFICATION = 0xCF,
 	TAG_LEVEL = 0xD3,
 	TAG_APPLICATIONS = 0x2F00,
@@ -134,6 +135,9 @@ static bool value_of(struct sim_card *card, const struct sim_channel *channel,
 		return config->key_template;
 	case TAG_COUNTER:
 		return sequence_counter(card, domain, out);
+	case TAG_CONFIRMATIONS: /* none was ever given; with Receipt Generation: 11.3.2.1 */
+		sim_put(out, "\0\0", 2);
+		return config->version != SIM_GP211 && (domain->privileges[2] & 0x80);
 	case TAG_CPLC:
 		if (issuer)
 			sim_put(out, config->cplc, config->cplc_len);

@@ -88,6 +88,8 @@ static uint16_t for_install(
 		.elf = fields.aids[0],
 		.module = fields.aids[1]};
 	memcpy(entry->privileges, fields.privileges, fields.privileges_len);
+	if (fields.privileges_len == 1 && sim_is_domain(entry) && nv->config.version != SIM_GP211)
+		entry->privileges[1] = 0x80; /* Trusted Path: GPCS Table 6-2 */
 	return sim_commit(card) ? SIM_OK : SIM_ERR_MEMORY;
 }
 

@@ -145,9 +145,21 @@ static enum kms_status parse(int argc, char **argv, struct options *o, struct km
 	return KMS_OK;
 }
 
+/* A bad profile or state file is told at once, not when the first reader comes. */
+static enum kms_status try_only_card(struct sim_box *box, struct kms_err *err)
+{
+	struct sim_slot *slot = box->slots[0];
+	struct sim_card *card = NULL;
+	enum kms_status st = sim_box_take(box, slot, &card, err);
+
+	sim_card_free(card);
+	slot->busy = false;
+	return st;
+}
+
 static enum kms_status run(const struct options *o, struct kms_err *err)
 {
-	struct sim_box box = {.lock = -1};
+	struct sim_box box = {.lock = -1, .folder_lock = -1};
 	struct sim_serve serve = {.box = &box,
 		.faults = &o->faults,
 		.address = o->has_vpcd ? o->vpcd : o->listen,
@@ -155,9 +167,10 @@ static enum kms_status run(const struct options *o, struct kms_err *err)
 	enum kms_status st;
 
 	st = sim_box_open(&box, o->state, o->profile, o->cards, o->serial, o->sync, err);
-	/* A bad profile is told at once, not when the first reader comes. */
-	if (!st && (o->init || box.count == 1))
+	if (!st && o->init)
 		st = sim_box_make(&box, err);
+	if (!st && box.count == 1)
+		st = try_only_card(&box, err);
 	if (!st && o->has_vpcd)
 		st = sim_serve_vpcd(&serve, err);
 	else if (!st && o->listen)

@@ -13,49 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEST_KEY "404142434445464748494A4B4C4D4E4F"
-#define TEST_SET "enc = " TEST_KEY "\nmac = " TEST_KEY "\ndek = " TEST_KEY "\n"
-#define TEST_IDENTITY                                                                       \
-	"kdd = 00000000000100000000\n"                                                      \
-	"cplc = 4790 5040 4791 8102 3100 8348 00000001 0102 0000 8349 0000 8350 0000 0000 " \
-	"00000000 "                                                                         \
-	"0000 0000 00000000\n"
-
-/*
- * The package and module names of supplementary security domains are those that many cards have;
- * no specification gives them.
- */
-#define SSD_PACKAGE "[load-file A0000001515350]\nversion = 0203\nmodules = A000000151535041\n"
-
-struct built_in {
-	const char *name;
-	const char *text;
-};
-
-static const struct built_in built_ins[] = {
-	{"gp211-scp02", "[card]\nversion = 2.1.1\nscp02 = 15\nrule = consume\n" TEST_IDENTITY
-			"[isd]\naid = A000000151000000\nlife = 01\nprivileges = 9EFE80\n"
-			"iin = 43415244\ncin = 0000000000000001\n"
-			"[key-set FF]\ntype = des\n" TEST_SET SSD_PACKAGE},
-	{"gp23-scp03", "[card]\nversion = 2.3.1\nscp03 = 70\nrule = consume\n" TEST_IDENTITY
-		       "[isd]\naid = A000000151000000\nlife = 01\nprivileges = 9EFE80\n"
-		       "iin = 43415244\ncin = 0000000000000001\n"
-		       "[key-set FF]\ntype = aes\n" TEST_SET SSD_PACKAGE},
-};
-
-const char *sim_profile_name(size_t i)
-{
-	return i < sizeof(built_ins) / sizeof(built_ins[0]) ? built_ins[i].name : NULL;
-}
-
-const char *sim_profile_text(const char *name)
-{
-	for (size_t i = 0; sim_profile_name(i); i++)
-		if (strcmp(built_ins[i].name, name) == 0)
-			return built_ins[i].text;
-	return NULL;
-}
-
 /* ---- one value at a time ---- */
 
 struct parse {
@@ -389,7 +346,7 @@ enum kms_status sim_profile_load(const char *name, struct sim_nv *ret_nv, struct
 		return sim_profile_parse(name, text, strlen(text), ret_nv, err);
 	st = file_read(name, 64 * 1024, &file, err);
 	if (st)
-		return kms_hint(err, "built-in profiles are gp211-scp02 and gp23-scp03");
+		return kms_hint(err, "cardsim --profiles lists the built-in ones");
 	return sim_profile_parse(name, buf_text(&file), file.len, ret_nv, err);
 }
 

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* Commands to the simulator, not to the card: CLA FF, INS 53 ('S'). */
 enum { CHOOSE_NAMED = 0x00, CHOOSE_NEXT = 0x01, TELL_NAME = 0x02 };
@@ -40,6 +39,13 @@ static void complain(const struct kms_err *err)
 	fprintf(stderr, "cardsim: %s\n", err->msg);
 }
 
+uint32_t sim_reader_delay(const struct sim_reader *reader)
+{
+	const struct sim_fault *slow = sim_fault_any(reader->faults, SIM_SLOW);
+
+	return slow ? slow->at : 0;
+}
+
 static void show(const struct sim_reader *reader, char mark, const unsigned char *data, size_t len)
 {
 	char text[2 * 300 + 1];
@@ -62,6 +68,23 @@ static bool power_on(struct sim_reader *reader)
 	return true;
 }
 
+/* "cardsim" as historical bytes; T=1 with its check byte, or T=0, which has none. */
+static size_t put_atr(const struct sim_config *config, unsigned char *reply)
+{
+	static const unsigned char t1[] = {
+		0x3B, 0x87, 0x01, 0x63, 0x61, 0x72, 0x64, 0x73, 0x69, 0x6D, 0xE5};
+	static const unsigned char t0[] = {0x3B, 0x07, 0x63, 0x61, 0x72, 0x64, 0x73, 0x69, 0x6D};
+	const unsigned char *atr = config->t0 ? t0 : t1;
+	size_t len = config->t0 ? sizeof(t0) : sizeof(t1);
+
+	if (config->atr_len > 0) {
+		atr = config->atr;
+		len = config->atr_len;
+	}
+	memcpy(reply, atr, len);
+	return len;
+}
+
 static enum sim_answer_kind control(
 	struct sim_reader *reader, unsigned code, unsigned char *reply, size_t *ret_len)
 {
@@ -79,8 +102,7 @@ static enum sim_answer_kind control(
 	case SIM_CTRL_RESET:
 		return power_on(reader) ? SIM_SILENCE : SIM_GONE;
 	case SIM_CTRL_ATR:
-		memcpy(reply, config->atr, config->atr_len);
-		*ret_len = config->atr_len;
+		*ret_len = put_atr(config, reply);
 		return SIM_REPLY;
 	default:
 		return SIM_SILENCE;
@@ -132,18 +154,6 @@ static enum sim_answer_kind choose(struct sim_reader *reader, const unsigned cha
 	return change_card(reader, slot) ? status(0x9000, reply, ret_len) : SIM_GONE;
 }
 
-static void wait_slow(const struct sim_faults *faults)
-{
-	const struct sim_fault *slow = sim_fault_any(faults, SIM_SLOW);
-	struct timespec time;
-
-	if (!slow)
-		return;
-	time.tv_sec = slow->at / 1000;
-	time.tv_nsec = (long)(slow->at % 1000) * 1000000;
-	nanosleep(&time, NULL);
-}
-
 /* The commit of this command at which power is lost; 0: at none. */
 static unsigned tear_at(const struct sim_reader *reader)
 {
@@ -166,7 +176,6 @@ static enum sim_answer_kind command(struct sim_reader *reader, const unsigned ch
 	unsigned commits;
 
 	show(reader, '>', payload, len);
-	wait_slow(faults);
 	if (sim_fault_at(faults, SIM_DROP_BEFORE, n))
 		return SIM_GONE;
 	if (sim_fault_at(faults, SIM_MUTE, n)) {
@@ -194,6 +203,8 @@ static enum sim_answer_kind command(struct sim_reader *reader, const unsigned ch
 	reader->card->tear_at = tear_at(reader);
 	*ret_len = sim_card_command(reader->card, payload, len, reply);
 	reader->slot->writes += reader->card->commits - commits;
+	if (reader->card->err.code)
+		complain(&reader->card->err);
 	if (*ret_len == 0 || sim_fault_at(faults, SIM_DROP_AFTER, n))
 		return SIM_GONE;
 	*ret_len = sim_fault_response(faults, n, reply, *ret_len, SIM_RESPONSE_MAX);

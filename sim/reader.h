@@ -30,6 +30,9 @@ KMS_CHECKED enum kms_status sim_reader_insert(
 	struct sim_reader *reader, struct sim_slot *slot, struct kms_err *err);
 void sim_reader_eject(struct sim_reader *reader);
 
+/* By how many milliseconds the card's responses come later: the fault `slow`. */
+uint32_t sim_reader_delay(const struct sim_reader *reader);
+
 /*
  * One payload from the reader. SIM_REPLY: *ret_len bytes of `reply` (SIM_RESPONSE_MAX) go back;
  * SIM_SILENCE: nothing does; SIM_GONE: power is lost, the connection must end.

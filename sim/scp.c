@@ -57,6 +57,14 @@ static bool blocked(const struct sim_config *config, const struct sim_set *set)
 	return config->retry_limit > 0 && set->fails >= config->retry_limit;
 }
 
+static void limit_reached(struct sim_card *card)
+{
+	if (card->nv.config.on_limit == SIM_LIMIT_TERMINATE)
+		card->nv.life = SIM_TERMINATED;
+	else if (card->nv.config.on_limit == SIM_LIMIT_LOCK)
+		card->nv.life = SIM_CARD_LOCKED;
+}
+
 static uint16_t start_session(struct sim_card *card, struct sim_session *session,
 	struct sim_entry *owner, struct sim_start *start, struct sim_out *out)
 {
@@ -64,8 +72,15 @@ static uint16_t start_session(struct sim_card *card, struct sim_session *session
 	uint32_t before = start->set->counter;
 	uint16_t sw;
 
-	if (blocked(config, start->set))
+	if (blocked(config, start->set)) {
+		/* `count-updates` can get here without an EXTERNAL AUTHENTICATE that failed. */
+		unsigned life = card->nv.life;
+
+		limit_reached(card);
+		if (card->nv.life != life && !sim_commit(card))
+			return SIM_ERR_MEMORY;
 		return (uint16_t)config->blocked_sw;
+	}
 	if (start->enc->type == SIM_TYPE_DES)
 		sw = sim_scp02_start(session, start, out);
 	else
@@ -150,14 +165,6 @@ static uint16_t authenticate(struct sim_session *session, const struct sim_apdu 
 	else
 		ok = sim_scp03_check(session, header, apdu->data, apdu->len, true, &plain);
 	return ok ? SIM_OK : SIM_ERR_SECURITY;
-}
-
-static void limit_reached(struct sim_card *card)
-{
-	if (card->nv.config.on_limit == SIM_LIMIT_TERMINATE)
-		card->nv.life = SIM_TERMINATED;
-	else if (card->nv.config.on_limit == SIM_LIMIT_LOCK)
-		card->nv.life = SIM_CARD_LOCKED;
 }
 
 /* The try is counted before it is looked at, so that cutting the power does not save it. */

@@ -94,6 +94,18 @@ static uint16_t select_locked(struct sim_card *card, struct sim_channel *channel
 	return SIM_WARN_LOCKED;
 }
 
+/* Whoever selects the current application after it was locked loses it: GPCS 6.4.2.1.2. */
+static void leave_locked(
+	struct sim_card *card, struct sim_channel *channel, const struct sim_aid *wanted)
+{
+	const struct sim_entry *current = sim_selected(card, channel);
+
+	if (!current || selectable(&card->nv, current) || !sim_aid_begins(&current->aid, wanted))
+		return;
+	deselect(channel);
+	channel->application = card->nv.entries[0].aid;
+}
+
 uint16_t sim_select(struct sim_card *card, struct sim_channel *channel, const struct sim_apdu *apdu,
 	struct sim_out *out)
 {
@@ -107,18 +119,23 @@ uint16_t sim_select(struct sim_card *card, struct sim_channel *channel, const st
 		return SIM_ERR_LENGTH;
 	if (apdu->len > 0)
 		memcpy(wanted.data, apdu->data, apdu->len);
-	if (card->nv.life == SIM_TERMINATED)
-		return SIM_ERR_FUNCTION;
-	if (card->nv.life == SIM_CARD_LOCKED)
+	if (card->nv.life == SIM_CARD_LOCKED || card->nv.life == SIM_TERMINATED) {
+		if (apdu->channel > 0) /* GPCS 6.4.3.1.2 */
+			sim_channel_close(channel);
+		if (apdu->channel > 0 || card->nv.life == SIM_TERMINATED)
+			return SIM_ERR_FUNCTION;
 		return select_locked(card, channel, &wanted, out);
+	}
 	if (apdu->len == 0)
 		entry = &card->nv.entries[0];
 	else if (next && !channel->select_started)
 		return SIM_ERR_CONDITIONS;
 	else
 		entry = search(card, channel, &wanted, next);
-	if (!entry)
+	if (!entry) {
+		leave_locked(card, channel, &wanted);
 		return SIM_ERR_NO_APPLICATION;
+	}
 	deselect(channel);
 	channel->selected = true;
 	channel->select_started = true;

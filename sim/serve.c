@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/serve.h"
 
+#include "sim/link.h"
+
 #include "base/buf.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,30 +20,11 @@
 
 enum {
 	LINKS_MAX = 256,
-	PAYLOAD_MAX = 65535,
 	GONE_MS = 300,	     /* how long a card that lost power is out of the vpcd reader */
 	PATIENCE_MS = 10000, /* how long vpcd may be away */
 };
 
-/* One connection and the reader at its end. */
-struct link {
-	int fd;
-	struct sim_reader reader;
-	unsigned char in[2 + PAYLOAD_MAX];
-	size_t in_len;
-	unsigned char out[2 + SIM_RESPONSE_MAX];
-};
-
 /* ---- sockets ---- */
-
-/* Linux acknowledges late; without these a reader gets some 20 commands a second. */
-static void hurry(int fd)
-{
-	int one = 1;
-
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
-}
 
 static enum kms_status resolve(const char *address, const char *default_port, bool passive,
 	struct addrinfo **ret_list, struct kms_err *err)
@@ -78,96 +59,11 @@ static int connect_any(const struct addrinfo *list)
 
 		if (fd < 0)
 			continue;
-		if (connect(fd, list->ai_addr, list->ai_addrlen) == 0) {
-			hurry(fd);
+		if (connect(fd, list->ai_addr, list->ai_addrlen) == 0)
 			return fd;
-		}
 		close(fd);
 	}
 	return -1;
-}
-
-static bool send_all(int fd, const unsigned char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t sent = send(fd, data, len, MSG_NOSIGNAL);
-
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent <= 0)
-			return false;
-		data += sent;
-		len -= (size_t)sent;
-	}
-	return true;
-}
-
-/* ---- one connection ---- */
-
-static struct link *link_new(const struct sim_serve *serve, int fd)
-{
-	struct link *link = calloc(1, sizeof(*link));
-
-	if (!link)
-		return NULL;
-	link->fd = fd;
-	link->reader.box = serve->box;
-	link->reader.faults = serve->faults;
-	link->reader.trace = serve->trace;
-	return link;
-}
-
-static void link_free(struct link *link)
-{
-	if (!link)
-		return;
-	sim_reader_eject(&link->reader);
-	if (link->fd >= 0)
-		close(link->fd);
-	free(link);
-}
-
-static bool handle(struct link *link, const unsigned char *payload, size_t len)
-{
-	size_t got = 0;
-
-	switch (sim_reader_payload(&link->reader, payload, len, link->out + 2, &got)) {
-	case SIM_REPLY:
-		link->out[0] = (unsigned char)(got >> 8);
-		link->out[1] = (unsigned char)got;
-		return send_all(link->fd, link->out, 2 + got);
-	case SIM_SILENCE:
-		return true;
-	case SIM_GONE:
-		return false;
-	}
-	return false;
-}
-
-/* Reads what there is and answers it. False: the connection is over. */
-static bool link_turn(struct link *link)
-{
-	ssize_t got = recv(link->fd, link->in + link->in_len, sizeof(link->in) - link->in_len, 0);
-	size_t at = 0;
-
-	if (got < 0 && (errno == EINTR || errno == EAGAIN))
-		return true;
-	if (got <= 0)
-		return false;
-	hurry(link->fd); /* the kernel forgets TCP_QUICKACK by itself */
-	link->in_len += (size_t)got;
-	while (link->in_len - at >= 2) {
-		size_t len = (size_t)link->in[at] << 8 | link->in[at + 1];
-
-		if (link->in_len - at - 2 < len)
-			break;
-		if (!handle(link, link->in + at + 2, len))
-			return false;
-		at += 2 + len;
-	}
-	memmove(link->in, link->in + at, link->in_len - at);
-	link->in_len -= at;
-	return true;
 }
 
 /* ---- signals ---- */
@@ -198,17 +94,18 @@ static bool pause_for(int signals, int ms)
 /* ---- vpcd ---- */
 
 /* The card in the reader until it loses power or the reader goes. True: a signal came. */
-static bool vpcd_session(struct link *link, int signals)
+static bool vpcd_session(struct sim_link *link, int signals)
 {
-	struct pollfd wait[] = {
-		{.fd = signals, .events = POLLIN}, {.fd = link->fd, .events = POLLIN}};
-
 	for (;;) {
-		if (poll(wait, 2, -1) < 0 && errno != EINTR)
+		struct pollfd wait[2] = {{.fd = signals, .events = POLLIN}};
+		int timeout = -1;
+
+		sim_link_poll(link, &wait[1], &timeout);
+		if (poll(wait, 2, timeout) < 0 && errno != EINTR)
 			return false;
 		if (wait[0].revents)
 			return true;
-		if (wait[1].revents && !link_turn(link))
+		if (wait[1].revents && !sim_link_turn(link))
 			return false;
 	}
 }
@@ -223,7 +120,8 @@ static enum kms_status vpcd_loop(const struct sim_serve *serve, const struct add
 
 	while (!stop && !st) {
 		int fd = connect_any(list);
-		struct link *link;
+		struct sim_reader *reader;
+		struct sim_link *link;
 
 		if (fd < 0) {
 			if (waited >= PATIENCE_MS)
@@ -236,17 +134,16 @@ static enum kms_status vpcd_loop(const struct sim_serve *serve, const struct add
 			continue;
 		}
 		waited = 0;
-		link = link_new(serve, fd);
-		if (!link) {
-			close(fd);
+		link = sim_link_new(serve->box, serve->faults, serve->trace, fd);
+		if (!link)
 			return kms_nomem(err);
-		}
-		st = sim_reader_insert(&link->reader, slot, err);
+		reader = sim_link_reader(link);
+		st = sim_reader_insert(reader, slot, err);
 		if (!st)
 			stop = vpcd_session(link, signals);
-		if (link->reader.slot)
-			slot = link->reader.slot; /* it may have been swapped */
-		link_free(link);
+		if (reader->slot)
+			slot = reader->slot; /* it may have been swapped */
+		sim_link_free(link);
 		if (!st && !stop)
 			stop = pause_for(signals, GONE_MS);
 	}
@@ -278,7 +175,7 @@ struct desk {
 	const struct sim_serve *serve;
 	int listener;
 	int signals;
-	struct link *links[LINKS_MAX];
+	struct sim_link *links[LINKS_MAX];
 	size_t count;
 };
 
@@ -316,24 +213,25 @@ static enum kms_status listen_at(const struct sim_serve *serve, int *ret_fd, str
 
 static void desk_accept(struct desk *desk)
 {
+	const struct sim_serve *serve = desk->serve;
 	int fd = accept4(desk->listener, NULL, NULL, SOCK_CLOEXEC);
-	struct sim_slot *slot;
+	struct sim_slot *slot = sim_box_next(serve->box);
 	struct kms_err err = {0};
-	struct link *link;
+	struct sim_link *link;
 
 	if (fd < 0)
 		return;
-	hurry(fd);
-	slot = sim_box_next(desk->serve->box);
-	link = slot ? link_new(desk->serve, fd) : NULL;
-	if (!link) {
+	if (!slot) {
 		close(fd);
 		return;
 	}
-	link->reader.choose = desk->serve->box->count > 1;
-	if (sim_reader_insert(&link->reader, slot, &err)) {
+	link = sim_link_new(serve->box, serve->faults, serve->trace, fd);
+	if (!link)
+		return;
+	sim_link_reader(link)->choose = serve->box->count > 1;
+	if (sim_reader_insert(sim_link_reader(link), slot, &err)) {
 		fprintf(stderr, "cardsim: %s\n", err.msg);
-		link_free(link);
+		sim_link_free(link);
 		return;
 	}
 	desk->links[desk->count++] = link;
@@ -352,20 +250,21 @@ static bool desk_turn(struct desk *desk)
 {
 	struct pollfd wait[2 + LINKS_MAX];
 	size_t count = desk->count, kept = 0;
+	int timeout = -1;
 
 	wait[0] = (struct pollfd){.fd = desk->signals, .events = POLLIN};
 	wait[1] = (struct pollfd){.fd = desk->listener, .events = POLLIN};
 	if (count == LINKS_MAX || !card_free(desk->serve->box))
 		wait[1].fd = -1;
 	for (size_t i = 0; i < count; i++)
-		wait[2 + i] = (struct pollfd){.fd = desk->links[i]->fd, .events = POLLIN};
-	if (poll(wait, 2 + count, -1) < 0)
+		sim_link_poll(desk->links[i], &wait[2 + i], &timeout);
+	if (poll(wait, 2 + count, timeout) < 0)
 		return errno == EINTR;
 	if (wait[0].revents)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (wait[2 + i].revents && !link_turn(desk->links[i]))
-			link_free(desk->links[i]);
+		if (wait[2 + i].revents && !sim_link_turn(desk->links[i]))
+			sim_link_free(desk->links[i]);
 		else
 			desk->links[kept++] = desk->links[i];
 	}
@@ -393,7 +292,7 @@ enum kms_status sim_serve_listen(const struct sim_serve *serve, struct kms_err *
 		while (desk_turn(desk)) {
 		}
 		for (size_t i = 0; i < desk->count; i++)
-			link_free(desk->links[i]);
+			sim_link_free(desk->links[i]);
 		close(desk->listener);
 	}
 	close(desk->signals);

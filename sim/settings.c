@@ -72,19 +72,9 @@ const char *sim_setting_name(size_t i)
 
 void sim_settings_default(struct sim_config *config)
 {
-	/* T=1 only, "cardsim" as historical bytes. */
-	static const unsigned char atr[] = {
-		0x3B, 0x87, 0x01, 0x63, 0x61, 0x72, 0x64, 0x73, 0x69, 0x6D};
-	unsigned char check = 0;
-
 	memset(config, 0, sizeof(*config));
 	config->scp02 = -1;
 	config->scp03 = -1;
-	memcpy(config->atr, atr, sizeof(atr));
-	for (size_t i = 1; i < sizeof(atr); i++)
-		check ^= atr[i];
-	config->atr[sizeof(atr)] = check;
-	config->atr_len = sizeof(atr) + 1;
 	config->kdd_object = true;
 	config->key_template = true;
 	config->sets_max = 8;

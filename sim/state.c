@@ -154,6 +154,8 @@ static enum kms_status write_fast(
 		st = kms_fail(err, KMS_ERR_IO, "cannot write %s: %s", temp, strerror(errno));
 	if (!st && rename(temp, path) < 0)
 		st = kms_fail(err, KMS_ERR_IO, "cannot write %s: %s", path, strerror(errno));
+	if (st)
+		unlink(temp);
 	return st;
 }
 
@@ -187,7 +189,9 @@ static enum kms_status get_hex(const json_t *object, const char *what, const cha
 	const char *text;
 	enum kms_status st = js_get_text(object, what, name, &text, err);
 
-	return st ? st : hex_decode(text, strlen(text), name, out, max, ret_len, err);
+	if (!st && hex_decode(text, strlen(text), name, out, max, ret_len, err))
+		return kms_prefix(err, "%s: ", what);
+	return st;
 }
 
 static enum kms_status get_aid(const json_t *object, const char *what, const char *name,
@@ -435,25 +439,33 @@ static enum kms_status load_all(
 	return KMS_OK;
 }
 
-enum kms_status sim_state_load(const char *path, struct sim_nv *ret_nv, struct kms_err *err)
+enum kms_status sim_state_parse(const char *source, const void *text, size_t len,
+	struct sim_nv *ret_nv, struct kms_err *err)
 {
-	BUF_AUTO struct buf text = {0};
 	JS_AUTO json_t *state = NULL;
-	struct sim_nv *nv = NULL;
-	enum kms_status st = file_read(path, STATE_MAX, &text, err);
+	struct sim_nv *nv = calloc(1, sizeof(*nv));
+	enum kms_status st;
 
-	if (st)
-		return st;
-	nv = calloc(1, sizeof(*nv));
 	if (!nv)
 		return kms_nomem(err);
-	st = js_parse_object(path, text.data, text.len, &state, err);
+	st = js_parse_object(source, text, len, &state, err);
 	if (!st)
-		st = load_all(state, path, nv, err);
+		st = load_all(state, source, nv, err);
 	if (!st)
 		*ret_nv = *nv;
 	secret_wipe(nv, sizeof(*nv));
 	free(nv);
+	return st;
+}
+
+enum kms_status sim_state_load(const char *path, struct sim_nv *ret_nv, struct kms_err *err)
+{
+	BUF_AUTO struct buf text = {0};
+	enum kms_status st = file_read(path, STATE_MAX, &text, err);
+
+	if (st)
+		return st;
+	st = sim_state_parse(path, text.data, text.len, ret_nv, err);
 	secret_wipe(text.data, text.len);
 	return st;
 }

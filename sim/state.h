@@ -13,6 +13,8 @@
 /* sync: with fsync, for a power cut of the machine; without it survives the death of cardsim. */
 KMS_CHECKED enum kms_status sim_state_save(
 	const char *path, const struct sim_nv *nv, bool sync, struct kms_err *err);
+KMS_CHECKED enum kms_status sim_state_parse(const char *source, const void *text, size_t len,
+	struct sim_nv *ret_nv, struct kms_err *err);
 KMS_CHECKED enum kms_status sim_state_load(
 	const char *path, struct sim_nv *ret_nv, struct kms_err *err);
 

@@ -226,14 +226,21 @@ static uint16_t process(struct sim_card *card, struct sim_channel *channel,
 	return sw;
 }
 
+/* An application of the simulator takes anything and keeps nothing. */
 uint16_t sim_store_data(
 	struct sim_card *card, struct sim_channel *channel, const struct sim_apdu *apdu)
 {
-	struct sim_entry *domain = sim_selected(card, channel);
+	struct sim_entry *target = channel->personalizing
+					   ? sim_entry_find(&card->nv, &channel->personalize)
+					   : sim_selected(card, channel);
 	struct sim_gather *store = &channel->store;
 	unsigned format = apdu->p1 & FORMAT_MASK;
 	uint16_t sw = SIM_OK;
 
+	if (!target) {
+		channel->personalizing = false;
+		return SIM_ERR_NOT_FOUND;
+	}
 	if (!store->active) {
 		store->active = true;
 		store->len = 0;
@@ -249,21 +256,15 @@ uint16_t sim_store_data(
 		store->active = false;
 		return sw;
 	}
-	if (apdu->len > 0)
-		memcpy(store->data + store->len, apdu->data, apdu->len);
-	store->len += apdu->len;
 	store->next_block++;
+	if (sim_is_domain(target)) {
+		if (apdu->len > 0)
+			memcpy(store->data + store->len, apdu->data, apdu->len);
+		store->len += apdu->len;
+	}
 	if (!(apdu->p1 & 0x80))
 		return SIM_OK;
-
 	store->active = false;
-	if (channel->personalizing) {
-		channel->personalizing = false;
-		domain = sim_entry_find(&card->nv, &channel->personalize);
-		if (!domain)
-			return SIM_ERR_NOT_FOUND;
-		if (!sim_is_domain(domain))
-			return SIM_OK; /* an application of the simulator takes anything */
-	}
-	return process(card, channel, domain, format);
+	channel->personalizing = false;
+	return sim_is_domain(target) ? process(card, channel, target, format) : SIM_OK;
 }

@@ -16,6 +16,8 @@
 #ifndef SIM_TYPES_H
 #define SIM_TYPES_H
 
+#include "base/err.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -130,7 +132,7 @@ struct sim_config {
 	int scp02;		  /* i, or -1: DES key sets open no secure channel */
 	int scp03;		  /* i, or -1 */
 	unsigned char atr[33];
-	size_t atr_len;
+	size_t atr_len; /* 0: one that fits t0 */
 	unsigned char kdd[10];
 	unsigned char cplc[42];
 	size_t cplc_len;    /* 0: GET DATA 9F7F is refused */
@@ -230,6 +232,7 @@ struct sim_card {
 	unsigned commits; /* since power-on */
 	unsigned tear_at; /* power is lost instead of this commit; 0: never */
 	bool torn;
+	struct kms_err err; /* why, if the state file could not be written */
 };
 
 #endif

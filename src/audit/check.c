@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WITNESS_MAX = 256 };
+enum { WITNESS_MAX = 256, FORMER_MAX = 64 };
 
 #define U64 "%" PRIu64
 
 struct audit_check {
-	char origin[AUDIT_ORIGIN_MAX + 1];
-	unsigned char point[P256_POINT_SIZE];
+	struct audit_signer now;
+	struct audit_signer *former; /* oldest first; those before former_next are past */
+	size_t former_count, former_next;
 	const struct audit_nodes *nodes;
 	struct audit_frontier frontier;
 	struct audit_verdict verdict;
@@ -37,8 +38,8 @@ enum kms_status audit_check_new(const char *origin, const unsigned char point[P2
 	check = calloc(1, sizeof(*check));
 	if (!check)
 		return kms_nomem(err);
-	strcpy(check->origin, origin);
-	memcpy(check->point, point, P256_POINT_SIZE);
+	strcpy(check->now.origin, origin);
+	memcpy(check->now.point, point, P256_POINT_SIZE);
 	if (start)
 		check->frontier = *start;
 	check->nodes = nodes;
@@ -53,8 +54,10 @@ enum kms_status audit_check_new(const char *origin, const unsigned char point[P2
 
 void audit_check_free(struct audit_check **check)
 {
-	if (*check)
+	if (*check) {
 		free((*check)->witness);
+		free((*check)->former);
+	}
 	free(*check);
 	*check = NULL;
 }
@@ -88,6 +91,31 @@ static const char *time_text(int64_t time, char out[CLOCK_TEXT_SIZE])
 	return out;
 }
 
+enum kms_status audit_check_former(
+	struct audit_check *check, const struct audit_signer *former, struct kms_err *err)
+{
+	struct audit_signer *list;
+
+	if (check->former_count == FORMER_MAX)
+		return kms_fail(err, KMS_ERR_INVALID, "more than %d former identities", FORMER_MAX);
+	list = reallocarray(check->former, check->former_count + 1, sizeof(*list));
+	if (!list)
+		return kms_nomem(err);
+	check->former = list;
+	list[check->former_count++] = *former;
+	return KMS_OK;
+}
+
+/* Whose log that is; from which former identity on to look. NULL: nobody's here. */
+static const struct audit_signer *signer_of(
+	const struct audit_check *check, const char *origin, size_t from, size_t *ret_place)
+{
+	for (*ret_place = from; *ret_place < check->former_count; (*ret_place)++)
+		if (strcmp(check->former[*ret_place].origin, origin) == 0)
+			return &check->former[*ret_place];
+	return strcmp(check->now.origin, origin) == 0 ? &check->now : NULL;
+}
+
 enum kms_status audit_check_witness(
 	struct audit_check *check, const struct audit_checkpoint *known, struct kms_err *err)
 {
@@ -97,11 +125,11 @@ enum kms_status audit_check_witness(
 	if (check->frontier.size != check->verdict.from)
 		return kms_fail(err, KMS_ERR_STATE,
 			"checkpoints known from elsewhere come before the first entry");
-	if (strcmp(known->origin, check->origin) != 0)
+	if (!signer_of(check, known->origin, 0, &i))
 		return kms_fail(err, KMS_ERR_INVALID,
 			"a checkpoint of the log '%s' says nothing"
 			" about '%s'",
-			known->origin, check->origin);
+			known->origin, check->now.origin);
 	if (known->size < check->verdict.from)
 		return KMS_OK;
 	if (check->witness_count == WITNESS_MAX)
@@ -300,6 +328,25 @@ static enum kms_status check_root(
 	return bad(check, first, size ? size - 1 : 0, KMS_ERR_MISMATCH);
 }
 
+/* By the identity that the note names, if the site has or had it, and none later has signed. */
+static enum kms_status verify_note(struct audit_check *check, const char *note, size_t len,
+	struct audit_checkpoint *ret_seen, struct kms_err *err)
+{
+	const struct audit_signer *signer = NULL;
+	struct audit_checkpoint says;
+	size_t place = check->former_count;
+	enum kms_status st;
+
+	if (audit_checkpoint_parse(note, len, &says, NULL) == KMS_OK)
+		signer = signer_of(check, says.origin, check->former_next, &place);
+	if (!signer)
+		signer = &check->now;
+	st = audit_checkpoint_verify(note, len, signer->origin, signer->point, ret_seen, err);
+	if (!st)
+		check->former_next = place;
+	return st;
+}
+
 enum kms_status audit_check_checkpoint(
 	struct audit_check *check, const char *note, size_t len, struct kms_err *err)
 {
@@ -309,7 +356,7 @@ enum kms_status audit_check_checkpoint(
 
 	if (st)
 		return st;
-	st = audit_checkpoint_verify(note, len, check->origin, check->point, &seen, err);
+	st = verify_note(check, note, len, &seen, err);
 	if (st == KMS_ERR_INVALID || st == KMS_ERR_MISMATCH) {
 		if (size > first)
 			kms_prefix(err, "nothing vouches for the entries " U64 " to " U64 ": ",

@@ -51,6 +51,20 @@ KMS_CHECKED enum kms_status audit_check_new(const char *origin,
 	const unsigned char point[P256_POINT_SIZE], const struct audit_frontier *start,
 	const struct audit_nodes *nodes, struct audit_check **ret_check, struct kms_err *err);
 
+/* An identity that signs checkpoints. */
+struct audit_signer {
+	char origin[AUDIT_ORIGIN_MAX + 1];
+	unsigned char point[P256_POINT_SIZE];
+};
+
+/*
+ * An identity that the site had before the one of audit_check_new: oldest first, at most 64, before
+ * witnesses and entries. Its checkpoints count until there was one of a later identity, which covers all
+ * that came before it too.
+ */
+KMS_CHECKED enum kms_status audit_check_former(
+	struct audit_check *check, const struct audit_signer *former, struct kms_err *err);
+
 /*
  * A checkpoint known from elsewhere (a partner's copy in a package or receipt, a printed one):
  * the log must have had this root at this size. At most 256, given before the first entry;

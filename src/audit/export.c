@@ -340,6 +340,8 @@ static enum kms_status verify(struct source *source, const struct audit_trust *t
 		(st = check_header(header, trust, err)) ||
 		(st = audit_check_new(trust->origin, trust->audit_key, &start, NULL, &check, err)))
 		return st;
+	for (size_t i = 0; !st && i < trust->former_count; i++)
+		st = audit_check_former(check, &trust->former[i], err);
 	for (size_t i = 0; !st && i < trust->witness_count; i++)
 		st = audit_check_witness(check, &trust->witness[i], err);
 	r.check = check;

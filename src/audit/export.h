@@ -47,7 +47,9 @@ struct audit_reader {
 struct audit_trust {
 	const char *name; /* the export must say the same; NULL: any */
 	const char *origin;
-	const unsigned char *audit_key; /* P256_POINT_SIZE bytes */
+	const unsigned char *audit_key;	   /* P256_POINT_SIZE bytes */
+	const struct audit_signer *former; /* see audit_check_former; NULL if there is none */
+	size_t former_count;
 	const struct audit_checkpoint *witness;
 	size_t witness_count;
 };

@@ -223,6 +223,37 @@ static enum kms_status fetch_rest(struct card_link *link, struct wire *wire,
 	return KMS_OK;
 }
 
+/*
+ * Over T=0 a card may answer a command of case 4 with a warning alone and keep the data for a GET
+ * RESPONSE, as cards were seen to do with '6310'. The warning stays the status of the command; that
+ * a card has nothing to give is no error.
+ */
+static enum kms_status fetch_warned(struct card_link *link, struct wire *wire,
+	const struct apdu *apdu, struct apdu_response *r, struct kms_err *err)
+{
+	uint16_t warning = r->sw;
+	unsigned sw1 = warning >> 8;
+	struct apdu more = {.cla = apdu_class(false, channel_of(apdu->cla), false),
+		.ins = INS_GET_RESPONSE,
+		.le = APDU_LE_ALL};
+	enum kms_status st;
+
+	if (link->protocol != CARD_T0 || (sw1 != 0x62 && sw1 != 0x63) || r->len > 0 ||
+		apdu->len == 0 || apdu->le == APDU_NO_LE)
+		return KMS_OK;
+	st = exchange(link, wire, &more, r, err);
+	if (!st && r->sw >> 8 == 0x6C && r->len == 0) {
+		more.le = sw2_le(r->sw);
+		st = exchange(link, wire, &more, r, err);
+	}
+	if (!st)
+		st = fetch_rest(link, wire, apdu, r, err);
+	if (!st && r->sw != 0x9000)
+		r->len = 0;
+	r->sw = warning;
+	return st;
+}
+
 enum kms_status apdu_transmit(struct card_link *link, const struct apdu *apdu,
 	struct apdu_response *ret_response, struct kms_err *err)
 {
@@ -242,6 +273,8 @@ enum kms_status apdu_transmit(struct card_link *link, const struct apdu *apdu,
 	}
 	if (!st)
 		st = fetch_rest(link, wire, apdu, ret_response, err);
+	if (!st)
+		st = fetch_warned(link, wire, apdu, ret_response, err);
 	free(wire);
 	return st;
 }

@@ -55,7 +55,8 @@ bool apdu_decode(const unsigned char *bytes, size_t len, struct apdu *ret_apdu);
 /*
  * Sends, and follows the card: '61xx' is answered by GET RESPONSE on the same channel until all is
  * here, '6Cxx' by the same command with that Le, once, and never for a command under secure
- * messaging (its MAC counts as used). Both loops are bounded. KMS_OK for any status word.
+ * messaging (its MAC counts as used). Both loops are bounded. Data that a card on T=0 holds back
+ * behind a warning is fetched, too. KMS_OK for any status word.
  */
 KMS_CHECKED enum kms_status apdu_transmit(struct card_link *link, const struct apdu *apdu,
 	struct apdu_response *ret_response, struct kms_err *err);

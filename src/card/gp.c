@@ -146,11 +146,27 @@ enum kms_status gp_select(
 	return gp_fci_parse(gp->response->data, gp->response->len, ret_fci, err);
 }
 
-/* What cards say for "there is no such object". */
-static bool means_absent(uint16_t sw)
+/*
+ * What cards say for "there is no such object", or, to those who are nobody yet, for "not to you".
+ * Within a session 6982 and 6985 mean what they say.
+ */
+static bool means_absent(const struct gp *gp)
 {
-	return sw == 0x6A88 || sw == 0x6A86 || sw == 0x6A81 || sw == 0x6A82 || sw == 0x6B00 ||
-	       sw == 0x6D00 || sw == 0x6E00;
+	switch (gp->sw) {
+	case 0x6A88:
+	case 0x6A86:
+	case 0x6A81:
+	case 0x6A82:
+	case 0x6B00:
+	case 0x6D00:
+	case 0x6E00:
+		return true;
+	case 0x6982:
+	case 0x6985:
+		return !gp->scp.authenticated;
+	default:
+		return false;
+	}
 }
 
 enum kms_status gp_get_data(struct gp *gp, unsigned tag, struct kms_err *err)
@@ -158,7 +174,7 @@ enum kms_status gp_get_data(struct gp *gp, unsigned tag, struct kms_err *err)
 	struct apdu apdu = command(gp, GP_GET_DATA, tag >> 8, tag & 0xFF, NULL, 0);
 	enum kms_status st = gp_command(gp, &apdu, "GET DATA", err);
 
-	if (st == KMS_ERR_CARD && means_absent(gp->sw)) {
+	if (st == KMS_ERR_CARD && means_absent(gp)) {
 		st = kms_fail(err, KMS_ERR_NOT_FOUND, "the card has no data object %X: SW %04X",
 			tag, gp->sw);
 		kms_native(err, "SW %04X", gp->sw);

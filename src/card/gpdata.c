@@ -88,8 +88,13 @@ enum kms_status gp_fci_parse(
 	struct gp_fci fci = {0};
 	struct tlv_reader r;
 	struct tlv top;
-	enum kms_status st = tlv_only(data, len, TAG_FCI, what, &top, err);
+	enum kms_status st;
 
+	if (len == 0) {
+		*ret_fci = fci;
+		return KMS_OK;
+	}
+	st = tlv_only(data, len, TAG_FCI, what, &top, err);
 	if (st)
 		return st;
 	r = tlv_inside(&top);
@@ -431,6 +436,16 @@ static enum kms_status take_entry(
 	return st;
 }
 
+static enum kms_status add_entry(struct gp_registry *registry, const struct gp_entry *entry,
+	const char *what, struct kms_err *err)
+{
+	if (registry->count == GP_REGISTRY_MAX)
+		return kms_fail(
+			err, KMS_ERR_INVALID, "%s: more than %d entries", what, GP_REGISTRY_MAX);
+	registry->entries[registry->count++] = *entry;
+	return KMS_OK;
+}
+
 enum kms_status gp_registry_parse(
 	const unsigned char *data, size_t len, struct gp_registry *registry, struct kms_err *err)
 {
@@ -447,31 +462,40 @@ enum kms_status gp_registry_parse(
 				tlv.tag);
 		if (!st)
 			st = take_entry(&tlv, what, &entry, err);
-		if (!st && registry->count == GP_REGISTRY_MAX)
-			st = kms_fail(err, KMS_ERR_INVALID, "%s: more than %d entries", what,
-				GP_REGISTRY_MAX);
+		if (!st)
+			st = add_entry(registry, &entry, what, err);
 		if (st)
 			return st;
-		registry->entries[registry->count++] = entry;
 	}
 	return KMS_OK;
 }
 
-static bool pass_modules(const unsigned char **at, size_t *left)
+/* A byte of length, then so many bytes. */
+static bool take_lv(
+	const unsigned char **at, size_t *left, const unsigned char **ret, size_t *ret_len)
 {
-	unsigned count = *left ? **at : 0;
-
-	if (!*left)
+	if (*left < 1 || *left - 1 < (*at)[0])
 		return false;
-	++*at;
-	for (--*left; count > 0; count--) {
-		size_t size = *left ? 1u + **at : 1;
+	*ret_len = (*at)[0];
+	*ret = *at + 1;
+	*left -= 1 + *ret_len;
+	*at += 1 + *ret_len;
+	return true;
+}
 
-		if (*left < size)
+static bool skip_modules(const unsigned char **at, size_t *left)
+{
+	const unsigned char *name;
+	size_t count, len;
+
+	if (*left < 1)
+		return false;
+	count = (*at)[0];
+	++*at;
+	--*left;
+	while (count-- > 0)
+		if (!take_lv(at, left, &name, &len))
 			return false;
-		*at += size;
-		*left -= size;
-	}
 	return true;
 }
 
@@ -481,26 +505,25 @@ enum kms_status gp_registry_parse_old(const unsigned char *data, size_t len, boo
 	static const char what[] = "answer to GET STATUS";
 
 	while (len > 0) {
-		struct gp_entry entry = {.aid = {.len = 0}};
-		size_t size = 1u + data[0];
+		struct gp_entry entry = {0};
+		const unsigned char *aid;
+		size_t aid_len;
 		enum kms_status st;
 
-		if (len < size + 2)
+		if (!take_lv(&data, &len, &aid, &aid_len) || len < 2)
 			return kms_fail(err, KMS_ERR_INVALID, "%s: an entry is cut short", what);
-		st = gp_aid_set(data + 1, data[0], what, &entry.aid, err);
-		if (st)
-			return st;
-		entry.state = data[size];
-		entry.privileges = (unsigned)data[size + 1] << 16;
-		data += size + 2;
-		len -= size + 2;
-		if (modules && !pass_modules(&data, &len))
+		entry.state = data[0];
+		entry.privileges = (unsigned)data[1] << 16;
+		data += 2;
+		len -= 2;
+		if (modules && !skip_modules(&data, &len))
 			return kms_fail(
 				err, KMS_ERR_INVALID, "%s: its modules are cut short", what);
-		if (registry->count == GP_REGISTRY_MAX)
-			return kms_fail(err, KMS_ERR_INVALID, "%s: more than %d entries", what,
-				GP_REGISTRY_MAX);
-		registry->entries[registry->count++] = entry;
+		st = gp_aid_set(aid, aid_len, what, &entry.aid, err);
+		if (!st)
+			st = add_entry(registry, &entry, what, err);
+		if (st)
+			return st;
 	}
 	return KMS_OK;
 }

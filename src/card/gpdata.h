@@ -28,7 +28,7 @@ KMS_CHECKED enum kms_status gp_aid_set(const void *bytes, size_t len, const char
 	struct gp_aid *ret_aid, struct kms_err *err);
 bool gp_aid_same(const struct gp_aid *a, const struct gp_aid *b);
 
-/* SELECT (GPCS 2.3.1 table 11-82). */
+/* SELECT (GPCS 2.3.1 table 11-82). Some cards say nothing: all fields empty. */
 struct gp_fci {
 	struct gp_aid aid;   /* tag 84; len 0 if absent */
 	unsigned max_data;   /* tag 9F65; 0 if absent */
@@ -127,8 +127,8 @@ KMS_CHECKED enum kms_status gp_registry_parse(
 	const unsigned char *data, size_t len, struct gp_registry *registry, struct kms_err *err);
 
 /*
- * The answer of cards that know no tags there (P2 = 00): AID with its length, life cycle state,
- * privileges of one byte; with `modules` a count and so many AIDs, which are passed over.
+ * The same in the format without tags, all that older cards have (GPCS 2.1.1 tables 9-22 and 9-24);
+ * modules: each load file is followed by the names of its modules, which are passed over.
  */
 KMS_CHECKED enum kms_status gp_registry_parse_old(const unsigned char *data, size_t len,
 	bool modules, struct gp_registry *registry, struct kms_err *err);

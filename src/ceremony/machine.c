@@ -545,8 +545,7 @@ static enum kms_status check_setup(const struct cer_setup *s, struct kms_err *er
 		return kms_fail(err, KMS_ERR_INVALID, "%s is no check value of %s keys",
 			key_kcv_method_name(s->method), key_alg_name(s->alg));
 	if (s->tries < 1 || s->tries > 9 || (s->kind == CER_IMPORT && !s->expected) ||
-		(s->kind == CER_CREATE && !s->ceremony) ||
-		(strcmp(s->purpose, "transport key") != 0 && strcmp(s->purpose, "site key") != 0))
+		(s->kind == CER_CREATE && !s->ceremony) || !cer_purpose_known(s->purpose))
 		return kms_fail(err, KMS_ERR_INTERNAL, "the ceremony's setup is incomplete");
 	if (s->kind == CER_CREATE && s->first_serial > CER_SERIAL_MAX - CER_COMPONENTS_MAX)
 		return kms_fail(

@@ -74,13 +74,14 @@ struct cer_setup {
 	enum cer_kind kind;
 	enum key_alg alg;
 	enum key_kcv_method method; /* of the check values; 0 means the algorithm's default */
-	const char *purpose;	    /* "transport key" or "site key" */
+	const char *purpose;	    /* cer_purpose_known: "transport key", … */
 	const char *label;
 	const char *ceremony;	       /* id: create must have one; import: expected one or NULL */
 	const struct cer_pairs *pairs; /* says how many components */
 	const char *site;	       /* this organisation's name */
+	/* This site's; at a restore without a partner, the one that it had when the key was made. */
 	struct cer_identity here;
-	const char *partner; /* its name, or NULL if there is none (site key) */
+	const char *partner; /* its name, or NULL if there is none (site and zone keys) */
 	struct cer_identity partner_identity;
 	uint32_t first_serial;		/* create: sheet of component 1; the others follow */
 	const struct key_kcv *expected; /* combined; import must have it, create may: else NULL */

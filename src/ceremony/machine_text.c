@@ -121,14 +121,18 @@ static enum kms_status say_compare(struct cer *c, struct kms_err *err)
 	if (!st && c->partner[0])
 		st = put_fingerprint(c, c->partner, &c->partner_identity, err);
 	if (!st && !c->partner[0])
-		st = buf_puts(&c->text, "Under \"identity\" the sheet must say:\n", err);
+		st = buf_puts(&c->text,
+			"Under \"identity\" the sheet must say what this site's identity was when "
+			"the key\nwas made:\n",
+			err);
 	if (!st)
 		st = put_fingerprint(c, c->site, &c->here, err);
-	return st ? st
-		  : buf_puts(&c->text,
-			    "A sheet of another system has none: then say yes only if the security "
-			    "officer\nhas compared them with the other site in another way.\n",
-			    err);
+	if (!st && c->partner[0])
+		st = buf_puts(&c->text,
+			"A sheet of another system has none: then say yes only if the security "
+			"officer\nhas compared them with the other site in another way.\n",
+			err);
+	return st;
 }
 
 static enum kms_status say_show(struct cer *c, struct kms_err *err)

@@ -36,6 +36,16 @@ void cer_sheet_free(struct cer_sheet *sheet)
 
 /* ---- writing ---- */
 
+bool cer_purpose_known(const char *purpose)
+{
+	static const char *const known[] = {"transport key", "site key", "zone key"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(known[i], purpose) == 0)
+			return true;
+	return false;
+}
+
 static enum kms_status put_identity(
 	struct buf *out, const char *whose, const struct cer_identity *id, struct kms_err *err)
 {
@@ -199,6 +209,7 @@ static enum kms_status read_number(
 
 static enum kms_status read_head(struct reader *r, struct cer_sheet *sheet)
 {
+	static const char what_for[] = "'transport key', 'site key' or 'zone key'";
 	char text[NAME_MAX_BYTES + 1];
 	unsigned serial = 0;
 	enum kms_status st;
@@ -213,14 +224,12 @@ static enum kms_status read_head(struct reader *r, struct cer_sheet *sheet)
 	if (!st)
 		st = cer_id_parse(text, sheet->ceremony, r->err);
 	if (!st)
-		st = read_text(r, "'transport key' or 'site key'", text, 10);
-	if (!st && strcmp(text, "transport") != 0 && strcmp(text, "site") != 0)
-		st = expected(r, "'transport key' or 'site key'");
+		st = read_text(r, what_for, text, 10);
 	if (st)
 		return st;
 	sheet->serial = serial;
 	snprintf(sheet->purpose, sizeof(sheet->purpose), "%.9s key", text);
-	st = skip_words(r, "key");
+	st = cer_purpose_known(sheet->purpose) ? skip_words(r, "key") : expected(r, what_for);
 	if (!st)
 		st = read_text(r, "the key's label", sheet->label, sizeof(sheet->label));
 	if (!st && key_label_check(sheet->label, "label", NULL))

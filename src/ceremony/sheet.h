@@ -33,7 +33,7 @@ struct cer_identity {
 struct cer_sheet {
 	uint32_t serial; /* 0 to CER_SERIAL_MAX */
 	char ceremony[CER_ID_SIZE];
-	char purpose[16]; /* "transport key" or "site key" */
+	char purpose[16]; /* cer_purpose_known */
 	char label[KEY_LABEL_MAX + 1];
 	enum key_alg alg;
 	unsigned component; /* 1 to components */
@@ -43,8 +43,11 @@ struct cer_sheet {
 	struct key_kcv kcv;  /* of the component */
 	struct cer_identity here;
 	struct cer_identity partner;
-	bool has_partner; /* a site key has none */
+	bool has_partner; /* only a transport key has one */
 };
+
+/* "transport key", "site key", "zone key": what has components. */
+bool cer_purpose_known(const char *purpose);
 
 #define CER_SHEET_AUTO __attribute__((cleanup(cer_sheet_free)))
 void cer_sheet_free(struct cer_sheet *sheet);

@@ -308,6 +308,14 @@ enum kms_status cli_values(const struct cli *cli, const char *option, char ***re
 	return KMS_OK;
 }
 
+const char *const *cli_words(const struct cli *cli, const char *option, size_t *ret_count)
+{
+	const size_t place = option_place(cli, option);
+
+	*ret_count = cli->value_count[place];
+	return cli->values[place];
+}
+
 void cli_values_free(char **values, size_t count)
 {
 	for (size_t i = 0; i < count; i++)

@@ -85,6 +85,8 @@ bool cli_switch(const struct cli *cli, const char *option);
 /* All values of a repeated option, each also split at commas; *ret_count of them, to be freed. */
 KMS_CHECKED enum kms_status cli_values(const struct cli *cli, const char *option,
 	char ***ret_values, size_t *ret_count, struct kms_err *err);
+/* As they were given, for file names: borrowed. */
+const char *const *cli_words(const struct cli *cli, const char *option, size_t *ret_count);
 void cli_values_free(char **values, size_t count);
 
 /* ---- commands.c ---- */

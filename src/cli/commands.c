@@ -23,6 +23,23 @@ const struct cli_option cli_global_options[] = {
 	{"--pairs", "F", "who holds which component", OPTION_REQUIRED}, \
 	{"--wrapping", "W", "aes-kw (default for AES), x9143 (key blocks), raw-hex (ECB) or raw-cbc", OPTION_OPTIONAL}, \
 	{"--legacy", NULL, "the partner has no identity (legacy KMS, payment HSM): raw or key blocks", OPTION_OPTIONAL}
+
+#define VAULT_KEY_OPTIONS \
+	{"--algorithm", "A", "aes256 (default), aes192 or aes128", OPTION_OPTIONAL}, \
+	{"--components", "N", "how many: 2 to 9 (default 3)", OPTION_OPTIONAL}, \
+	{"--pairs", "F", "who holds which component", OPTION_REQUIRED}
+
+#define SHEETS \
+	{"--sheets", "DIR", "write the component sheets there instead of showing them", \
+		OPTION_OPTIONAL}
+
+#define TYPED_IN \
+	{"--check-value", "HEX", "of the whole key, as its ceremony's record says", OPTION_REQUIRED}, \
+	{"--ceremony", "ID", "the id that must be on every sheet", OPTION_OPTIONAL}, \
+	{"--hsm", "NAME", "restore it on this HSM of the site, not on the principal one", \
+		OPTION_OPTIONAL}, \
+	{"--fingerprint", "HEX", "of the identity on the sheets, if the site had another one then", \
+		OPTION_OPTIONAL}
 /* clang-format on */
 
 /* clang-format off */
@@ -147,10 +164,21 @@ const struct cli_command cli_commands[] = {
 			"that\n"
 			"label, the first uninitialised slot gets it. A token that holds keys is\n"
 			"refused, unless --erase is given and its label typed. Asks for so-pin and "
-			"pin.",
+			"pin.\n"
+			"Then make the site key, 'site-key create', and a backup, 'backup create'. "
+			"If the "
+			"HSM\n"
+			"is lost: --rebuild makes a new identity on an empty token; master keys "
+			"count "
+			"as\n"
+			"lost until 'site-key restore' and 'backup restore' have brought them "
+			"back.",
 		.flags = CLI_CHANGES,
 		.options = {{"--plan", "F", "the key plan", OPTION_OPTIONAL},
 			{"--erase", NULL, "give up what is on the token (its label must be typed)",
+				OPTION_OPTIONAL},
+			{"--rebuild", NULL,
+				"the site's HSM is lost: this token takes its place (two officers)",
 				OPTION_OPTIONAL}},
 		.run = cli_hsm_setup,
 	},
@@ -302,10 +330,7 @@ const struct cli_command cli_commands[] = {
 			"0600 in --sheets DIR (DIR/LABEL-1.txt …), best on a tmpfs.",
 		.flags = CLI_CHANGES,
 		.positional = {{"LABEL", "the new key's label"}},
-		.options = {TRANSPORT_OPTIONS,
-			{"--sheets", "DIR",
-				"write the component sheets there instead of showing them",
-				OPTION_OPTIONAL}},
+		.options = {TRANSPORT_OPTIONS, SHEETS},
 		.run = cli_transport_create,
 	},
 	{
@@ -323,6 +348,105 @@ const struct cli_command cli_commands[] = {
 			{"--ceremony", "ID", "the id that must be on every sheet",
 				OPTION_OPTIONAL}},
 		.run = cli_transport_import,
+	},
+	{
+		.path = "site-key create",
+		.summary = "key ceremony: the key that backups are wrapped under, as components",
+		.details =
+			"Made in the HSM and shown as components, as a transport key is, but for "
+			"this\n"
+			"site's own custodians: with them and a backup a lost HSM is rebuilt.",
+		.flags = CLI_CHANGES,
+		.positional = {{"LABEL", "the new key's label"}},
+		.options = {VAULT_KEY_OPTIONS, SHEETS},
+		.run = cli_site_key_create,
+	},
+	{
+		.path = "site-key restore",
+		.summary = "key ceremony: custodians type the components, the site key is there "
+			   "again",
+		.details =
+			"Into an HSM that was set up anew ('hsm setup --rebuild'), into that of a "
+			"new\n"
+			"site, or with --hsm into a second vault. Without a terminal: lines "
+			"component.N\n"
+			"and check-value.N of --pin-fd.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"LABEL", "the key's label"}},
+		.options = {VAULT_KEY_OPTIONS, TYPED_IN},
+		.run = cli_site_key_restore,
+	},
+	{
+		.path = "zone-key create",
+		.summary = "key ceremony: a key under which keys are copied to production HSMs",
+		.details = "A zone key opens no backup. Production HSMs that serve one place "
+			   "share one.",
+		.flags = CLI_CHANGES,
+		.positional = {{"LABEL", "the new key's label"}},
+		.options = {VAULT_KEY_OPTIONS, SHEETS},
+		.run = cli_zone_key_create,
+	},
+	{
+		.path = "zone-key restore",
+		.summary = "key ceremony: custodians type a zone key's components into another HSM",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"LABEL", "the key's label"}},
+		.options = {VAULT_KEY_OPTIONS, TYPED_IN},
+		.run = cli_zone_key_restore,
+	},
+	{
+		.path = "backup create",
+		.summary = "write all master keys, under the site key, and what is known of them",
+		.details = "Wrapped inside the HSM, sealed with the site key, signed by the site. "
+			   "What no "
+			   "HSM\n"
+			   "gives out (transport, site and zone keys, the identity) is named, not "
+			   "included.\n"
+			   "Takes no other file's place.",
+		.flags = CLI_CHANGES,
+		.options = {{"-o", "F", "the backup file to write", OPTION_REQUIRED},
+			{"--site-key", "LABEL", "which site key, if there are several",
+				OPTION_OPTIONAL}},
+		.run = cli_backup_create,
+	},
+	{
+		.path = "backup list",
+		.summary = "the backups that were made",
+		.run = cli_backup_list,
+	},
+	{
+		.path = "backup verify",
+		.summary = "prove that a backup can be restored; says which keys are not in it",
+		.details =
+			"Signature, form and coverage; then, with the HSM, the seal and every key, "
+			"unwrapped\n"
+			"to objects that do not stay. --offline leaves the HSM out. Without a "
+			"site: "
+			"by the\n"
+			"identity that signed it.",
+		.flags = CLI_NO_SITE,
+		.positional = {{"F", "the backup"}},
+		.options = {{"--offline", NULL, "without the HSM", OPTION_OPTIONAL},
+			{"--identity", "F", "the identity file of the site that wrote it",
+				OPTION_OPTIONAL}},
+		.run = cli_backup_verify,
+	},
+	{
+		.path = "backup restore",
+		.summary = "bring the keys of a backup back, all of them or none",
+		.details = "Into the HSM that took a lost one's place ('hsm setup --rebuild'), or "
+			   "that of "
+			   "a new\n"
+			   "site. The site key comes first ('site-key restore'). What was "
+			   "destroyed on "
+			   "purpose\n"
+			   "since stays destroyed.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"F", "the backup"}},
+		.options = {{"--fingerprint", "HEX",
+			"of the identity that signed it, as it stands on the sheets",
+			OPTION_OPTIONAL}},
+		.run = cli_backup_restore,
 	},
 	{
 		.path = "exchange request",
@@ -449,8 +573,10 @@ const struct cli_command cli_commands[] = {
 			   "bad entry; exit code 3.",
 		.flags = CLI_NO_SITE,
 		.positional = {{"[F]", "an export or a proof"}},
-		.options = {{"--identity", "F", "the identity file of the site whose log it is",
-			OPTION_OPTIONAL}},
+		.options = {{"--identity", "F",
+			"the identity file of the site whose log it is; after a rebuild the former "
+			"one, then the present one",
+			OPTION_REPEATED}},
 		.run = cli_audit_verify,
 	},
 	{

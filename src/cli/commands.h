@@ -5,14 +5,28 @@
 
 #include "cli/cli.h"
 
-KMS_CHECKED enum kms_status cli_transport_create(struct cli *cli, struct kms_err *err);
-KMS_CHECKED enum kms_status cli_transport_import(struct cli *cli, struct kms_err *err);
-KMS_CHECKED enum kms_status cli_key_export(struct cli *cli, struct kms_err *err);
-KMS_CHECKED enum kms_status cli_key_import(struct cli *cli, struct kms_err *err);
-KMS_CHECKED enum kms_status cli_key_block_show(struct cli *cli, struct kms_err *err);
+#define CLI_RUN(name) KMS_CHECKED enum kms_status cli_##name(struct cli *cli, struct kms_err *err)
+
+/* components.c */
+CLI_RUN(transport_create);
+CLI_RUN(transport_import);
+CLI_RUN(site_key_create);
+CLI_RUN(site_key_restore);
+CLI_RUN(zone_key_create);
+CLI_RUN(zone_key_restore);
+
+/* vault.c */
+CLI_RUN(backup_create);
+CLI_RUN(backup_list);
+CLI_RUN(backup_verify);
+CLI_RUN(backup_restore);
+
+/* keyblock.c */
+CLI_RUN(key_export);
+CLI_RUN(key_import);
+CLI_RUN(key_block_show);
 
 /* run.c, and card.c for card_…: one function each for the table. */
-#define CLI_RUN(name) KMS_CHECKED enum kms_status cli_##name(struct cli *cli, struct kms_err *err)
 CLI_RUN(site_init);
 CLI_RUN(site_status);
 CLI_RUN(site_identity);

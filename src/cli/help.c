@@ -133,12 +133,12 @@ bool cli_help(const char *path)
 	return found > 0;
 }
 
-/* Text for roff: a leading dot or quote and backslashes and hyphens in options are escaped. */
+/* Text for roff: a dot or quote that begins a line, backslashes and hyphens are escaped. */
 static void roff(const char *text)
 {
-	if (*text == '.' || *text == '\'')
-		printf("\\&");
-	for (; *text; text++) {
+	for (const char *start = text; *text; text++) {
+		if ((*text == '.' || *text == '\'') && (text == start || text[-1] == '\n'))
+			printf("\\&");
 		if (*text == '\\')
 			printf("\\e");
 		else if (*text == '-')

@@ -155,12 +155,15 @@ static const char key_columns[] =
 
 enum kms_status cli_hsm_setup(struct cli *cli, struct kms_err *err)
 {
+	const struct op_hsm_setup in = {.plan_path = cli_value(cli, "--plan"),
+		.erase = cli_switch(cli, "--erase"),
+		.rebuild = cli_switch(cli, "--rebuild")};
 	OPEN_SITE;
-	st = op_hsm_setup(
-		site, cli_value(cli, "--plan"), cli_switch(cli, "--erase"), &cli->result, err);
+
+	st = op_hsm_setup(site, &in, &cli->result, err);
 	if (st)
 		return st;
-	cli_print_fields(cli, cli->result, "token serial fingerprint new_keys");
+	cli_print_fields(cli, cli->result, "token serial fingerprint new_keys lost ended");
 	if (json_array_size(json_object_get(cli->result, "keys")))
 		cli_print_table(cli, json_object_get(cli->result, "keys"), key_columns);
 	dry_run_note(cli);
@@ -510,7 +513,10 @@ static const char verdict_fields[] =
 enum kms_status cli_audit_verify(struct cli *cli, struct kms_err *err)
 {
 	CLI_SITE_AUTO struct op_site *site = NULL;
-	const char *file = cli->positional[0], *identity = cli_value(cli, "--identity");
+	const char *file = cli->positional[0];
+	size_t count;
+	const char *const *identities = cli_words(cli, "--identity", &count);
+	const bool identity = count > 0;
 	enum kms_status st = KMS_OK;
 
 	if (identity && !file)
@@ -519,7 +525,7 @@ enum kms_status cli_audit_verify(struct cli *cli, struct kms_err *err)
 	if (!identity)
 		st = cli_open_site(cli, &site, err);
 	if (!st && identity)
-		st = op_audit_verify_file(file, identity, &cli->result, err);
+		st = op_audit_verify_file(file, identities, count, &cli->result, err);
 	else if (!st && file)
 		st = op_audit_verify_known(site, file, &cli->result, err);
 	else if (!st)

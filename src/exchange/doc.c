@@ -13,6 +13,7 @@ static const char *const kind_names[] = {
 	[DOC_REQUEST] = "request",
 	[DOC_PACKAGE] = "package",
 	[DOC_RECEIPT] = "receipt",
+	[DOC_BACKUP] = "backup",
 };
 enum { KINDS = sizeof(kind_names) / sizeof(kind_names[0]), TAG_SIZE = 24, VERSION = 1 };
 
@@ -26,10 +27,13 @@ static void tag_print(enum doc_kind kind, char out[TAG_SIZE])
 	snprintf(out, TAG_SIZE, "%s/%d", doc_kind_name(kind), VERSION);
 }
 
-static enum kms_status check_size(const char *what, size_t len, struct kms_err *err)
+static enum kms_status check_size(
+	enum doc_kind kind, const char *what, size_t len, struct kms_err *err)
 {
-	if (len > DOC_MAX)
-		return kms_fail(err, KMS_ERR_INVALID, "%s: longer than %d bytes", what, DOC_MAX);
+	const size_t most = kind == DOC_BACKUP ? DOC_BACKUP_MAX : DOC_MAX;
+
+	if (len > most)
+		return kms_fail(err, KMS_ERR_INVALID, "%s: longer than %zu bytes", what, most);
 	return KMS_OK;
 }
 
@@ -60,7 +64,7 @@ enum kms_status doc_kind(const char *text, size_t len, enum doc_kind *ret_kind, 
 	JS_AUTO json_t *object = NULL;
 	enum kms_status st;
 
-	if ((st = check_size(what, len, err)) ||
+	if ((st = check_size(DOC_BACKUP, what, len, err)) ||
 		(st = js_parse_object(what, text, len, &object, err)))
 		return st;
 	return kind_of(object, what, ret_kind, err);
@@ -129,7 +133,7 @@ enum kms_status doc_open(enum doc_kind kind, const char *text, size_t len,
 	struct doc_sig sig;
 	enum kms_status st;
 
-	if ((st = check_size(what, len, err)) ||
+	if ((st = check_size(kind, what, len, err)) ||
 		(st = js_parse_canonical(what, text, len, &object, err)) ||
 		(st = kind_of(object, what, &found, err)))
 		return st;
@@ -171,7 +175,7 @@ enum kms_status doc_seal(json_t *object, enum doc_kind kind, const struct p256_s
 	if (json_object_set_new(object, "signature", doc_hex(sig, sizeof(sig))))
 		return kms_nomem(err);
 	if ((st = js_canonical(object, &text, err)) ||
-		(st = check_size(doc_kind_name(kind), text.len, err)))
+		(st = check_size(kind, doc_kind_name(kind), text.len, err)))
 		return st;
 	buf_free(ret_text);
 	*ret_text = text;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exchange/: the four signed documents of two sites (identity, request, package, receipt), and the
- * listing for sites that type wrapped keys by hand.
+ * exchange/: the four signed documents of two sites (identity, request, package, receipt), the
+ * backup that a site writes for itself, and the listing for sites that type wrapped keys by hand.
  *
  * Invariants of the folder:
  * - Pure: text in, structs out, and back. No files, no clock, no token; a signature comes from a
  *   struct p256_signer.
- * - A document is one object in canonical JSON (base/js.h) of at most DOC_MAX bytes. Every member
+ * - A document is one object in canonical JSON (base/js.h) of at most DOC_MAX bytes (a backup:
+ *   DOC_BACKUP_MAX). Every member
  *   is always there, none other is accepted, and each value has one spelling, so that one meaning
  *   has one text. Its "cardkms" member names kind and version: "package/1".
  * - "signature" is ECDSA over SHA-256 of the canonical text of the object without that member.
@@ -36,7 +37,8 @@
 #include <stdint.h>
 
 enum {
-	DOC_MAX = 1 << 20, /* bytes of a document */
+	DOC_MAX = 1 << 20,	   /* bytes of a document that sites exchange, */
+	DOC_BACKUP_MAX = 16 << 20, /* of a backup */
 	DOC_KEYS_MAX = 1024,
 	DOC_KEYSETS_MAX = 256,
 	DOC_ID_MAX = 40,
@@ -51,6 +53,7 @@ enum doc_kind {
 	DOC_REQUEST,
 	DOC_PACKAGE,
 	DOC_RECEIPT,
+	DOC_BACKUP,
 };
 
 const char *doc_kind_name(enum doc_kind kind); /* "package" */

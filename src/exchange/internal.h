@@ -54,6 +54,8 @@ KMS_CHECKED enum kms_status doc_read_kcv(const json_t *object, const char *what,
 /* A list of 0 … max; its length. */
 KMS_CHECKED enum kms_status doc_read_list(const json_t *object, const char *what, const char *name,
 	size_t min, size_t max, json_t **ret_list, struct kms_err *err);
+KMS_CHECKED enum kms_status doc_read_party(const json_t *object, const char *what, const char *name,
+	struct doc_party *ret_party, struct kms_err *err);
 /* "sender" and "recipient": two different sites. */
 KMS_CHECKED enum kms_status doc_read_parties(const json_t *object, const char *what,
 	struct doc_party *ret_sender, struct doc_party *ret_recipient, struct kms_err *err);

@@ -183,7 +183,7 @@ enum kms_status doc_read_list(const json_t *object, const char *what, const char
 	return KMS_OK;
 }
 
-static enum kms_status read_party(const json_t *object, const char *what, const char *name,
+enum kms_status doc_read_party(const json_t *object, const char *what, const char *name,
 	struct doc_party *ret_party, struct kms_err *err)
 {
 	static const char *const members[] = {"fingerprint", "name", NULL};
@@ -208,8 +208,8 @@ enum kms_status doc_read_parties(const json_t *object, const char *what,
 	struct doc_party sender, recipient;
 	enum kms_status st;
 
-	if ((st = read_party(object, what, "sender", &sender, err)) ||
-		(st = read_party(object, what, "recipient", &recipient, err)))
+	if ((st = doc_read_party(object, what, "sender", &sender, err)) ||
+		(st = doc_read_party(object, what, "recipient", &recipient, err)))
 		return st;
 	if (strcmp(sender.fingerprint, recipient.fingerprint) == 0)
 		return kms_fail(

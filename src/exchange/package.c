@@ -104,7 +104,7 @@ static enum kms_status read_package(
 		(st = doc_read_time(object, what, "created", &package->created, err)) ||
 		(st = read_overrides(object, package, err)))
 		return st;
-	return doc_read_package_keys(object, package, err);
+	return doc_read_package_keys(object, &doc_package_form, package, err);
 }
 
 enum kms_status doc_package_parse(

@@ -138,19 +138,31 @@ static CK_RV proof_cipher(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_
 		hsm_block_len(alg), encrypt, in, sizeof(proof_block), out);
 }
 
-static CK_RV proof_wrap(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
-	enum hsm_alg alg, enum hsm_wrap wrap, unsigned char *proof, size_t *proof_len)
+/* Public bytes under the key, as if they were one themselves. */
+static CK_RV wrap_public(struct hsm *hsm, CK_SESSION_HANDLE session, const struct hsm_key *key,
+	enum hsm_wrap wrap, enum hsm_alg target_alg, const unsigned char *bytes, unsigned char *out,
+	CK_ULONG *len)
 {
-	CK_ULONG len = HSM_PROOF_MAX;
 	CK_OBJECT_HANDLE target;
 	CK_RV rv;
 
-	rv = hsm_raw_import(hsm, session, HSM_SCRATCH_TARGET, HSM_AES128, proof_key,
-		sizeof(proof_key), &target);
+	rv = hsm_raw_import(hsm, session, HSM_SCRATCH_TARGET, target_alg, bytes,
+		hsm_alg_len(target_alg), &target);
 	if (rv != CKR_OK)
 		return rv;
-	rv = hsm_raw_wrap(hsm, session, key, alg, wrap, target, proof, &len);
+	rv = hsm_raw_wrap(hsm, session, key->handle, key->alg, wrap, target, out, len);
 	hsm->p11->C_DestroyObject(session, target);
+	return rv;
+}
+
+static CK_RV proof_wrap(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
+	enum hsm_alg alg, enum hsm_wrap wrap, unsigned char *proof, size_t *proof_len)
+{
+	const struct hsm_key reference = {.handle = key, .alg = alg};
+	CK_ULONG len = HSM_PROOF_MAX;
+	CK_RV rv;
+
+	rv = wrap_public(hsm, session, &reference, wrap, HSM_AES128, proof_key, proof, &len);
 	*proof_len = len;
 	return rv;
 }
@@ -250,5 +262,39 @@ enum kms_status hsm_key_prove(struct hsm *hsm, struct hsm_key *key, enum hsm_wra
 		"'%s' on token '%s' does not have the value that it was created with", key->label,
 		hsm->label);
 	kms_hint(err, "do not use it; run 'cardkms doctor' and compare with a backup");
+	return st;
+}
+
+/* --- seals --- */
+
+struct seal_ctx {
+	struct hsm_key *kek;
+	const unsigned char *digest;
+	unsigned char seal[HSM_WRAPPED_MAX];
+	CK_ULONG len;
+};
+
+static CK_RV run_seal(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
+{
+	struct seal_ctx *c = arg;
+
+	c->len = sizeof(c->seal);
+	return wrap_public(
+		hsm, session, c->kek, HSM_WRAP_AES_KW, HSM_AES256, c->digest, c->seal, &c->len);
+}
+
+enum kms_status hsm_seal(struct hsm *hsm, struct hsm_key *kek, const unsigned char digest[32],
+	unsigned char ret_seal[HSM_SEAL_LEN], struct kms_err *err)
+{
+	const struct hsm_work work = {.doing = "seal with", .what = kek->label, .key = {kek}};
+	struct seal_ctx c = {.kek = kek, .digest = digest};
+	enum kms_status st = hsm_do(hsm, &work, run_seal, &c, NULL, err);
+
+	if (!st && c.len != HSM_SEAL_LEN)
+		st = kms_fail(err, KMS_ERR_HSM,
+			"cannot seal with '%s' on token '%s': the token wrapped %lu bytes, not %d",
+			kek->label, hsm->label, c.len, HSM_SEAL_LEN);
+	if (!st)
+		memcpy(ret_seal, c.seal, HSM_SEAL_LEN);
 	return st;
 }

@@ -35,6 +35,25 @@ KMS_CHECKED enum kms_status hsm_unwrap(struct hsm *hsm, struct hsm_key *kek, enu
 KMS_CHECKED enum kms_status hsm_key_read(struct hsm *hsm, struct hsm_key *target, bool allow_host,
 	struct secret *ret_value, struct kms_err *err);
 
+/*
+ * The check value of what wrapped bytes hold, from a session object that is gone afterwards: whether
+ * they could be unwrapped, without a new key on the token. kek has UNWRAP; `name` is for messages.
+ * KMS_ERR_MISMATCH as hsm_unwrap.
+ */
+KMS_CHECKED enum kms_status hsm_unwrap_check(struct hsm *hsm, struct hsm_key *kek,
+	enum hsm_wrap how, const unsigned char *wrapped, size_t wrapped_len, enum hsm_alg alg,
+	const char *name, enum hsm_check method, unsigned char ret_check[HSM_CHECK_MAX],
+	size_t *ret_len, struct kms_err *err);
+
+enum { HSM_SEAL_LEN = 40 };
+
+/*
+ * A tag over a SHA-256 that only a holder of kek (WRAP) can make: the digest wrapped by AES key
+ * wrap as if it were a key. It is deterministic, so it is verified by making it again.
+ */
+KMS_CHECKED enum kms_status hsm_seal(struct hsm *hsm, struct hsm_key *kek,
+	const unsigned char digest[32], unsigned char ret_seal[HSM_SEAL_LEN], struct kms_err *err);
+
 /* What a derivation shall yield: a session key of a HSM_TEMP_… role. */
 struct hsm_temp {
 	enum hsm_alg alg; /* TDEA results get their parity set; HSM_RAW keeps the bytes */

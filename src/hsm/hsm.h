@@ -16,8 +16,8 @@
  * - struct hsm may be used by several threads, but not across fork: open it after fork (tokens
  *   share state with the child silently). A call in a forked child fails with KMS_ERR_STATE.
  *   hsm_open, hsm_find_token, hsm_init_*, hsm_login* and hsm_close need the struct for themselves.
- * - One struct hsm per module and process: a second one shares the login state and its closing
- *   costs the first its session objects.
+ * - One struct hsm per token and process: a second one shares the login state and its closing costs
+ *   the first its session objects. Two tokens of one module are two structs (hsm_open_beside).
  *
  * Errors: KMS_ERR_HSM with err->native "CKR_…" for what the token answers, KMS_ERR_AUTH for PINs,
  * KMS_ERR_UNSUPPORTED where no strategy of the token can do it, KMS_ERR_STATE for a token that is
@@ -46,6 +46,18 @@ struct hsm;
  */
 KMS_CHECKED enum kms_status hsm_open(
 	const char *uri, const char *init_args, struct hsm **ret_hsm, struct kms_err *err);
+
+/*
+ * The same for another token while `first` is open, and to be closed before it. If both are of one
+ * module, that is loaded and initialised once: then init_args must be first's, else
+ * KMS_ERR_UNSUPPORTED, since PKCS#11 starts a module once in a process. When one of the two
+ * initialises the module anew after a lost device, the other loses its session objects.
+ */
+KMS_CHECKED enum kms_status hsm_open_beside(struct hsm *first, const char *uri,
+	const char *init_args, struct hsm **ret_hsm, struct kms_err *err);
+
+/* Whether both have found the same token: the same slot of the same module. */
+bool hsm_same_token(const struct hsm *a, const struct hsm *b);
 
 /* Closes sessions, wipes the PIN, finalises the module. NULL-safe. */
 void hsm_close(struct hsm *hsm);

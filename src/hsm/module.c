@@ -102,6 +102,36 @@ out:
 	return KMS_OK;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+enum kms_status hsm_open_beside(struct hsm *first, const char *uri, const char *init_args,
+	struct hsm **ret_hsm, struct kms_err *err)
+{
+	HSM_AUTO struct hsm *hsm = NULL;
+	enum kms_status st = hsm_open(uri, init_args, &hsm, err);
+
+	if (st)
+		return st;
+	if (hsm->p11 == first->p11 && !same_text(hsm->init_args, first->init_args)) {
+		kms_fail(err, KMS_ERR_UNSUPPORTED,
+			"cannot use two tokens of %s at once: their init-args differ, and a module "
+			"is started once in a process",
+			hsm->module_path);
+		return kms_hint(err, "give the second one a copy of the module under another path");
+	}
+	*ret_hsm = hsm;
+	hsm = NULL;
+	return KMS_OK;
+}
+
+bool hsm_same_token(const struct hsm *a, const struct hsm *b)
+{
+	return a->found && b->found && a->p11 == b->p11 && a->slot == b->slot;
+}
+
 void hsm_close(struct hsm *hsm)
 {
 	if (!hsm)

@@ -267,6 +267,18 @@ static enum kms_status unwrap_by_host(struct hsm *hsm, struct unwrap_ctx *c,
 	return hsm_key_import(hsm, spec, &value, ret_made, err);
 }
 
+static enum kms_status not_intact(
+	struct hsm *hsm, const char *name, const struct hsm_key *kek, CK_RV rv, struct kms_err *err)
+{
+	kms_fail(err, KMS_ERR_MISMATCH,
+		"cannot unwrap '%s': the wrapped key is not intact, or was wrapped under another "
+		"key than "
+		"'%s' on token '%s'",
+		name, kek->label, hsm->label);
+	kms_native(err, "%s", hsm_rv_name(rv));
+	return KMS_ERR_MISMATCH;
+}
+
 static enum kms_status unwrap_native(struct hsm *hsm, struct unwrap_ctx *c,
 	const struct hsm_new *spec, struct hsm_made *ret_made, struct kms_err *err)
 {
@@ -284,26 +296,20 @@ static enum kms_status unwrap_native(struct hsm *hsm, struct unwrap_ctx *c,
 
 	if (st != KMS_ERR_HSM || raw(c->how) || !hsm_rv_not_intact(hsm, rv))
 		return st;
-	st = kms_fail(err, KMS_ERR_MISMATCH,
-		"cannot unwrap '%s': the wrapped key is not intact, or was wrapped under another "
-		"key than "
-		"'%s' on token '%s'",
-		spec->label, c->kek->label, hsm->label);
-	kms_native(err, "%s", hsm_rv_name(rv));
-	return st;
+	return not_intact(hsm, spec->label, c->kek, rv, err);
 }
 
 static enum kms_status wrapped_len_rules(const struct hsm_key *kek, enum hsm_wrap how, size_t len,
-	const struct hsm_new *spec, struct kms_err *err)
+	enum hsm_alg alg, const char *name, struct kms_err *err)
 {
-	size_t key_len = hsm_alg_len(spec->alg);
+	size_t key_len = hsm_alg_len(alg);
 	size_t want = raw(how) ? padded_len(key_len, kek->alg) : (key_len + 7) / 8 * 8 + 8;
 
 	if (len == want)
 		return KMS_OK;
 	return kms_fail(err, KMS_ERR_INVALID,
-		"cannot unwrap '%s': %zu wrapped bytes, but %s by %s under %s has %zu", spec->label,
-		len, hsm_alg_name(spec->alg), hsm_wrap_name(how), hsm_alg_name(kek->alg), want);
+		"cannot unwrap '%s': %zu wrapped bytes, but %s by %s under %s has %zu", name, len,
+		hsm_alg_name(alg), hsm_wrap_name(how), hsm_alg_name(kek->alg), want);
 }
 
 enum kms_status hsm_unwrap(struct hsm *hsm, struct hsm_key *kek, enum hsm_wrap how, bool allow_host,
@@ -317,7 +323,7 @@ enum kms_status hsm_unwrap(struct hsm *hsm, struct hsm_key *kek, enum hsm_wrap h
 	if (!st && !hsm_block_len(kek->alg))
 		st = kek_cannot(hsm, kek, how, "unwrap", spec->label, err);
 	if (!st)
-		st = wrapped_len_rules(kek, how, wrapped_len, spec, err);
+		st = wrapped_len_rules(kek, how, wrapped_len, spec->alg, spec->label, err);
 	if (st)
 		return st;
 	if (kek->usage & HSM_CAN_UNWRAP)
@@ -327,4 +333,58 @@ enum kms_status hsm_unwrap(struct hsm *hsm, struct hsm_key *kek, enum hsm_wrap h
 	if (!allow_host)
 		return hsm_deny_host(hsm, "unwrap", spec->label, err);
 	return unwrap_by_host(hsm, &c, spec, ret_made, err);
+}
+
+/* --- without a trace on the token --- */
+
+struct try_ctx {
+	struct unwrap_ctx in;
+	enum hsm_alg alg;
+	enum hsm_check method;
+	unsigned char check[HSM_CHECK_MAX];
+	size_t check_len;
+	bool unwrapped;
+};
+
+static CK_RV run_try(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
+{
+	struct try_ctx *c = arg;
+	struct hsm_template t;
+	CK_OBJECT_HANDLE object;
+	CK_RV rv;
+
+	hsm_template_fill(&t, hsm, HSM_SCRATCH_TARGET, c->alg, 0, HSM_FOR_UNWRAP, NULL);
+	rv = source_unwrap(hsm, session, &t, &object, &c->in);
+	c->unwrapped = rv == CKR_OK;
+	if (rv != CKR_OK)
+		return rv;
+	rv = hsm_raw_check(
+		hsm, session, object, c->alg, HSM_CAN_ENCRYPT, c->method, c->check, &c->check_len);
+	hsm->p11->C_DestroyObject(session, object);
+	return rv;
+}
+
+enum kms_status hsm_unwrap_check(struct hsm *hsm, struct hsm_key *kek, enum hsm_wrap how,
+	const unsigned char *wrapped, size_t wrapped_len, enum hsm_alg alg, const char *name,
+	enum hsm_check method, unsigned char ret_check[HSM_CHECK_MAX], size_t *ret_len,
+	struct kms_err *err)
+{
+	const struct hsm_work work = {.doing = "unwrap", .what = name, .key = {kek}};
+	struct try_ctx c = {.in = {.kek = kek, .how = how, .wrapped = wrapped, .len = wrapped_len},
+		.alg = alg,
+		.method = method};
+	enum kms_status st = wrapped_len_rules(kek, how, wrapped_len, alg, name, err);
+	CK_RV rv = CKR_OK;
+
+	if (!st && !(kek->usage & HSM_CAN_UNWRAP))
+		st = kek_cannot(hsm, kek, how, "unwrap", name, err);
+	if (!st)
+		st = hsm_do(hsm, &work, run_try, &c, &rv, err);
+	if (st == KMS_ERR_HSM && !c.unwrapped && !raw(how) && hsm_rv_not_intact(hsm, rv))
+		return not_intact(hsm, name, kek, rv, err);
+	if (st)
+		return st;
+	memcpy(ret_check, c.check, c.check_len);
+	*ret_len = c.check_len;
+	return KMS_OK;
 }

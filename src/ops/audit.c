@@ -14,6 +14,7 @@
 #include "ops/witness.h"
 #include "store/auditlog.h"
 #include "store/people.h"
+#include "store/vault.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -70,19 +71,39 @@ enum kms_status op_audit_list(struct op_site *site, json_t **ret_report, struct 
 /* ---- what is trusted ---- */
 
 struct trust {
-	char origin[AUDIT_ORIGIN_MAX + 1];
-	unsigned char point[P256_POINT_SIZE];
+	struct audit_signer now;
+	struct audit_signer *former; /* identities that the site had before, oldest first */
+	size_t former_count;
 	char name[NAME_MAX_BYTES + 1];
 	char fingerprint[DOC_FINGERPRINT_SIZE];
 };
 
-static enum kms_status trust_identity(
-	const struct doc_identity *identity, struct trust *ret, struct kms_err *err)
+static void trust_clear(struct trust *trust)
 {
-	memcpy(ret->point, identity->audit_key, P256_POINT_SIZE);
-	snprintf(ret->name, sizeof(ret->name), "%s", identity->name);
-	snprintf(ret->fingerprint, sizeof(ret->fingerprint), "%s", identity->fingerprint);
-	return audit_origin(identity->fingerprint, ret->origin, err);
+	free(trust->former);
+	*trust = (struct trust){0};
+}
+
+#define TRUST_AUTO __attribute__((cleanup(trust_clear)))
+
+/* An identity later than those taken so far: what was the present one has become a former one. */
+static enum kms_status trust_identity(
+	const struct doc_identity *identity, struct trust *trust, struct kms_err *err)
+{
+	struct audit_signer *former;
+
+	if (*trust->now.origin) {
+		former = reallocarray(
+			trust->former, trust->former_count + 1, sizeof(*trust->former));
+		if (!former)
+			return kms_nomem(err);
+		former[trust->former_count++] = trust->now;
+		trust->former = former;
+	}
+	memcpy(trust->now.point, identity->audit_key, P256_POINT_SIZE);
+	snprintf(trust->name, sizeof(trust->name), "%s", identity->name);
+	snprintf(trust->fingerprint, sizeof(trust->fingerprint), "%s", identity->fingerprint);
+	return audit_origin(identity->fingerprint, trust->now.origin, err);
 }
 
 static enum kms_status trust_text(
@@ -110,6 +131,7 @@ static enum kms_status trust_file(const char *path, struct trust *ret, struct km
 
 static enum kms_status trust_self(struct op_site *site, struct trust *ret, struct kms_err *err)
 {
+	STORE_AUTO(former_list) struct store_former_list formers = {0};
 	FREE_AUTO char *text = NULL;
 	enum kms_status st = op_meta_find(site, META_IDENTITY, &text, err);
 
@@ -118,7 +140,27 @@ static enum kms_status trust_self(struct op_site *site, struct trust *ret, struc
 			"this site has no identity yet, so nothing signs its log");
 		st = kms_hint(err, "run 'cardkms hsm setup' first");
 	}
+	if (!st)
+		st = store_formers(site->store, &formers, err);
+	for (size_t i = 0; !st && i < formers.count; i++)
+		st = trust_text(
+			formers.items[i].document, strlen(formers.items[i].document), ret, err);
 	return st ? st : trust_text(text, strlen(text), ret, err);
+}
+
+/* A partner's identity, with those that it superseded: its log goes on from theirs. */
+static enum kms_status trust_partner(const struct store_partner_list *partners, size_t place,
+	struct trust *ret, struct kms_err *err)
+{
+	const struct store_partner *newest = &partners->items[place];
+	enum kms_status st = KMS_OK;
+
+	/* Ordered by name, then version. */
+	for (size_t i = 0; !st && i <= place; i++)
+		if (strcmp(partners->items[i].name, newest->name) == 0)
+			st = trust_text(partners->items[i].document,
+				strlen(partners->items[i].document), ret, err);
+	return st;
 }
 
 /* ---- verify the store's own log ---- */
@@ -209,13 +251,35 @@ static enum kms_status report_verdict(const struct audit_verdict *v, const struc
 static enum kms_status feed_witnesses(struct op_site *site, const struct trust *trust,
 	struct audit_check *check, struct kms_err *err)
 {
-	struct op_witnesses known __attribute__((cleanup(op_witnesses_free))) = {0};
-	enum kms_status st =
-		op_witnesses_find(site, trust->origin, trust->point, UINT64_MAX, &known, err);
+	enum kms_status st = KMS_OK;
 
-	for (size_t i = 0; !st && i < known.count; i++)
-		st = audit_check_witness(check, &known.items[i], err);
+	for (size_t i = 0; !st && i <= trust->former_count; i++) {
+		struct op_witnesses known __attribute__((cleanup(op_witnesses_free))) = {0};
+		const struct audit_signer *signer =
+			i < trust->former_count ? &trust->former[i] : &trust->now;
+
+		st = op_witnesses_find(
+			site, signer->origin, signer->point, UINT64_MAX, &known, err);
+		for (size_t k = 0; !st && k < known.count; k++)
+			st = audit_check_witness(check, &known.items[k], err);
+	}
 	return st;
+}
+
+static enum kms_status check_for(const struct trust *trust, const struct audit_nodes *nodes,
+	struct audit_check **ret_check, struct kms_err *err)
+{
+	AUDIT_CHECK_AUTO struct audit_check *check = NULL;
+	enum kms_status st =
+		audit_check_new(trust->now.origin, trust->now.point, NULL, nodes, &check, err);
+
+	for (size_t i = 0; !st && i < trust->former_count; i++)
+		st = audit_check_former(check, &trust->former[i], err);
+	if (st)
+		return st;
+	*ret_check = check;
+	check = NULL;
+	return KMS_OK;
 }
 
 enum kms_status op_audit_verify(struct op_site *site, json_t **ret_report, struct kms_err *err)
@@ -225,12 +289,12 @@ enum kms_status op_audit_verify(struct op_site *site, json_t **ret_report, struc
 	struct walk walk = {.site = site};
 	const struct audit_nodes compare = {.ctx = &walk, .put = compare_node};
 	struct kms_err ignored = {0};
-	struct trust trust;
+	TRUST_AUTO struct trust trust = {0};
 	int64_t size = 0;
 	enum kms_status st = trust_self(site, &trust, err);
 
 	if (!st)
-		st = audit_check_new(trust.origin, trust.point, NULL, &compare, &check, err);
+		st = check_for(&trust, &compare, &check, err);
 	if (!st)
 		st = feed_witnesses(site, &trust, check, err);
 	if (!st)
@@ -291,8 +355,10 @@ static enum kms_status read_export(const char *path, const struct trust *trust,
 	const struct op_witnesses *known, struct audit_verdict *ret_verdict, struct kms_err *err)
 {
 	const struct audit_trust t = {.name = trust->name,
-		.origin = trust->origin,
-		.audit_key = trust->point,
+		.origin = trust->now.origin,
+		.audit_key = trust->now.point,
+		.former = trust->former,
+		.former_count = trust->former_count,
 		.witness = known->items,
 		.witness_count = known->count};
 	struct file_reader source = {path, open(path, O_RDONLY | O_CLOEXEC)};
@@ -321,7 +387,7 @@ static enum kms_status verify_export(struct op_site *site, const char *path,
 
 	if (!st && site)
 		st = op_witnesses_find(
-			site, trust->origin, trust->point, verdict.size, &known, err);
+			site, trust->now.origin, trust->now.point, verdict.size, &known, err);
 	if (!st && known.count > 0)
 		st = read_export(path, trust, &known, &verdict, err);
 	if (report_verdict(&verdict, trust, st == KMS_OK, ret_report, &ignored) && !st)
@@ -334,8 +400,8 @@ static enum kms_status verify_proof(
 {
 	AUDIT_ENTRY_AUTO struct audit_entry entry = {0};
 	struct audit_checkpoint checkpoint;
-	enum kms_status st = audit_proof_verify(
-		text->data, text->len, trust->origin, trust->point, &entry, &checkpoint, err);
+	enum kms_status st = audit_proof_verify(text->data, text->len, trust->now.origin,
+		trust->now.point, &entry, &checkpoint, err);
 
 	if (st)
 		return st;
@@ -387,11 +453,14 @@ static enum kms_status verify_file(struct op_site *site, const char *path,
 	return st;
 }
 
-enum kms_status op_audit_verify_file(
-	const char *path, const char *identity_path, json_t **ret_report, struct kms_err *err)
+enum kms_status op_audit_verify_file(const char *path, const char *const *identity_paths,
+	size_t count, json_t **ret_report, struct kms_err *err)
 {
-	struct trust trust;
-	enum kms_status st = trust_file(identity_path, &trust, err);
+	TRUST_AUTO struct trust trust = {0};
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < count; i++)
+		st = trust_file(identity_paths[i], &trust, err);
 
 	return st ? st : verify_file(NULL, path, &trust, ret_report, err);
 }
@@ -408,7 +477,7 @@ enum kms_status op_audit_verify_known(
 {
 	STORE_AUTO(partner_list) struct store_partner_list partners = {0};
 	struct kms_err other = {0};
-	struct trust trust;
+	TRUST_AUTO struct trust trust = {0};
 	enum kms_status st = trust_self(site, &trust, err);
 
 	if (!st)
@@ -418,9 +487,11 @@ enum kms_status op_audit_verify_known(
 	if (store_partners(site->store, &partners, &other))
 		return st;
 	for (size_t i = 0; i < partners.count; i++) {
-		const char *document = partners.items[i].document;
 		json_t *report = NULL;
-		enum kms_status found = trust_text(document, strlen(document), &trust, &other);
+		enum kms_status found;
+
+		trust_clear(&trust);
+		found = trust_partner(&partners, i, &trust, &other);
 
 		if (!found)
 			found = verify_file(site, path, &trust, &report, &other);
@@ -444,7 +515,7 @@ enum kms_status op_audit_checkpoint(struct op_site *site, json_t **ret_report, s
 	struct audit_checkpoint checkpoint;
 	FREE_AUTO char *note = NULL;
 	char root[2 * HASH_SIZE + 1];
-	struct trust trust;
+	TRUST_AUTO struct trust trust = {0};
 	enum kms_status st = trust_self(site, &trust, err);
 
 	if (!st)
@@ -453,7 +524,7 @@ enum kms_status op_audit_checkpoint(struct op_site *site, json_t **ret_report, s
 		st = op_log_checkpoint(site, &note, err);
 	if (!st)
 		st = audit_checkpoint_verify(
-			note, strlen(note), trust.origin, trust.point, &checkpoint, err);
+			note, strlen(note), trust.now.origin, trust.now.point, &checkpoint, err);
 	if (st)
 		return st;
 	hex_encode(checkpoint.root, HASH_SIZE, root);
@@ -506,7 +577,7 @@ static enum kms_status export_log(
 	struct op_site *site, struct export *e, int64_t *ret_size, struct kms_err *err)
 {
 	struct audit_export_header header = {0};
-	struct trust trust;
+	TRUST_AUTO struct trust trust = {0};
 	int64_t size;
 	enum kms_status st = trust_self(site, &trust, err);
 
@@ -517,7 +588,7 @@ static enum kms_status export_log(
 	if (st)
 		return st;
 	snprintf(header.name, sizeof(header.name), "%s", site->name);
-	memcpy(header.origin, trust.origin, sizeof(header.origin));
+	memcpy(header.origin, trust.now.origin, sizeof(header.origin));
 	header.size = (uint64_t)size;
 	st = audit_export_begin(&e->piece, &header, NULL, err);
 	if (!st)

@@ -48,7 +48,8 @@ static enum kms_status add_people(
  */
 static bool binds(const struct store_ceremony *c)
 {
-	return strcmp(c->state, "done") == 0 || strcmp(c->kind, OP_TRANSPORT_IMPORT) == 0;
+	return strcmp(c->state, "done") == 0 || strcmp(c->kind, OP_TRANSPORT_IMPORT) == 0 ||
+	       strcmp(c->kind, OP_SITE_RESTORE) == 0 || strcmp(c->kind, OP_ZONE_RESTORE) == 0;
 }
 
 enum kms_status op_custodians_of(struct op_site *site, const char *label,

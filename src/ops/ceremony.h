@@ -8,8 +8,10 @@
 #include "ceremony/separation.h"
 #include "ops/op.h"
 
-/* The kind of an import's operation and of its ceremony. */
+/* Kinds of operations, and of their ceremonies, in which components of a key that exists are typed. */
 #define OP_TRANSPORT_IMPORT "transport-key.import"
+#define OP_SITE_RESTORE	    "site-key.restore"
+#define OP_ZONE_RESTORE	    "zone-key.restore"
 
 /* Everybody who has ever held, or was to hold, a component of a key with this label. */
 struct op_custodians {

@@ -29,12 +29,18 @@ enum kms_status op_file_take(struct op_file *file, struct buf *text, struct kms_
 	return KMS_OK;
 }
 
-enum kms_status op_file_read(struct op_file *file, const char *path, struct kms_err *err)
+enum kms_status op_file_read_most(
+	struct op_file *file, const char *path, size_t most, struct kms_err *err)
 {
 	BUF_AUTO struct buf text = {0};
-	enum kms_status st = file_read(path, DOC_MAX, &text, err);
+	enum kms_status st = file_read(path, most, &text, err);
 
 	return st ? st : op_file_take(file, &text, err);
+}
+
+enum kms_status op_file_read(struct op_file *file, const char *path, struct kms_err *err)
+{
+	return op_file_read_most(file, path, DOC_MAX, err);
 }
 
 enum kms_status op_doc_id(const char *prefix, char ret_id[DOC_ID_MAX + 1], struct kms_err *err)

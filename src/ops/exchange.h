@@ -4,6 +4,7 @@
 #define OPS_EXCHANGE_H
 
 #include "base/buf.h"
+#include "exchange/identity.h"
 #include "exchange/package.h"
 #include "exchange/receipt.h"
 #include "exchange/request.h"
@@ -21,8 +22,11 @@ struct op_file {
 	char hash_text[DOC_HASH_TEXT];
 };
 
+/* At most DOC_MAX bytes; at most `most`. */
 KMS_CHECKED enum kms_status op_file_read(
 	struct op_file *file, const char *path, struct kms_err *err);
+KMS_CHECKED enum kms_status op_file_read_most(
+	struct op_file *file, const char *path, size_t most, struct kms_err *err);
 /* Takes `text`. */
 KMS_CHECKED enum kms_status op_file_take(
 	struct op_file *file, struct buf *text, struct kms_err *err);
@@ -67,6 +71,10 @@ KMS_CHECKED enum kms_status op_transport_partner(struct op *op, const char *labe
 /* Raw wrapping has no integrity, and a wrapper may be weaker than a key: by override only. */
 KMS_CHECKED enum kms_status op_wrapping_rules(struct op *op, enum key_wrapping wrapping,
 	enum key_alg wrapper, enum key_alg wrapped, const char *label, struct kms_err *err);
+
+/* The row of an enrolled identity (the text is its document's), inside a transaction. */
+KMS_CHECKED enum kms_status op_partner_write(struct op *op, const struct doc_identity *identity,
+	const char *text, bool rotate, struct kms_err *err);
 
 /* Adds a document to the store, inside a transaction. */
 struct op_doc_row {

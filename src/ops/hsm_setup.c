@@ -6,6 +6,7 @@
 #include "exchange/identity.h"
 #include "hsm/crypto.h"
 #include "ops/keygen.h"
+#include "ops/rebuild.h"
 #include "ops/token.h"
 
 #include <stdio.h>
@@ -20,7 +21,7 @@ struct setup_pair {
 
 struct setup_args {
 	const char *plan_path;
-	bool erase;
+	bool erase, rebuild;
 	struct keygen gen;
 	enum op_token token;
 	bool initialise;
@@ -42,6 +43,10 @@ static void setup_clear(struct setup_args *a)
 static enum kms_status setup_check(struct op *op, struct kms_err *err)
 {
 	struct setup_args *a = op->args;
+
+	if (a->rebuild && a->plan_path)
+		return kms_fail(err, KMS_ERR_USAGE,
+			"--rebuild takes no plan: the keys come back from a backup");
 
 	return keygen_load(&a->gen, op, a->plan_path, err);
 }
@@ -144,6 +149,27 @@ static enum kms_status validate_ready_token(
 	return keygen_try_token(&a->gen, op, err);
 }
 
+/* It gives up for good what an HSM held that may only be unplugged: as erasing one does. */
+static enum kms_status rebuild_rules(struct op *op, bool set_up, struct kms_err *err)
+{
+	const struct setup_args *a = op->args;
+
+	if (set_up && !a->rebuild) {
+		kms_fail(err, KMS_ERR_STATE, "this site's HSM is set up already");
+		return kms_hint(err,
+			"add key sets with 'cardkms hsm update --plan F'; if the HSM is "
+			"lost: --rebuild");
+	}
+	if (!set_up && a->rebuild) {
+		kms_fail(err, KMS_ERR_STATE, "this site has had no HSM that could be lost");
+		return kms_hint(err, "leave --rebuild out");
+	}
+	if (!a->rebuild || op->officers[0])
+		return KMS_OK;
+	kms_fail(err, KMS_ERR_DENIED, "giving up the site's HSM for lost needs two officers");
+	return kms_hint(err, "name them: --officers A,B");
+}
+
 static enum kms_status setup_validate(struct op *op, struct kms_err *err)
 {
 	struct setup_args *a = op->args;
@@ -151,10 +177,8 @@ static enum kms_status setup_validate(struct op *op, struct kms_err *err)
 	enum kms_status st;
 
 	st = op_meta_find(op->site, META_IDENTITY, &identity, err);
-	if (!st && identity) {
-		kms_fail(err, KMS_ERR_STATE, "this site's HSM is set up already");
-		st = kms_hint(err, "add key sets with 'cardkms hsm update --plan F'");
-	}
+	if (!st)
+		st = rebuild_rules(op, identity != NULL, err);
 	if (!st)
 		st = op_token_state(op->site, &a->token, err);
 	if (st)
@@ -185,12 +209,23 @@ static enum kms_status setup_validate(struct op *op, struct kms_err *err)
 
 /* ---- intend, act ---- */
 
+/* Until a rebuild commits, the labels are those of the pairs that were lost. */
+static const char *pair_label(const struct op *op, enum key_role role, bool active)
+{
+	const struct setup_args *a = op->args;
+	const bool audit = role == KEY_ROLE_AUDIT;
+
+	if (a->rebuild && !active)
+		return audit ? LABEL_AUDIT ".new" : LABEL_IDENTITY ".new";
+	return audit ? LABEL_AUDIT : LABEL_IDENTITY;
+}
+
 static enum kms_status pair_row(struct op *op, const struct setup_pair *pair, enum key_role role,
 	const char *serial, bool active, struct kms_err *err)
 {
 	char point[2 * P256_POINT_SIZE + 1];
 	struct store_key row = {.cka_id = pair->id,
-		.label = role == KEY_ROLE_AUDIT ? LABEL_AUDIT : LABEL_IDENTITY,
+		.label = pair_label(op, role, active),
 		.role = key_role_name(role),
 		.algorithm = key_alg_name(KEY_P256),
 		.state = active ? "active" : "pending",
@@ -270,23 +305,23 @@ static enum kms_status write_identity(struct op *op, struct setup_args *a, struc
 static enum kms_status prepare_token(struct op *op, struct setup_args *a, struct kms_err *err)
 {
 	struct hsm *hsm = op->site->hsm;
-	enum kms_status st = KMS_OK;
+	const bool erase = a->erase && a->token == OP_TOKEN_READY;
+	const struct op_token_setup setup = {.state = a->token,
+		.label = !a->initialise ? NULL
+			 : erase	? a->info.label
+					: hsm_uri_token(hsm),
+		.logged_in = op->site->logged_in,
+		.so_pin = &a->so_pin,
+		.pin = &a->pin};
+	struct hsm_token_info info;
+	enum kms_status st;
 
-	if (a->initialise) {
-		/* A login on the old token would stand in the way. */
+	if (a->initialise)
 		op->site->logged_in = false;
-		st = hsm_init_token(hsm,
-			a->erase && a->token == OP_TOKEN_READY ? a->info.label : hsm_uri_token(hsm),
-			&a->so_pin, a->token == OP_TOKEN_READY, err);
-	}
-	if (!st && (a->initialise || a->token == OP_TOKEN_NO_PIN))
-		st = hsm_init_pin(hsm, &a->so_pin, &a->pin, err);
-	if (!st && !op->site->logged_in)
-		st = hsm_login(hsm, &a->pin, err);
-	if (!st)
-		st = hsm_token_info(hsm, &a->info, err);
+	st = op_token_set_up(hsm, &setup, &info, err);
 	if (st)
 		return st;
+	a->info = info;
 	op->site->token_found = true;
 	op->site->token_blank = false;
 	op->site->logged_in = true;
@@ -331,9 +366,10 @@ static enum kms_status setup_commit(struct op *op, struct kms_err *err)
 {
 	struct setup_args *a = op->args;
 	struct store *store = op->site->store;
-	enum kms_status st;
+	enum kms_status st = a->rebuild ? op_give_up_hsm(op, err) : KMS_OK;
 
-	st = pair_row(op, &a->identity, KEY_ROLE_IDENTITY, a->info.serial, true, err);
+	if (!st)
+		st = pair_row(op, &a->identity, KEY_ROLE_IDENTITY, a->info.serial, true, err);
 	if (!st)
 		st = pair_row(op, &a->audit, KEY_ROLE_AUDIT, a->info.serial, true, err);
 	if (!st)
@@ -357,7 +393,7 @@ static enum kms_status setup_commit(struct op *op, struct kms_err *err)
 	return st ? st : op_report(op, "fingerprint", json_string(a->fingerprint), err);
 }
 
-enum kms_status op_hsm_setup(struct op_site *site, const char *plan_path, bool erase,
+enum kms_status op_hsm_setup(struct op_site *site, const struct op_hsm_setup *in,
 	json_t **ret_report, struct kms_err *err)
 {
 	static const struct op_kind kind = {
@@ -370,10 +406,20 @@ enum kms_status op_hsm_setup(struct op_site *site, const char *plan_path, bool e
 		.verify = setup_verify,
 		.commit = setup_commit,
 	};
-	struct setup_args args
-		__attribute__((cleanup(setup_clear))) = {.plan_path = plan_path, .erase = erase};
+	static const struct op_kind rebuild = {
+		.name = "hsm.rebuild",
+		.dual = DUAL_DESTROY,
+		.check = setup_check,
+		.validate = setup_validate,
+		.intend = setup_intend,
+		.act = setup_act,
+		.verify = setup_verify,
+		.commit = setup_commit,
+	};
+	struct setup_args args __attribute__((cleanup(setup_clear))) = {
+		.plan_path = in->plan_path, .erase = in->erase, .rebuild = in->rebuild};
 
-	return op_run(site, &kind, &args, ret_report, err);
+	return op_run(site, in->rebuild ? &rebuild : &kind, &args, ret_report, err);
 }
 
 /* ---- hsm update ---- */

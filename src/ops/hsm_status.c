@@ -13,28 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum kms_status op_token_state(struct op_site *site, enum op_token *ret_state, struct kms_err *err)
-{
-	struct hsm_token_info info;
-	enum kms_status st = KMS_OK;
-
-	if (!site->hsm)
-		st = hsm_open(site->hsm_uri, site->init_args, &site->hsm, err);
-	if (st)
-		return st;
-	st = hsm_find_token(site->hsm, err);
-	if (st == KMS_ERR_NOT_FOUND) {
-		kms_err_clear(err);
-		*ret_state = OP_TOKEN_ABSENT;
-		return KMS_OK;
-	}
-	if (!st)
-		st = hsm_token_info(site->hsm, &info, err);
-	if (!st)
-		*ret_state = info.user_pin_set ? OP_TOKEN_READY : OP_TOKEN_NO_PIN;
-	return st;
-}
-
 static const char *pin_state(bool low, bool final, bool locked)
 {
 	return locked ? "locked" : final ? "last try" : low ? "tries were used up" : "ok";

@@ -240,83 +240,92 @@ enum kms_status incoming_intend(struct incoming *in, struct op *op, struct kms_e
 
 /* ---- act, verify ---- */
 
-static enum kms_status unwrap_block(struct op *op, struct hsm_key *transport,
+static enum kms_status unwrap_block(struct op *op, struct hsm *hsm, struct hsm_key *under,
 	const struct hsm_new *spec, struct incoming_key *key, struct kms_err *err)
 {
 	struct key_block block;
 	enum kms_status st = key_block_parse((const char *)key->block, key->block_len, &block, err);
 
 	return st ? st
-		  : key_block_unwrap_hsm(op->site->hsm, transport, &block, spec,
-			    op->site->policy.host_assisted, &key->made, err);
+		  : key_block_unwrap_hsm(hsm, under, &block, spec, op->site->policy.host_assisted,
+			    &key->made, err);
 }
 
-static enum kms_status unwrap_one(struct incoming *in, struct op *op, struct hsm_key *transport,
-	struct incoming_key *key, struct kms_err *err)
+enum kms_status incoming_unwrap_key(struct op *op, const struct incoming_place *place,
+	struct hsm_key *under, enum key_wrapping wrapping, struct incoming_key *key,
+	struct kms_err *err)
 {
 	struct hsm_new spec = {.alg = key_alg_to_hsm(key->set->alg),
-		.role = HSM_MASTER_VAULT,
+		.role = place->role,
 		.check = key_kcv_to_hsm(key->expected.method),
 		.label = key->label};
 	enum kms_status st;
 
 	if (!hex_decode_strict(key->id, spec.id, sizeof(spec.id)))
 		return kms_fail(err, KMS_ERR_INTERNAL, "a CKA_ID is no hex");
-	if (key_wrapping_is_block(in->wrapping))
-		st = unwrap_block(op, transport, &spec, key, err);
+	if (key_wrapping_is_block(wrapping))
+		st = unwrap_block(op, place->hsm, under, &spec, key, err);
 	else
-		st = hsm_unwrap(op->site->hsm, transport, key_wrapping_to_hsm(in->wrapping),
+		st = hsm_unwrap(place->hsm, under, key_wrapping_to_hsm(wrapping),
 			op->site->policy.host_assisted, key->block, key->block_len, &spec,
 			&key->made, err);
 	if (st) {
 		if (strcmp(key->sent_as, key->label) != 0)
 			kms_prefix(err, "the sender's '%s': ", key->sent_as);
-		kms_hint(err, "none of the keys was imported");
+		kms_hint(err, "none of the keys was %s", place->done);
 		return st;
 	}
 	op->host_assisted |= key->made.where == HSM_HOST_ASSISTED;
 	return KMS_OK;
 }
 
+static struct incoming_place imported_to(const struct op *op)
+{
+	return (struct incoming_place){
+		op->site->hsm, HSM_MASTER_VAULT, "import", "imported", "the sender"};
+}
+
 enum kms_status incoming_act(struct incoming *in, struct op *op, struct kms_err *err)
 {
+	const struct incoming_place place = imported_to(op);
 	struct hsm_key transport;
 	enum kms_status st = op_key_verify(op->site, &in->transport, err);
 
 	if (!st)
 		st = op_key_object(op->site, &in->transport, &transport, err);
 	for (size_t i = 0; !st && i < in->key_count; i++)
-		st = unwrap_one(in, op, &transport, &in->keys[i], err);
+		st = incoming_unwrap_key(op, &place, &transport, in->wrapping, &in->keys[i], err);
 	return st;
 }
 
-/* Read back from the HSM, against what the sender says. */
-static enum kms_status verify_one(struct op *op, struct incoming_key *key, struct kms_err *err)
+enum kms_status incoming_verify_key(
+	const struct incoming_place *place, struct incoming_key *key, struct kms_err *err)
 {
 	const struct store_key row = {
 		.cka_id = key->id, .label = key->label, .algorithm = key_alg_name(key->set->alg)};
-	char what[80];
+	char what[100];
 	struct hsm_key object;
-	enum kms_status st = op_key_object(op->site, &row, &object, err);
+	enum kms_status st = op_key_object_at(place->hsm, &row, &object, err);
 
 	if (!st)
-		st = hsm_key_check_role(op->site->hsm, &object, HSM_MASTER_VAULT, err);
+		st = hsm_key_check_role(place->hsm, &object, place->role, err);
 	if (!st)
-		st = key_kcv_hsm(op->site->hsm, &object, key->expected.method, &key->kcv, err);
-	snprintf(what, sizeof(what), "cannot import '%.50s': its", key->sent_as);
+		st = key_kcv_hsm(place->hsm, &object, key->expected.method, &key->kcv, err);
+	snprintf(what, sizeof(what), "cannot %s '%.50s': its", place->verb, key->sent_as);
 	if (!st && key->expected.len)
-		st = key_kcv_check(what, &key->kcv, "the sender", &key->expected, err);
+		st = key_kcv_check(what, &key->kcv, place->said_by, &key->expected, err);
 	if (st == KMS_ERR_MISMATCH)
-		kms_hint(err, "none of the keys was imported");
+		kms_hint(err, "none of the keys was %s", place->done);
 	return st;
 }
 
 enum kms_status incoming_verify(struct incoming *in, struct op *op, struct kms_err *err)
 {
+	const struct incoming_place place = imported_to(op);
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && i < in->key_count; i++)
-		st = verify_one(op, &in->keys[i], err);
+		st = incoming_verify_key(&place, &in->keys[i], err);
 	return st;
 }
 

@@ -72,6 +72,22 @@ void incoming_set_from_plan(
 KMS_CHECKED enum kms_status incoming_validate(
 	struct incoming *in, struct op *op, struct kms_err *err);
 
+/*
+ * One key: unwrapped into a token of the site as an object of that role, then read back from there
+ * and compared with key->expected.
+ */
+struct incoming_place {
+	struct hsm *hsm;
+	enum hsm_role role;
+	/* For messages: "import", "imported", and who says what the check value is: "the sender". */
+	const char *verb, *done, *said_by;
+};
+KMS_CHECKED enum kms_status incoming_unwrap_key(struct op *op, const struct incoming_place *place,
+	struct hsm_key *under, enum key_wrapping wrapping, struct incoming_key *key,
+	struct kms_err *err);
+KMS_CHECKED enum kms_status incoming_verify_key(
+	const struct incoming_place *place, struct incoming_key *key, struct kms_err *err);
+
 /* The steps of the operation (ops/op.h). */
 KMS_CHECKED enum kms_status incoming_intend(
 	struct incoming *in, struct op *op, struct kms_err *err);

@@ -74,8 +74,8 @@ static enum kms_status export_check(struct op *op, struct kms_err *err)
 	if (letter && (strlen(letter) != 1 || !key_block_exportability_text(*letter)))
 		return kms_fail(
 			err, KMS_ERR_USAGE, "--exportability is N, E or S, not '%s'", letter);
-	a->out.exportability = letter ? *letter : 'N';
-	a->out.usage = a->in->usage;
+	a->out.header.exportability = letter ? *letter : 'N';
+	a->out.header.usage = a->in->usage;
 	if (a->in->usage)
 		st = key_block_usage_check(a->in->usage, err);
 	if (!st && a->in->carrier)
@@ -119,7 +119,7 @@ static enum kms_status export_validate(struct op *op, struct kms_err *err)
 		st = find_set(op, set, &a->out.only, err);
 	if (!st)
 		st = outgoing_sets(&a->out, op, sets, 1, a->partner, err);
-	if (!st && a->out.exportability == 'S')
+	if (!st && a->out.header.exportability == 'S')
 		st = op_override(op, err,
 			"exportability S lets the recipient pass the key on in forms that are "
 			"weaker than key blocks");

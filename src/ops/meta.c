@@ -37,8 +37,8 @@ enum kms_status op_ask_confirm(struct op_site *site, const char *question, struc
 	return site->front.confirm(site->front.ctx, question, err);
 }
 
-enum kms_status op_caps_restore(
-	struct op_site *site, const struct hsm_token_info *info, struct kms_err *err)
+enum kms_status op_caps_restore(struct op_site *site, struct hsm *hsm,
+	const struct hsm_token_info *info, struct kms_err *err)
 {
 	STORE_AUTO(caps) struct store_caps caps = {0};
 	struct kms_err stale = {0};
@@ -50,12 +50,12 @@ enum kms_status op_caps_restore(
 		return KMS_OK;
 	}
 	/* What an older program wrote and this one can't read is probed again. */
-	if (!st && hsm_caps_load(site->hsm, caps.caps, &stale))
+	if (!st && hsm_caps_load(hsm, caps.caps, &stale))
 		op_say(site, "note: probing the token again: %s", stale.msg);
 	return st;
 }
 
-enum kms_status op_caps_save(struct op_site *site, struct kms_err *err)
+enum kms_status op_caps_save_at(struct op_site *site, struct hsm *hsm, struct kms_err *err)
 {
 	BUF_AUTO struct buf text = {0};
 	struct hsm_token_info info;
@@ -63,9 +63,9 @@ enum kms_status op_caps_save(struct op_site *site, struct kms_err *err)
 
 	if (site->dry_run)
 		return KMS_OK;
-	st = hsm_token_info(site->hsm, &info, err);
+	st = hsm_token_info(hsm, &info, err);
 	if (!st)
-		st = hsm_caps_save(site->hsm, &text, err);
+		st = hsm_caps_save(hsm, &text, err);
 	if (!st)
 		st = store_begin(site->store, err);
 	if (st)
@@ -77,6 +77,11 @@ enum kms_status op_caps_save(struct op_site *site, struct kms_err *err)
 			.probed = site->now()},
 		err);
 	return store_end(site->store, st, err);
+}
+
+enum kms_status op_caps_save(struct op_site *site, struct kms_err *err)
+{
+	return op_caps_save_at(site, site->hsm, err);
 }
 
 enum kms_status op_wrapping_parse(
@@ -118,8 +123,8 @@ static enum kms_status row_id(
 	return KMS_OK;
 }
 
-enum kms_status op_key_object(struct op_site *site, const struct store_key *row,
-	struct hsm_key *ret_key, struct kms_err *err)
+enum kms_status op_key_object_at(
+	struct hsm *hsm, const struct store_key *row, struct hsm_key *ret_key, struct kms_err *err)
 {
 	unsigned char id[HSM_ID_LEN];
 	enum key_alg alg = KEY_ALG_NONE;
@@ -128,7 +133,7 @@ enum kms_status op_key_object(struct op_site *site, const struct store_key *row,
 	if (!st)
 		st = key_alg_parse(row->algorithm, &alg, err);
 	if (!st)
-		st = hsm_key_find(site->hsm, id, row->label, ret_key, err);
+		st = hsm_key_find(hsm, id, row->label, ret_key, err);
 	if (st)
 		return st;
 	if (!hsm_alg_fits(ret_key->alg, key_alg_to_hsm(alg)))
@@ -144,6 +149,23 @@ enum kms_status op_key_object(struct op_site *site, const struct store_key *row,
 	/* Some tokens forget the length of an unwrapped AES key. */
 	ret_key->alg = key_alg_to_hsm(alg);
 	return KMS_OK;
+}
+
+enum kms_status op_key_is_here(const struct store_key *row, struct kms_err *err)
+{
+	if (!row->location || strcmp(row->location, KEY_LOST) != 0)
+		return KMS_OK;
+	kms_fail(err, KMS_ERR_STATE, "'%s' was lost with the HSM %s", row->label, row->hsm_serial);
+	return kms_hint(err, row->keyset ? "bring it back from a backup: 'cardkms backup restore F'"
+					 : "bring it back from its components, or make a new one");
+}
+
+enum kms_status op_key_object(struct op_site *site, const struct store_key *row,
+	struct hsm_key *ret_key, struct kms_err *err)
+{
+	enum kms_status st = op_key_is_here(row, err);
+
+	return st ? st : op_key_object_at(site->hsm, row, ret_key, err);
 }
 
 enum kms_status op_hsm_role(struct op_site *site, const struct store_key *row,
@@ -274,7 +296,7 @@ enum kms_status op_key_json(const struct store_key *row, json_t **ret_object, st
 }
 
 static enum kms_status verify_check_value(
-	struct op_site *site, const struct store_key *row, struct hsm_key *key, struct kms_err *err)
+	struct hsm *hsm, const struct store_key *row, struct hsm_key *key, struct kms_err *err)
 {
 	struct key_kcv recorded, actual;
 	enum key_kcv_method method;
@@ -285,7 +307,7 @@ static enum kms_status verify_check_value(
 	if (!st)
 		st = key_kcv_parse(method, row->check_value, &recorded, err);
 	if (!st)
-		st = key_kcv_hsm(site->hsm, key, method, &actual, err);
+		st = key_kcv_hsm(hsm, key, method, &actual, err);
 	if (st)
 		return st;
 	snprintf(what, sizeof(what), "the HSM's '%s'", row->label);
@@ -293,7 +315,7 @@ static enum kms_status verify_check_value(
 }
 
 static enum kms_status verify_proof(
-	struct op_site *site, const struct store_key *row, struct hsm_key *key, struct kms_err *err)
+	struct hsm *hsm, const struct store_key *row, struct hsm_key *key, struct kms_err *err)
 {
 	unsigned char proof[HSM_PROOF_MAX];
 	size_t len = strlen(row->proof) / 2;
@@ -305,19 +327,18 @@ static enum kms_status verify_proof(
 			err, KMS_ERR_STORE, "the row of '%s' has a damaged proof", row->label);
 	if (row->wrapping)
 		st = key_wrapping_parse(row->wrapping, &wrapping, err);
-	return st ? st
-		  : hsm_key_prove(site->hsm, key, key_wrapping_to_hsm(wrapping), proof, len, err);
+	return st ? st : hsm_key_prove(hsm, key, key_wrapping_to_hsm(wrapping), proof, len, err);
 }
 
 static enum kms_status verify_pair(
-	struct op_site *site, const struct store_key *row, struct kms_err *err)
+	struct hsm *hsm, const struct store_key *row, struct kms_err *err)
 {
 	unsigned char point[HSM_POINT_LEN], id[HSM_ID_LEN];
 	char text[2 * HSM_POINT_LEN + 1];
 	enum kms_status st = row_id(row, id, err);
 
 	if (!st)
-		st = hsm_pair_point(site->hsm, id, row->label, point, err);
+		st = hsm_pair_point(hsm, id, row->label, point, err);
 	if (st)
 		return st;
 	hex_encode(point, sizeof(point), text);
@@ -328,28 +349,35 @@ static enum kms_status verify_pair(
 	return KMS_OK;
 }
 
+enum kms_status op_key_verify_at(
+	struct hsm *hsm, const struct store_key *row, enum hsm_role role, struct kms_err *err)
+{
+	struct hsm_key key;
+	enum kms_status st = op_key_object_at(hsm, row, &key, err);
+
+	if (!st)
+		st = hsm_key_check_role(hsm, &key, role, err);
+	if (st)
+		return st;
+	if (row->public_key)
+		return verify_pair(hsm, row, err);
+	if (row->proof && *row->proof)
+		st = verify_proof(hsm, row, &key, err);
+	/* A transport key, once narrowed, can show its proof only. */
+	if (!st && row->check_value && (key.usage & (HSM_CAN_DERIVE | HSM_CAN_ENCRYPT)))
+		st = verify_check_value(hsm, row, &key, err);
+	return st;
+}
+
 enum kms_status op_key_verify(
 	struct op_site *site, const struct store_key *row, struct kms_err *err)
 {
 	enum hsm_role role;
-	struct hsm_key key;
-	enum kms_status st;
+	enum kms_status st = op_key_is_here(row, err);
 
-	st = op_key_object(site, row, &key, err);
 	if (!st)
 		st = op_hsm_role(site, row, &role, err);
-	if (!st)
-		st = hsm_key_check_role(site->hsm, &key, role, err);
-	if (st)
-		return st;
-	if (row->public_key)
-		return verify_pair(site, row, err);
-	if (row->proof && *row->proof)
-		st = verify_proof(site, row, &key, err);
-	/* A transport key, once narrowed, can show its proof only. */
-	if (!st && row->check_value && (key.usage & (HSM_CAN_DERIVE | HSM_CAN_ENCRYPT)))
-		st = verify_check_value(site, row, &key, err);
-	return st;
+	return st ? st : op_key_verify_at(site->hsm, row, role, err);
 }
 
 /* ---- signing ---- */

@@ -26,6 +26,14 @@
 #define META_IDENTITY	 "identity" /* the identity document, as text */
 #define META_FINGERPRINT "fingerprint"
 
+/*
+ * Where a key is, in its row: in the vault (the principal HSM); lost with it; or coming back, by the
+ * operation op_id, which is taken back to "lost" if it does not end.
+ */
+#define KEY_IN_VAULT  "vault"
+#define KEY_LOST      "lost"
+#define KEY_RESTORING "restoring"
+
 #define LABEL_IDENTITY "cardkms-identity"
 #define LABEL_AUDIT    "cardkms-audit"
 
@@ -47,9 +55,16 @@ KMS_CHECKED enum kms_status op_ask_secret(struct op_site *site, const char *name
 KMS_CHECKED enum kms_status op_ask_confirm(
 	struct op_site *site, const char *question, struct kms_err *err);
 
+/* Asks for the PIN and logs in to that token. `whose`: for the prompt, "" or with a blank behind. */
+KMS_CHECKED enum kms_status op_token_login(struct op_site *site, struct hsm *hsm,
+	const char *pin_name, const char *whose, struct kms_err *err);
+
 /* Puts back what an earlier login found out about this token's capabilities. */
-KMS_CHECKED enum kms_status op_caps_restore(
-	struct op_site *site, const struct hsm_token_info *info, struct kms_err *err);
+KMS_CHECKED enum kms_status op_caps_restore(struct op_site *site, struct hsm *hsm,
+	const struct hsm_token_info *info, struct kms_err *err);
+KMS_CHECKED enum kms_status op_caps_save_at(
+	struct op_site *site, struct hsm *hsm, struct kms_err *err);
+/* Of the principal HSM. */
 KMS_CHECKED enum kms_status op_caps_save(struct op_site *site, struct kms_err *err);
 
 /* Refuses a name that is another spelling (name_same) of a partner's, past or present. */
@@ -76,7 +91,12 @@ KMS_CHECKED enum kms_status op_hsm_role(struct op_site *site, const struct store
 enum { OP_ID_HEX = 2 * HSM_ID_LEN + 1 };
 KMS_CHECKED enum kms_status op_new_id(char ret_hex[OP_ID_HEX], struct kms_err *err);
 
-/* The object of a key row. */
+/* KMS_ERR_STATE, with what to do, if the key was lost with its HSM. */
+KMS_CHECKED enum kms_status op_key_is_here(const struct store_key *row, struct kms_err *err);
+
+/* The object of a key row on some token of the site; on the principal HSM. */
+KMS_CHECKED enum kms_status op_key_object_at(
+	struct hsm *hsm, const struct store_key *row, struct hsm_key *ret_key, struct kms_err *err);
 KMS_CHECKED enum kms_status op_key_object(struct op_site *site, const struct store_key *row,
 	struct hsm_key *ret_key, struct kms_err *err);
 
@@ -105,7 +125,12 @@ KMS_CHECKED enum kms_status op_key_json(
 /* Who acts: the two officers, else the login of the process. For free(); NULL out of memory. */
 char *op_actor(const struct op_site *site, const struct op *op);
 
-/* Compares the object in the HSM with its row: attributes, check value or proof. */
+/*
+ * Compares the object on a token with its row: attributes of the role, check value or proof; on the
+ * principal HSM, as what the row says it is.
+ */
+KMS_CHECKED enum kms_status op_key_verify_at(
+	struct hsm *hsm, const struct store_key *row, enum hsm_role role, struct kms_err *err);
 KMS_CHECKED enum kms_status op_key_verify(
 	struct op_site *site, const struct store_key *row, struct kms_err *err);
 

@@ -34,7 +34,12 @@ OP_CALL op_officer_disable(
 OP_CALL op_officer_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
 /* ---- hsm_setup.c, hsm_status.c ---- */
-OP_CALL op_hsm_setup(struct op_site *site, const char *plan_path, bool erase, json_t **ret_report,
+struct op_hsm_setup {
+	const char *plan_path; /* or NULL */
+	bool erase;	       /* give up what is on the token */
+	bool rebuild;	       /* the site's HSM is lost: this one takes its place */
+};
+OP_CALL op_hsm_setup(struct op_site *site, const struct op_hsm_setup *in, json_t **ret_report,
 	struct kms_err *err);
 OP_CALL op_hsm_update(
 	struct op_site *site, const char *plan_path, json_t **ret_report, struct kms_err *err);
@@ -53,18 +58,15 @@ OP_CALL op_key_change(struct op_site *site, const char *label, enum key_state st
 OP_CALL op_key_destroy(struct op_site *site, const char *label, const char *reason,
 	json_t **ret_report, struct kms_err *err);
 
-/* ---- transport.c ---- */
+/* ---- transport.c, sitekey.c: keys that are shown or typed as components ---- */
 
-struct op_transport {
+struct op_components {
 	const char *label;
 	const char *algorithm;
-	const char *partner;
 	const char *pairs_path;
-	const char *wrapping; /* NULL: aes-kw for AES keys, raw-ecb for TDEA keys */
 	size_t components;
 	const char *check_value; /* import: the combined one, in hex */
 	const char *ceremony;	 /* import: of the sheets, or NULL */
-	bool legacy; /* the partner runs a legacy KMS and has no identity: raw wrapping, listings */
 
 	/*
 	 * Makes ready what the room needs (sheet files), before the first component is drawn; NULL if
@@ -77,10 +79,30 @@ struct op_transport {
 	bool unattended; /* no people at a terminal: sheets go to files, components come from a pipe */
 };
 
+struct op_transport {
+	struct op_components key;
+	const char *partner;
+	const char *wrapping; /* NULL: aes-kw for AES keys, raw-ecb for TDEA keys */
+	bool legacy; /* the partner runs a legacy KMS and has no identity: raw wrapping, listings */
+};
+
 OP_CALL op_transport_create(struct op_site *site, const struct op_transport *transport,
 	json_t **ret_report, struct kms_err *err);
 OP_CALL op_transport_import(struct op_site *site, const struct op_transport *transport,
 	json_t **ret_report, struct kms_err *err);
+
+struct op_site_key {
+	struct op_components key;
+	bool zone;		 /* a zone key, not the site key */
+	const char *hsm;	 /* restore: on this HSM of the site; NULL: the principal one */
+	const char *fingerprint; /* restore: of the identity on the sheets, or NULL */
+};
+
+OP_CALL op_site_key_create(struct op_site *site, const struct op_site_key *in, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_site_key_restore(struct op_site *site, const struct op_site_key *in, json_t **ret_report,
+	struct kms_err *err);
+
 OP_CALL op_ceremony_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 OP_CALL op_ceremony_show(
 	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err);
@@ -166,6 +188,21 @@ OP_CALL op_key_import(struct op_site *site, const struct op_key_import *in, json
 /* What the headers of a file of key blocks say; believes nothing, needs no site. */
 OP_CALL op_key_block_show(const char *path, json_t **ret_report, struct kms_err *err);
 
+/* ---- backup.c, backup_check.c, backup_restore.c ---- */
+/* site_key: its label, or NULL for the only one. */
+OP_CALL op_backup_create(struct op_site *site, const char *path, const char *site_key,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_backup_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/*
+ * Signature, what is in it and what is not, and (unless offline) the seal and every check value, by
+ * unwrapping to session objects. site may be NULL, with the identity in a file.
+ */
+OP_CALL op_backup_verify(struct op_site *site, const char *path, const char *identity_path,
+	bool offline, json_t **ret_report, struct kms_err *err);
+/* fingerprint: of the identity that signed it, as the sheets have it; or NULL: the seal decides. */
+OP_CALL op_backup_restore(struct op_site *site, const char *path, const char *fingerprint,
+	json_t **ret_report, struct kms_err *err);
+
 /* ---- audit.c ---- */
 OP_CALL op_audit_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 /*
@@ -173,8 +210,9 @@ OP_CALL op_audit_list(struct op_site *site, json_t **ret_report, struct kms_err 
  * the site knows. KMS_ERR_MISMATCH, with the report set, names the first bad entry.
  */
 OP_CALL op_audit_verify(struct op_site *site, json_t **ret_report, struct kms_err *err);
-OP_CALL op_audit_verify_file(
-	const char *path, const char *identity_path, json_t **ret_report, struct kms_err *err);
+/* identity_paths: of that site, oldest first, if its HSM was once lost. */
+OP_CALL op_audit_verify_file(const char *path, const char *const *identity_paths, size_t count,
+	json_t **ret_report, struct kms_err *err);
 OP_CALL op_audit_verify_known(
 	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
 OP_CALL op_audit_checkpoint(struct op_site *site, json_t **ret_report, struct kms_err *err);

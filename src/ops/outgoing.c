@@ -86,7 +86,7 @@ static enum kms_status check_key(struct outgoing *out, struct op *op,
 	return st ? st : op_wrapping_rules(op, out->wrapping, out->transport_alg, alg, label, err);
 }
 
-static enum kms_status fill_doc_set(
+enum kms_status outgoing_keyset(
 	const struct store_keyset *row, struct doc_keyset *set, struct kms_err *err)
 {
 	enum kms_status st;
@@ -95,8 +95,7 @@ static enum kms_status fill_doc_set(
 		.customer = row->customer,
 		.order = row->order_ref ? row->order_ref : "",
 		.kvn = (unsigned)row->kvn,
-		/* It was made for this partner, who may not pass it on. */
-		.exportable = false};
+		.exportable = strcmp(row->exportable, "partner") == 0};
 	st = key_div_parse(
 		row->definition ? row->definition : row->diversification, &set->div, err);
 	if (!st && row->cryptoperiod)
@@ -119,7 +118,11 @@ static enum kms_status check_set(struct outgoing *out, struct op *op, const char
 		st = op_override(op, err, "%s", why.msg);
 	for (size_t r = 0; !st && r < per_set(out); r++)
 		st = check_key(out, op, set, i * per_set(out) + r, err);
-	return st ? st : fill_doc_set(set, &out->doc_sets[i], err);
+	if (!st)
+		st = outgoing_keyset(set, &out->doc_sets[i], err);
+	/* It was made for this partner, who may not pass it on. */
+	out->doc_sets[i].exportable = false;
+	return st;
 }
 
 enum kms_status outgoing_sets(struct outgoing *out, struct op *op, const char *const *names,
@@ -141,14 +144,16 @@ enum kms_status outgoing_sets(struct outgoing *out, struct op *op, const char *c
 }
 
 /* The key block, whose header says for which GP key version the key is. */
-static enum kms_status wrap_in_block(struct outgoing *out, struct op *op, struct hsm_key *transport,
-	struct hsm_key *key, const struct store_key *row, struct doc_key *doc, struct kms_err *err)
+static enum kms_status wrap_in_block(struct op *op, const struct store_key *row,
+	struct hsm_key *under, struct hsm_key *key, const struct outgoing_header *header,
+	struct doc_key *doc, struct kms_err *err)
 {
-	const struct key_block_fields fields = key_block_of_master(out->transport_alg, doc->alg,
-		(unsigned)row->kvn, out->usage ? out->usage : KEY_BLOCK_USAGE_MASTER,
-		out->exportability ? out->exportability : 'N');
+	const struct key_block_fields fields =
+		key_block_of_master(key_alg_from_hsm(under->alg), doc->alg, (unsigned)row->kvn,
+			header && header->usage ? header->usage : KEY_BLOCK_USAGE_MASTER,
+			header && header->exportability ? header->exportability : 'N');
 	BUF_AUTO struct buf text = {0};
-	enum kms_status st = key_block_wrap_hsm(op->site->hsm, transport, key, doc->alg, &fields,
+	enum kms_status st = key_block_wrap_hsm(op->site->hsm, under, key, doc->alg, &fields,
 		op->site->policy.host_assisted, &text, err);
 
 	if (!st && text.len > sizeof(doc->block))
@@ -157,25 +162,24 @@ static enum kms_status wrap_in_block(struct outgoing *out, struct op *op, struct
 		return st;
 	memcpy(doc->block, text.data, text.len);
 	doc->block_len = text.len;
-	op->host_assisted = true;
 	return KMS_OK;
 }
 
-static enum kms_status wrap_one(struct outgoing *out, struct op *op, struct hsm_key *transport,
-	size_t place, struct kms_err *err)
+enum kms_status outgoing_key(struct op *op, const struct store_key *row, struct hsm_key *under,
+	enum key_wrapping wrapping, const struct outgoing_header *header, struct doc_key *doc,
+	struct kms_err *err)
 {
-	const struct store_key *row = &out->rows[place];
-	struct doc_key *doc = &out->doc_keys[place];
 	enum key_kcv_method method;
 	struct key_kcv now;
 	struct hsm_key key;
-	enum hsm_where where = HSM_IN_HSM;
+	enum hsm_where where = HSM_HOST_ASSISTED; /* as key blocks always are */
 	char what[80];
 	enum kms_status st;
 
-	*doc = (struct doc_key){
-		.label = row->label, .keyset = row->keyset, .role = role_at(out, place)};
-	st = key_alg_parse(row->algorithm, &doc->alg, err);
+	*doc = (struct doc_key){.label = row->label, .keyset = row->keyset};
+	st = key_role_parse(row->role, &doc->role, err);
+	if (!st)
+		st = key_alg_parse(row->algorithm, &doc->alg, err);
 	if (!st)
 		st = key_kcv_method_parse(row->check_method, &method, err);
 	if (!st)
@@ -188,16 +192,14 @@ static enum kms_status wrap_one(struct outgoing *out, struct op *op, struct hsm_
 	snprintf(what, sizeof(what), "the HSM's '%.60s'", row->label);
 	if (!st)
 		st = key_kcv_check(what, &now, "the store", &doc->kcv, err);
-	if (!st && key_wrapping_is_block(out->wrapping))
-		st = wrap_in_block(out, op, transport, &key, row, doc, err);
+	if (!st && key_wrapping_is_block(wrapping))
+		st = wrap_in_block(op, row, under, &key, header, doc, err);
 	else if (!st)
-		st = hsm_wrap(op->site->hsm, transport, &key, key_wrapping_to_hsm(out->wrapping),
+		st = hsm_wrap(op->site->hsm, under, &key, key_wrapping_to_hsm(wrapping),
 			op->site->policy.host_assisted, doc->block, sizeof(doc->block),
 			&doc->block_len, &where, err);
-	if (st) {
-		kms_prefix(err, "cannot export '%s': ", row->label);
+	if (st)
 		return st;
-	}
 	op->host_assisted |= where == HSM_HOST_ASSISTED;
 	return KMS_OK;
 }
@@ -210,7 +212,9 @@ enum kms_status outgoing_wrap(struct outgoing *out, struct op *op, struct kms_er
 	if (!st)
 		st = op_key_object(op->site, &out->transport, &transport, err);
 	for (size_t i = 0; !st && i < out->key_count; i++)
-		st = wrap_one(out, op, &transport, i, err);
+		if ((st = outgoing_key(op, &out->rows[i], &transport, out->wrapping, &out->header,
+			     &out->doc_keys[i], err)))
+			kms_prefix(err, "cannot export '%s': ", out->rows[i].label);
 	return st;
 }
 

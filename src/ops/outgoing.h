@@ -5,11 +5,16 @@
 
 #include "ops/exchange.h"
 
+/* What the header of a key block says; 0 and NULL: KEY_BLOCK_USAGE_MASTER, 'N'. */
+struct outgoing_header {
+	const char *usage;
+	char exportability;
+};
+
 struct outgoing {
 	/* Of the caller, before anything else; all may stay 0. */
 	enum key_role only; /* of each set only that key */
-	const char *usage;  /* key blocks: the header's key usage; NULL: KEY_BLOCK_USAGE_MASTER */
-	char exportability; /* key blocks: 0: 'N' */
+	struct outgoing_header header;
 
 	struct store_key transport;
 	enum key_alg transport_alg;
@@ -33,6 +38,14 @@ KMS_CHECKED enum kms_status outgoing_sets(struct outgoing *out, struct op *op,
 
 /* Verifies the transport key and each master, then wraps them. */
 KMS_CHECKED enum kms_status outgoing_wrap(struct outgoing *out, struct op *op, struct kms_err *err);
+
+/* One master under a key of this HSM, checked to be what the store says (header: NULL but for key
+ * blocks); and its key set. */
+KMS_CHECKED enum kms_status outgoing_key(struct op *op, const struct store_key *row,
+	struct hsm_key *under, enum key_wrapping wrapping, const struct outgoing_header *header,
+	struct doc_key *ret_doc, struct kms_err *err);
+KMS_CHECKED enum kms_status outgoing_keyset(
+	const struct store_keyset *row, struct doc_keyset *ret_doc, struct kms_err *err);
 
 /* The transport key as a document names it; its texts are the row's. */
 KMS_CHECKED enum kms_status outgoing_transport_doc(

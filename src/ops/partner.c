@@ -7,8 +7,7 @@
 #include "base/hex.h"
 #include "base/utf8.h"
 #include "exchange/identity.h"
-#include "ops/meta.h"
-#include "store/people.h"
+#include "ops/exchange.h"
 
 #include <string.h>
 
@@ -139,14 +138,13 @@ static enum kms_status enrol_validate(struct op *op, struct kms_err *err)
 	return st;
 }
 
-static enum kms_status enrol_commit(struct op *op, struct kms_err *err)
+enum kms_status op_partner_write(struct op *op, const struct doc_identity *id, const char *text,
+	bool rotate, struct kms_err *err)
 {
-	const struct partner_args *args = op->args;
-	const struct doc_identity *id = &args->identity;
 	char identity_key[2 * P256_POINT_SIZE + 1], audit_key[2 * P256_POINT_SIZE + 1];
 	struct store_partner row = {.name = id->name,
 		.role = doc_site_role_name(id->role),
-		.document = args->text.data,
+		.document = text,
 		.fingerprint = id->fingerprint,
 		.identity_key = identity_key,
 		.audit_key = audit_key,
@@ -156,8 +154,15 @@ static enum kms_status enrol_commit(struct op *op, struct kms_err *err)
 
 	hex_encode(id->identity_key, P256_POINT_SIZE, identity_key);
 	hex_encode(id->audit_key, P256_POINT_SIZE, audit_key);
-	return args->rotate ? store_partner_rotate(op->site->store, &row, &version, err)
-			    : store_partner_add(op->site->store, &row, &version, err);
+	return rotate ? store_partner_rotate(op->site->store, &row, &version, err)
+		      : store_partner_add(op->site->store, &row, &version, err);
+}
+
+static enum kms_status enrol_commit(struct op *op, struct kms_err *err)
+{
+	const struct partner_args *args = op->args;
+
+	return op_partner_write(op, &args->identity, args->text.data, args->rotate, err);
 }
 
 enum kms_status op_partner_add(struct op_site *site, const char *path, const char *fingerprint,

@@ -12,6 +12,7 @@
 #include "ops/op.h"
 
 #include "base/hex.h"
+#include "ops/hsms.h"
 #include "ops/meta.h"
 #include "ops/reconcile.h"
 #include "store/cards.h"
@@ -31,7 +32,7 @@ static bool is_of_card(const struct store_op *op)
 }
 
 static enum kms_status destroy_object(
-	struct op_site *site, const char *cka_id, const char *label, struct kms_err *err)
+	struct hsm *hsm, const char *cka_id, const char *label, struct kms_err *err)
 {
 	unsigned char id[HSM_ID_LEN];
 	size_t count;
@@ -39,19 +40,61 @@ static enum kms_status destroy_object(
 
 	if (!hex_decode_strict(cka_id, id, sizeof(id)))
 		return kms_fail(err, KMS_ERR_STORE, "the row of '%s' has a damaged CKA_ID", label);
-	st = hsm_key_count(site->hsm, id, &count, err);
+	st = hsm_key_count(hsm, id, &count, err);
 	if (st || count == 0)
 		return st;
-	return hsm_key_destroy(site->hsm, id, label, err);
+	return hsm_key_destroy(hsm, id, label, err);
 }
 
-/* The rows that an operation made and that were never acknowledged. */
+static bool is_pending(const struct store_key *row)
+{
+	return strcmp(row->state, "pending") == 0;
+}
+
+/* The rows that an operation made, or was bringing back, and that were never acknowledged. */
 static enum kms_status pending_keys(struct op_site *site, const char *op_id,
 	struct store_key_list *ret_keys, struct kms_err *err)
 {
-	const struct store_key_filter filter = {.op_id = op_id, .state = "pending"};
+	const struct store_key_filter filter = {.op_id = op_id};
+	size_t kept = 0;
+	enum kms_status st = store_keys(site->store, &filter, ret_keys, err);
 
-	return store_keys(site->store, &filter, ret_keys, err);
+	for (size_t i = 0; !st && i < ret_keys->count; i++) {
+		struct store_key *row = &ret_keys->items[i];
+
+		if (is_pending(row) || strcmp(row->location, KEY_RESTORING) == 0) {
+			struct store_key moved = *row;
+
+			*row = ret_keys->items[kept];
+			ret_keys->items[kept++] = moved;
+		}
+	}
+	for (size_t i = kept; !st && i < ret_keys->count; i++)
+		store_key_free(&ret_keys->items[i]);
+	if (!st)
+		ret_keys->count = kept;
+	return st;
+}
+
+static enum kms_status pending_copies(struct op_site *site, const char *op_id,
+	struct store_copy_list *ret_copies, struct kms_err *err)
+{
+	const struct store_copy_filter filter = {.op_id = op_id, .state = "pending"};
+
+	return store_copies(site->store, &filter, ret_copies, err);
+}
+
+/* A key that was to be made never was; one that was to come back is lost as before. */
+static enum kms_status take_back(struct op_site *site, const struct store_key *row, const char *why,
+	int64_t now, struct kms_err *err)
+{
+	struct store_key lost = *row;
+
+	if (is_pending(row))
+		return store_key_set_state(
+			site->store, row->cka_id, "pending", "void", why, now, err);
+	lost.location = KEY_LOST;
+	return store_key_update(site->store, &lost, row->state, err);
 }
 
 static enum kms_status void_keysets(struct op_site *site, const char *op_id, struct kms_err *err)
@@ -122,18 +165,73 @@ static enum kms_status log_settled(struct op_site *site, const struct store_op *
 	return op_log(site, &op, row->kind, AUDIT_FAILURE, row->subject, outcome, details, err);
 }
 
+/* What it made on the HSMs, the principal one and others. */
+static enum kms_status destroy_made(struct op_site *site, const struct store_key_list *keys,
+	const struct store_copy_list *copies, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	if (keys->count > 0 && !site->token_blank)
+		st = op_site_login(site, err);
+	for (size_t i = 0; !st && !site->token_blank && i < keys->count; i++)
+		st = destroy_object(site->hsm, keys->items[i].cka_id, keys->items[i].label, err);
+	for (size_t i = 0; !st && i < copies->count; i++) {
+		struct op_hsm *other = NULL;
+
+		st = op_hsm_login(site, copies->items[i].hsm, &other, err);
+		if (!st)
+			st = destroy_object(other->hsm, copies->items[i].cka_id, "the copy", err);
+	}
+	return st;
+}
+
+static enum kms_status void_copies(struct op_site *site, const struct store_copy_list *copies,
+	int64_t now, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < copies->count; i++) {
+		struct store_copy row = copies->items[i];
+
+		row.state = "void";
+		row.changed = now;
+		st = store_copy_update(site->store, &row, "pending", err);
+	}
+	return st;
+}
+
+static enum kms_status remove_hsms(
+	struct op_site *site, const char *op_id, int64_t now, struct kms_err *err)
+{
+	STORE_AUTO(hsm_list) struct store_hsm_list list = {0};
+	enum kms_status st = store_hsms(site->store, &list, err);
+
+	for (size_t i = 0; !st && i < list.count; i++) {
+		struct store_hsm row = list.items[i];
+
+		if (!row.op_id || strcmp(row.op_id, op_id) != 0 ||
+			strcmp(row.state, "pending") != 0)
+			continue;
+		row.state = "removed";
+		row.changed = now;
+		st = store_hsm_update(site->store, &row, "pending", err);
+	}
+	return st;
+}
+
 static enum kms_status roll_back(
 	struct op_site *site, const struct store_op *op, const char *why, struct kms_err *err)
 {
 	STORE_AUTO(key_list) struct store_key_list keys = {0};
+	STORE_AUTO(copy_list) struct store_copy_list copies = {0};
 	int64_t now = 0;
 	enum kms_status st;
 
 	st = pending_keys(site, op->id, &keys, err);
-	if (!st && keys.count > 0 && !site->token_blank)
-		st = op_site_login(site, err);
-	for (size_t i = 0; !st && !site->token_blank && i < keys.count; i++)
-		st = destroy_object(site, keys.items[i].cka_id, keys.items[i].label, err);
+	if (!st)
+		st = pending_copies(site, op->id, &copies, err);
+	if (!st)
+		st = destroy_made(site, &keys, &copies, err);
 	if (!st)
 		st = op_log_clock(site, &now, err);
 	if (!st)
@@ -141,8 +239,11 @@ static enum kms_status roll_back(
 	if (st)
 		return st;
 	for (size_t i = 0; !st && i < keys.count; i++)
-		st = store_key_set_state(
-			site->store, keys.items[i].cka_id, "pending", "void", why, now, err);
+		st = take_back(site, &keys.items[i], why, now, err);
+	if (!st)
+		st = void_copies(site, &copies, now, err);
+	if (!st)
+		st = remove_hsms(site, op->id, now, err);
 	if (!st)
 		st = void_keysets(site, op->id, err);
 	if (!st)
@@ -172,7 +273,7 @@ static enum kms_status roll_forward(
 	if (!st)
 		st = op_site_login(site, err);
 	if (!st)
-		st = destroy_object(site, cka_id, row.label, err);
+		st = destroy_object(site->hsm, cka_id, row.label, err);
 	if (!st)
 		st = op_log_clock(site, &now, err);
 	if (!st)
@@ -243,13 +344,21 @@ enum kms_status op_settle(
 				   : roll_back(site, &op, why, err);
 }
 
-static enum kms_status needs_login(
-	struct op_site *site, const struct store_op *op, bool *ret_needs, struct kms_err *err)
+/* Whether a login is missing without which it cannot be settled: here, or at another HSM. */
+static enum kms_status lacks_login(
+	struct op_site *site, const struct store_op *op, bool *ret_lacks, struct kms_err *err)
 {
 	STORE_AUTO(key_list) struct store_key_list keys = {0};
+	STORE_AUTO(copy_list) struct store_copy_list copies = {0};
 	enum kms_status st = pending_keys(site, op->id, &keys, err);
+	bool lacks = !site->logged_in && (keys.count > 0 || is_destruction(op));
 
-	*ret_needs = keys.count > 0 || is_destruction(op);
+	if (!st)
+		st = pending_copies(site, op->id, &copies, err);
+	for (size_t i = 0; !st && i < copies.count; i++)
+		lacks |= !op_hsm_logged_in(site, copies.items[i].hsm);
+	if (!st)
+		*ret_lacks = lacks;
 	return st;
 }
 
@@ -263,10 +372,10 @@ enum kms_status op_reconcile(struct op_site *site, bool must, json_t *lines, str
 		const char *done = is_destruction(op) ? "completed"
 				   : is_of_card(op)   ? "closed"
 						      : "rolled back";
-		bool login;
+		bool lacks = false;
 
-		st = needs_login(site, op, &login, err);
-		if (!st && login && !site->logged_in && !must)
+		st = lacks_login(site, op, &lacks, err);
+		if (!st && lacks && !must)
 			continue;
 		if (!st && !site->dry_run)
 			st = op_settle(site, op->id, "the program ended before its outcome", err);

@@ -204,6 +204,10 @@ enum kms_status op_exchange_show(
 	case DOC_RECEIPT:
 		st = show_receipt(site, &file, ret_report, err);
 		break;
+	case DOC_BACKUP:
+		kms_fail(err, KMS_ERR_INVALID, "it is a backup, no file of an exchange");
+		st = kms_hint(err, "'cardkms backup verify F' explains it");
+		break;
 	case DOC_NONE:
 		st = kms_fail(err, KMS_ERR_INVALID, "it is no file of an exchange");
 	}

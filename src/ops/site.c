@@ -6,6 +6,7 @@
 #include "base/conf.h"
 #include "base/file.h"
 #include "base/utf8.h"
+#include "ops/hsms.h"
 #include "ops/meta.h"
 #include "store/auditlog.h"
 #include "store/keys.h"
@@ -32,6 +33,7 @@ static const struct {
 	{"override", DUAL_OVERRIDE},
 	{"generate", DUAL_GENERATE},
 	{"enrol", DUAL_ENROL},
+	{"backup", DUAL_BACKUP},
 };
 
 enum { DUAL_WORDS = sizeof(dual_words) / sizeof(dual_words[0]) };
@@ -93,8 +95,7 @@ static enum kms_status policy_words(
 		if (i == DUAL_WORDS)
 			return kms_fail(err, KMS_ERR_INVALID,
 				"%s, line %d: two-officers knows import, export, destroy, "
-				"override, "
-				"generate and enrol, not '%.*s'",
+				"override, generate, enrol and backup, not '%.*s'",
 				source, e->line, (int)len, p);
 		bits |= dual_words[i].bit;
 		p += len;
@@ -126,6 +127,7 @@ static enum kms_status parse_entry(
 {
 	static const char *const tdea2[] = {"allow", "ask", "forbid", NULL};
 	static const char *const allow[] = {"forbid", "allow", NULL};
+	static const char *const vault[] = {"online", "offline", NULL};
 	enum kms_status st;
 	int choice;
 
@@ -150,6 +152,12 @@ static enum kms_status parse_entry(
 				*allowed = choice == 1;
 			return st;
 		}
+		if (strcmp(e->name, "vault") == 0) {
+			st = policy_choice(e, source, vault, &choice, err);
+			if (!st)
+				site->policy.vault_offline = choice == 1;
+			return st;
+		}
 		if (strcmp(e->name, "tdea2") == 0) {
 			st = policy_choice(e, source, tdea2, &choice, err);
 			if (!st)
@@ -160,7 +168,7 @@ static enum kms_status parse_entry(
 	kms_fail(err, KMS_ERR_INVALID, "%s, line %d: unknown setting '%s' in [%s]", source, e->line,
 		e->name, e->section);
 	return kms_hint(err, "known are [site] name, role; [hsm] uri, init-args; "
-			     "[policy] two-officers, host-assisted, key-blocks, tdea2");
+			     "[policy] two-officers, host-assisted, key-blocks, tdea2, vault");
 }
 
 static enum kms_status check_role(const char *role, struct kms_err *err)
@@ -439,6 +447,7 @@ enum kms_status op_site_open(const char *dir, const struct op_front *front,
 
 void op_site_clear(struct op_site *site)
 {
+	op_hsms_close(site);
 	hsm_close(site->hsm);
 	store_close(site->store);
 	free(site->dir);
@@ -498,28 +507,34 @@ static void log_wrong_pin(struct op_site *site, char *token, const struct kms_er
 		op_log_failure(site, &op, why);
 }
 
-enum kms_status op_site_login(struct op_site *site, struct kms_err *err)
+enum kms_status op_token_login(struct op_site *site, struct hsm *hsm, const char *pin_name,
+	const char *whose, struct kms_err *err)
 {
 	SECRET_AUTO struct secret pin = {0};
 	struct hsm_token_info info;
-	char prompt[128];
+	char prompt[160];
+	enum kms_status st = hsm_token_info(hsm, &info, err);
+
+	if (st)
+		return st;
+	snprintf(prompt, sizeof(prompt), "operator PIN of the %stoken '%s'", whose, info.label);
+	st = op_ask_secret(site, pin_name, prompt, &pin, err);
+	if (!st)
+		st = hsm_login(hsm, &pin, err);
+	if (st == KMS_ERR_AUTH && !site->in_operation)
+		log_wrong_pin(site, info.label, err);
+	return st ? st : op_caps_restore(site, hsm, &info, err);
+}
+
+enum kms_status op_site_login(struct op_site *site, struct kms_err *err)
+{
 	enum kms_status st;
 
 	if (site->logged_in)
 		return KMS_OK;
 	st = op_site_hsm(site, err);
 	if (!st)
-		st = hsm_token_info(site->hsm, &info, err);
-	if (st)
-		return st;
-	snprintf(prompt, sizeof(prompt), "operator PIN of the token '%s'", info.label);
-	st = op_ask_secret(site, "pin", prompt, &pin, err);
-	if (!st)
-		st = hsm_login(site->hsm, &pin, err);
-	if (st == KMS_ERR_AUTH && !site->in_operation)
-		log_wrong_pin(site, info.label, err);
-	if (!st)
-		st = op_caps_restore(site, &info, err);
+		st = op_token_login(site, site->hsm, "pin", "", err);
 	if (!st)
 		site->logged_in = true;
 	return st;

@@ -45,6 +45,7 @@ struct op_policy {
 	bool host_assisted; /* may a key pass through locked host memory where the token lacks it */
 	bool key_blocks;    /* may keys travel as X9.143 key blocks, which no token makes inside */
 	enum op_tdea2 tdea2;
+	bool vault_offline; /* the principal HSM does no card work: production HSMs do */
 };
 
 /* What needs two different officers. */
@@ -55,6 +56,7 @@ enum op_dual {
 	DUAL_OVERRIDE = 8,
 	DUAL_GENERATE = 16,
 	DUAL_ENROL = 32,
+	DUAL_BACKUP = 64,
 };
 
 struct op_site {
@@ -70,7 +72,8 @@ struct op_site {
 	bool token_found;
 	bool token_blank; /* known to hold nothing: nothing there to undo, no login to undo it with */
 	bool logged_in;
-	bool in_operation; /* op_run writes its own failure into the audit log */
+	struct op_hsm *others; /* opened, beside the principal one: ops/hsms.h */
+	bool in_operation;     /* op_run writes its own failure into the audit log */
 
 	/* Of this call. */
 	struct op_front front;
@@ -105,6 +108,19 @@ KMS_CHECKED enum kms_status op_site_hsm(struct op_site *site, struct kms_err *er
 
 /* op_site_hsm and a login as operator (PIN from the front). Idempotent. */
 KMS_CHECKED enum kms_status op_site_login(struct op_site *site, struct kms_err *err);
+
+/*
+ * The token for work on cards, logged in; borrowed, closed with the site. A production HSM of the
+ * site (hsm add --kind production) if there is one, whose PIN is asked for as "pin.NAME"; else the
+ * principal HSM, unless policy says vault = offline: then KMS_ERR_DENIED. Idempotent.
+ *
+ * Copies have the CKA_ID and the label of the key that they were made from: op_key_object_at finds
+ * a key of the registry on either. site->logged_in is about the principal HSM alone: where it is
+ * false, nothing can be signed, and op_run leaves the audit checkpoint to the next operation that
+ * logs in there.
+ */
+KMS_CHECKED enum kms_status op_site_cards_hsm(
+	struct op_site *site, struct hsm **ret_hsm, struct kms_err *err);
 
 /* Parses the text of site.ini into site (name, role, hsm, policy): apart for the fuzzer. */
 KMS_CHECKED enum kms_status op_site_parse(const char *source, const char *text, size_t len,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside ops/: how far the token that the site's URI names is. */
+/* Inside ops/: how far the token that a URI names is, and setting it up. */
 #ifndef OPS_TOKEN_H
 #define OPS_TOKEN_H
 
@@ -11,8 +11,21 @@ enum op_token {
 	OP_TOKEN_READY,
 };
 
-/* Opens the module if need be. */
+KMS_CHECKED enum kms_status op_token_state_at(
+	struct hsm *hsm, enum op_token *ret_state, struct kms_err *err);
+/* Of the principal HSM's; opens its module if need be. */
 KMS_CHECKED enum kms_status op_token_state(
 	struct op_site *site, enum op_token *ret_state, struct kms_err *err);
+
+struct op_token_setup {
+	enum op_token state;
+	const char *label; /* to initialise it with; NULL: it stays as it is */
+	bool logged_in;	   /* as operator, already */
+	const struct secret *so_pin, *pin;
+};
+
+/* Initialises it if asked to, sets the operator's PIN if it has none, logs in. */
+KMS_CHECKED enum kms_status op_token_set_up(struct hsm *hsm, const struct op_token_setup *setup,
+	struct hsm_token_info *ret_info, struct kms_err *err);
 
 #endif

@@ -30,17 +30,7 @@ static const struct store_row_type keyset_type =
 enum kms_status store_keyset_add(
 	struct store *s, const struct store_keyset *keyset, struct kms_err *err)
 {
-	struct store_query q = store_query(s, SQL_KEYSET_ADD, err);
-	int64_t changes = 0;
-	enum kms_status st;
-
-	store_put_row(&q, &keyset_type, keyset);
-	st = store_run(&q, &changes);
-	if (!st && !changes)
-		st = store_doom(s, kms_fail(err, KMS_ERR_EXISTS, "there is one already"));
-	if (st)
-		kms_prefix(err, "cannot add key set '%.200s': ", keyset->name ? keyset->name : "");
-	return st;
+	return store_row_put(s, SQL_KEYSET_ADD, &keyset_type, keyset, keyset->name, err);
 }
 
 static enum kms_status no_keyset(const char *name, struct kms_err *err)

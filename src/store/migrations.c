@@ -11,6 +11,7 @@ const char store_migration_table[] = "CREATE TABLE schema_migration ("
 const struct store_migration store_migrations[] = {
 	{"registry", store_migration_0001},
 	{"cards", store_migration_0002},
+	{"vault", store_migration_0003},
 };
 
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);

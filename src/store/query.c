@@ -365,6 +365,22 @@ enum kms_status store_row_add(struct store *s, enum store_sql sql,
 	return st;
 }
 
+enum kms_status store_row_put(struct store *s, enum store_sql sql,
+	const struct store_row_type *type, const void *row, const char *name, struct kms_err *err)
+{
+	struct store_query q = store_query(s, sql, err);
+	int64_t changes = 0;
+	enum kms_status st;
+
+	store_put_row(&q, type, row);
+	st = store_run(&q, &changes);
+	if (!st && !changes)
+		st = store_doom(s, kms_fail(err, KMS_ERR_EXISTS, "there is one already"));
+	if (st)
+		kms_prefix(err, "cannot add %s '%.200s': ", type->noun, name ? name : "");
+	return st;
+}
+
 void store_row_free(const struct store_row_type *type, void *row)
 {
 	for (int i = 0; i < type->count; i++) {

@@ -88,6 +88,13 @@ KMS_CHECKED enum kms_status store_fetch_all(struct store_query *q,
 KMS_CHECKED enum kms_status store_row_add(struct store *s, enum store_sql sql,
 	const struct store_row_type *type, const void *row, const char *name, struct kms_err *err);
 
+/*
+ * The same for a statement that replaces a row which has come to its end, and changes nothing where
+ * there is a living one: KMS_ERR_EXISTS.
+ */
+KMS_CHECKED enum kms_status store_row_put(struct store *s, enum store_sql sql,
+	const struct store_row_type *type, const void *row, const char *name, struct kms_err *err);
+
 void store_row_free(const struct store_row_type *type, void *row);
 void store_row_list_free(const struct store_row_type *type, void *items, size_t count);
 

@@ -34,10 +34,15 @@
 	"op_id, card_id, aid, kind, rule, step, old_keyset, old_version, old_kdd, " \
 	"new_keyset, new_version, new_kdd, started, changed, finished, outcome, reason"
 #define EVENT	   "card_id, seq, time, op_id, actor, event, detail"
+#define HSM	   "name, uri, init_args, kind, state, serial, op_id, added, changed"
+#define COPY	   "hsm, cka_id, state, via, proof, op_id, created, changed"
+#define BACKUP	   "id, sha256, site_key, keys, op_id, created"
+#define FORMER	   "seq, fingerprint, document, reason, ended"
 #define ENTRY	   "seq, time, actor, operation, text, leaf"
 #define CHECKPOINT "size, root, note, time"
 
 #define VALUES_4  "VALUES ($1, $2, $3, $4)"
+#define VALUES_5  "VALUES ($1, $2, $3, $4, $5)"
 #define VALUES_6  "VALUES ($1, $2, $3, $4, $5, $6)"
 #define VALUES_8  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 #define VALUES_9  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
@@ -281,6 +286,44 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 	[SQL_CHANGE_FINISH] = {"UPDATE card_change SET outcome = $2, reason = $3, changed = $4, "
 			       "finished = $4 WHERE op_id = $1 AND outcome IS NULL",
 		true},
+	[SQL_HSM_ADD] =
+		{"INSERT INTO hsm (" HSM ") " VALUES_9 " ON CONFLICT (name) DO UPDATE SET "
+		 "uri = excluded.uri, init_args = excluded.init_args, kind = excluded.kind, "
+		 "state = excluded.state, serial = excluded.serial, op_id = excluded.op_id, "
+		 "added = excluded.added, changed = excluded.changed "
+		 "WHERE hsm.state = 'removed'",
+			true},
+	[SQL_HSM_GET] = {"SELECT " HSM " FROM hsm WHERE name = $1 AND state <> 'removed'", false},
+	[SQL_HSM_LIST] = {"SELECT " HSM " FROM hsm ORDER BY name", false},
+	[SQL_HSM_UPDATE] = {"UPDATE hsm SET state = $2, serial = $3, changed = $4 "
+			    "WHERE name = $1 AND state = $5",
+		true},
+	[SQL_COPY_ADD] =
+		{"INSERT INTO key_copy (" COPY ") " VALUES_8
+		 " ON CONFLICT (hsm, cka_id) DO UPDATE SET "
+		 "state = excluded.state, via = excluded.via, proof = excluded.proof, "
+		 "op_id = excluded.op_id, created = excluded.created, changed = excluded.changed "
+		 "WHERE key_copy.state IN ('destroyed', 'void')",
+			true},
+	[SQL_COPY_LIST] = {"SELECT " COPY " FROM key_copy "
+			   "WHERE (CAST($1 AS TEXT) IS NULL OR hsm = $1) "
+			   "AND (CAST($2 AS TEXT) IS NULL OR cka_id = $2) "
+			   "AND (CAST($3 AS TEXT) IS NULL OR state = $3) "
+			   "AND (CAST($4 AS TEXT) IS NULL OR op_id = $4) "
+			   "ORDER BY hsm, cka_id",
+		false},
+	[SQL_COPY_UPDATE] = {"UPDATE key_copy SET state = $3, proof = $4, changed = $5 "
+			     "WHERE hsm = $1 AND cka_id = $2 AND state = $6",
+		true},
+	[SQL_BACKUP_ADD] = {"INSERT INTO backup (" BACKUP ") " VALUES_6, true},
+	[SQL_BACKUP_KEY_ADD] = {"INSERT INTO backup_key (backup, cka_id) VALUES ($1, $2)", true},
+	[SQL_BACKUP_LIST] = {"SELECT " BACKUP " FROM backup ORDER BY created, id", false},
+	[SQL_BACKUP_OF_KEY] = {"SELECT " BACKUP " FROM backup WHERE id IN "
+			       "(SELECT backup FROM backup_key WHERE cka_id = $1) "
+			       "ORDER BY created, id",
+		false},
+	[SQL_FORMER_ADD] = {"INSERT INTO former_identity (" FORMER ") " VALUES_5, true},
+	[SQL_FORMER_LIST] = {"SELECT " FORMER " FROM former_identity ORDER BY seq", false},
 
 	[SQL_AUDIT_SIZE] = {"SELECT COALESCE(MAX(seq) + 1, 0) FROM audit_entry", false},
 	[SQL_AUDIT_ADD] = {"INSERT INTO audit_entry (" ENTRY ") " VALUES_6, true},

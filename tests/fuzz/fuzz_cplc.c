@@ -47,14 +47,18 @@ static enum kms_status keys(const uint8_t *data, size_t size, struct kms_err *er
 	return KMS_OK;
 }
 
+/* With tags, or without: as the first byte says. */
 static enum kms_status registry(const uint8_t *data, size_t size, struct kms_err *err)
 {
 	static struct gp_registry r;
 
 	r.count = 0;
-	if (gp_registry_parse(data, size, &r, err) &&
-		gp_registry_parse_old(data, size, size % 2, &r, err))
+	if (size > 0 && data[0] < 0x20) {
+		if (gp_registry_parse_old(data + 1, size - 1, data[0] & 1, &r, err))
+			return err->code;
+	} else if (gp_registry_parse(data, size, &r, err)) {
 		return err->code;
+	}
 	for (size_t i = 0; i < r.count; i++)
 		if (r.entries[i].aid.len < GP_AID_MIN || r.entries[i].aid.len > GP_AID_MAX)
 			abort();

@@ -64,13 +64,19 @@ ask() { # COMMAND…
 	fi
 }
 
+# Until pcscd has seen the card: its answer to the command, also a T=0 card's, is in `out`.
+card_answers() { # COMMAND
+	local i
+	for ((i = 0; i < 100; i++)); do
+		ask "$1" >out
+		grep -q 'S 9000\|90 00\|S 6C12' out && return
+		sleep 0.1
+	done
+}
+
 cardsim --state card.json --profile gp23-scp03 --vpcd 2>card.err &
 card=$!
-for ((i = 0; i < 100; i++)); do
-	ask 00A4040000 >out
-	grep -q 'S 9000\|90 00' out && break
-	sleep 0.1
-done
+card_answers 00A4040000
 check 'SELECT through pcscd' grep -q 'S 9000\|90 00' out
 ask 00A4040000 80CA004500 80CA9F7F00 80CA00E000 8050000008010203040506070800 >out
 if command -v opensc-tool >/dev/null; then
@@ -85,11 +91,7 @@ kill $card
 wait $card
 cardsim --state card.json --vpcd --fault drop-after:3 2>card.err &
 card=$!
-for ((i = 0; i < 100; i++)); do
-	ask 80CA004500 >out
-	grep -q 'S 9000\|90 00' out && break
-	sleep 0.1
-done
+card_answers 80CA004500
 ask 80CA004500 80CA004500 80CA004500 >out
 cp out first
 for ((i = 0; i < 100; i++)); do
@@ -98,6 +100,31 @@ for ((i = 0; i < 100; i++)); do
 	sleep 0.1
 done
 check 'a card that lost power comes back' test "$(grep -c 'S 9000\|90 00' out)" = 2
+
+# A card on T=0: its ATR says so, and responses come by GET RESPONSE. pcscd looks for cards every
+# 0.4 s: a shorter absence goes unnoticed.
+kill $card
+wait $card
+sleep 1
+{
+	cardsim --show-profile gp211-scp02 | sed 's/^\[card\]$/&\nt0 = yes/'
+} >t0.ini
+cardsim --state t0.json --profile t0.ini --vpcd 2>card.err &
+card=$!
+card_answers 00A4040000
+if command -v opensc-tool >/dev/null; then
+	opensc-tool -r 0 --atr >out 2>&1
+	check 'ATR of T=0' grep -qi '3b:07:63:61:72:64:73:69:6d' out
+	ask 00A4040005A00000015100 80CA004500 8050000008010203040506070800 >out
+	check 'three commands over T=0' test "$(grep -c 'S 9000' out)" = 3
+	check 'with their data' grep -q 'D 45 08 00 00 00 00 00 00 00 01' out
+fi
+kill $card
+wait $card
+sleep 1
+cardsim --state card.json --vpcd 2>card.err &
+card=$!
+card_answers 80CA004500
 
 start=$EPOCHREALTIME
 commands=()

@@ -183,6 +183,56 @@ check 'another status' says $cin 6A80
 check 'and on' says $cin 450800000000000000019000
 remove
 
+# An answer that waits, or that nobody reads, holds up neither another card nor SIGTERM.
+start --state waiting --cards 2
+insert
+deaf=$card
+flood=''
+for ((i = 0; i < 200; i++)); do
+	flood+='\x00\x05\x80\xCA\x9F\x7F\x00'
+done
+# shellcheck disable=SC2059
+(
+	while printf "$flood"; do :; done >&"$deaf"
+) 2>/dev/null &
+writer=$!
+for ((i = 0, last = -1; i < 40; i++)); do
+	sleep 0.25
+	now=$(awk '/^wchar/ { print $2 }' "/proc/$writer/io")
+	[ "$now" = "$last" ] && break
+	last=$now
+done
+insert
+check 'a client that does not read does not hold up others' \
+	says $cin 450800000000000000029000
+remove
+kill -9 "$writer"
+wait "$writer" 2>/dev/null
+ended() { # MS: how long SIGTERM may take
+	local from=$EPOCHREALTIME
+	stop
+	local ms=$(((${EPOCHREALTIME/./} - ${from/./}) / 1000))
+	echo "ended after $ms ms" >out
+	[ "$ms" -lt "$1" ]
+}
+check 'nor the end of cardsim' ended 2000
+exec {deaf}>&-
+start --state waiting.json --fault slow:60000
+insert
+send $cin
+sleep 0.2
+check 'nor does a slow card' ended 2000
+remove
+start --state waiting.json --fault slow:300
+insert
+from=$EPOCHREALTIME
+check 'slow' says $cin 450800000000000000019000
+ms=$(((${EPOCHREALTIME/./} - ${from/./}) / 1000))
+echo "after $ms ms" >out
+check '… by as much as asked' test "$ms" -ge 300 -a "$ms" -lt 2000
+remove
+stop
+
 # killed with a session open: the counter on disk is that of the last answer
 start --state fault.json
 insert
@@ -202,6 +252,10 @@ cardsim --help >out
 check '--help' grep -q -- '--vpcd' out
 cardsim --profiles >out
 check '--profiles' grep -q gp211-scp02 out
+for profile in $(cardsim --profiles); do
+	cardsim --state "of-$profile.json" --profile "$profile" --init 2>out
+	check "--profile $profile" test -s "of-$profile.json"
+done
 cardsim --show-profile gp211-scp02 >p.ini
 check 'a shown profile is one' cardsim --state shown.json --profile p.ini --init
 cardsim --state x.json --listen 127.0.0.1:0 --fault nonsense:1 2>out
@@ -211,13 +265,9 @@ check 'missing profile' test $? -eq 1
 cardsim --state x.json 2>out
 check 'nothing to do' test $? -eq 2
 echo '{' >bad.json
-start --state bad.json
-insert
-check 'a broken state file answers nothing' gone $cin
-remove
-stop
-cp err out
-check '… and says so' grep -q bad.json err
+cardsim --state bad.json --listen 127.0.0.1:0 2>out
+check 'a broken state file is told at once' test $? -eq 1
+check '… by name' grep -q bad.json out
 
 echo "$((cases - failures)) passed, $failures failed"
 [ "$failures" -eq 0 ]

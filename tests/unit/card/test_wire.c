@@ -470,7 +470,22 @@ static void test_registry_and_fci(void **state)
 	assert_true(fci.aid.len == 8 && fci.max_data == 0xFF && !fci.has_management);
 	b = hex("6F038401A0");
 	expect_err(&err, gp_fci_parse(b.data, b.len, &fci, &err), KMS_ERR_INVALID, "5 to 16 bytes");
-	expect_err(&err, gp_fci_parse(b.data, 0, &fci, &err), KMS_ERR_INVALID, "answer to SELECT");
+	expect_err(&err, gp_fci_parse(b.data, 1, &fci, &err), KMS_ERR_INVALID, "answer to SELECT");
+	b = hex("07A000000003535001000108A000000003535041"
+		"06A00000000310010002"
+		"05A000000001"
+		"06A00000000102");
+	registry.count = 0;
+	expect_ok(&err, gp_registry_parse_old(b.data, b.len, true, &registry, &err));
+	assert_int_equal(registry.count, 2);
+	assert_int_equal(registry.entries[1].aid.len, 6);
+	for (size_t cut = 1; cut < b.len; cut++)
+		if (cut != 20)
+			expect_err(&err, gp_registry_parse_old(b.data, cut, true, &registry, &err),
+				KMS_ERR_INVALID, "answer to GET STATUS");
+	b = hex("04A0000000010100");
+	expect_err(&err, gp_registry_parse_old(b.data, b.len, false, &registry, &err),
+		KMS_ERR_INVALID, "5 to 16 bytes");
 }
 
 int main(void)

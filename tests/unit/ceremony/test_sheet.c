@@ -181,7 +181,7 @@ static void test_refusals(void **state)
 		{"serial 000017", "serial 00x017", KMS_ERR_INVALID, "line 1: expected the serial"},
 		{"7F3K-22QD", "7F3K-22Q", KMS_ERR_INVALID, "not a ceremony id"},
 		{"transport key", "trading key", KMS_ERR_INVALID,
-			"line 2: expected 'transport key' or 'site key'"},
+			"line 2: expected 'transport key', 'site key' or 'zone key'"},
 		{"aes128", "aes129", KMS_ERR_INVALID, "line 2: expected an algorithm"},
 		{"aes128", "p256", KMS_ERR_INVALID, "line 2: expected an algorithm"},
 		{"aes128", "aes256", KMS_ERR_INVALID, "only 2 of 4 lines"},

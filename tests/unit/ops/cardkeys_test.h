@@ -120,7 +120,7 @@ static void open_site(struct fixture *f)
 	json_decref(report);
 	report = NULL;
 	OK(op_site_open(f->dir, &front, &f->site, &err));
-	OK(op_hsm_setup(f->site, NULL, false, &report, &err));
+	OK(op_hsm_setup(f->site, &(struct op_hsm_setup){0}, &report, &err));
 	json_decref(report);
 	OK(op_site_login(f->site, &err));
 	OK(hsm_probe(f->site->hsm, &err));

@@ -83,7 +83,7 @@ static int setup(void **state)
 	time_now = clock_now() + DAY;
 	reopen(f);
 	report = NULL;
-	OK(op_hsm_setup(f->site, NULL, false, &report, &f->err));
+	OK(op_hsm_setup(f->site, &(struct op_hsm_setup){0}, &report, &f->err));
 	json_decref(report);
 	*state = f;
 	return 0;

@@ -101,6 +101,8 @@ static void test_data(void **state)
 	host_response_is(&h, "D30100");
 	host_expect(&h, "80CA2F00025C0000", 0x9000);
 	host_response_is(&h, "610A4F08A000000151000000");
+	host_expect(&h, "80CA00C200", 0x9000); /* it can give receipts: 11.3.2.1 */
+	host_response_is(&h, "C2020000");
 	host_expect(&h, "00CB2F00025C0000", 0x9000);
 	host_expect(&h, "00CB3F00025C0000", 0x6D00);
 	host_expect(&h, "80CA00DF00", 0x6A88);
@@ -194,7 +196,8 @@ static void test_domain(void **state)
 	host_response_is(&h, "00");
 	host_must(&h, SSD_INSTALL, 0x6985); /* it is there */
 	host_must(&h, "80F24002024F00", 0x9000);
-	host_response_is(&h, "E3134F08A0000001510000999F700107C503800000");
+	host_response_is(
+		&h, "E3134F08A0000001510000999F700107C503808000"); /* Trusted Path: Table 6-2 */
 
 	/* Its first keys come under the keys of the domain above it. */
 	host_expect(&h, "00A4040008A000000151000099", 0x9000);
@@ -220,6 +223,14 @@ static void test_domain(void **state)
 	host_must(&h, "80F0400008A000000151000099", 0x6985);
 	host_expect(&h, "00A4040008A000000151000099", 0x9000);
 	host_expect(&h, "00A4040000", 0x9000);
+	assert_int_equal(host_open(&h, 0xFF, 0x33, &keys), 0x9000);
+	/* It locks itself; whoever selects it again is with the ISD: GPCS 6.4.2.1.2. */
+	host_expect(&h, "00A4040008A000000151000099", 0x9000);
+	assert_int_equal(host_open(&h, 0x20, 0x33, &own), 0x9000);
+	host_must(&h, "80F0408008A000000151000099", 0x9000);
+	host_must(&h, "80CA00E0", 0x9000);
+	host_expect(&h, "00A4040008A000000151000099", 0x6A82);
+	host_expect(&h, "80CA004500", 0x9000);
 	assert_int_equal(host_open(&h, 0xFF, 0x33, &keys), 0x9000);
 	host_must(&h, "80E400000A4F08A000000151000099", 0x9000);
 	host_must(&h, "80E400000A4F08A000000151000099", 0x6A88);
@@ -295,7 +306,7 @@ static void test_load(void **state)
 	static const char cap[] = "01 0010 DECAFFED 0102 04 0000 06 A00000000310"
 				  "03 0014 02 06 A00000000311 0000 07 A0000000031201 0000";
 	struct host_keys keys = host_test_keys();
-	unsigned char file[128], block[128];
+	unsigned char file[128], block[128], big[200];
 	size_t len;
 	struct host h;
 
@@ -344,6 +355,20 @@ static void test_load(void **state)
 	host_expect(&h, "00A4040006A00000000377", 0x9000);
 	host_response_is(&h, "6F0A8406A00000000377A500");
 	host_expect(&h, "80CA004500", 0x6D00);
+	/* More data than the card could keep of a domain's; the blocks are counted all the same. */
+	host_expect(&h, "00A4040000", 0x9000);
+	assert_int_equal(host_open(&h, 0, 0x00, &keys), 0x9000);
+	host_must(&h, "80E620000C 0000 06A00000000377 000000", 0x9000);
+	memset(big, 0x55, sizeof(big));
+	for (unsigned n = 0; n < 30; n++) {
+		const unsigned char more[4] = {0x80, 0xE2, 0x00, (unsigned char)n};
+
+		assert_int_equal(host_command(&h, more, big, sizeof(big)), 0x9000);
+	}
+	host_must(&h, "80E2801F0155", 0x6A86);
+	host_must(&h, "80E280000155", 0x9000);
+	host_must(&h, "80E280000155", 0x6A80); /* the session is over: for the ISD itself */
+	host_expect(&h, "00A4040006A00000000377", 0x9000);
 	/* A channel through its domain. */
 	assert_int_equal(host_open(&h, 0, 0x03, &keys), 0x9000);
 	host_must(&h, "80E20000", 0x6D00);
@@ -368,13 +393,17 @@ static void test_life_cycle(void **state)
 	host_must(&h, "80F08007", 0x9000);
 	host_must(&h, "80F08007", 0x6985);
 	host_must(&h, "80F0800F", 0x9000);
+	host_expect(&h, "0070000001", 0x9000);
 	host_must(&h, "80F0807F", 0x9000);
+	host_expect(&h, "01A4040000", 0x6A81); /* GPCS 6.4.3.1.2 */
+	host_expect(&h, "01A4040000", 0x6881);
 	host_must(&h, "80E4000003D20120", 0x6985);
 	host_must(&h, "80CA0045", 0x9000);
 	host_reset(&h);
 	host_expect(&h, "00A4040000", 0x6283);
 	host_expect(&h, "00A4040008A000000151535041", 0x6A81);
 	host_expect(&h, "0070000001", 0x6A81);
+	host_expect(&h, "01A4040000", 0x6881); /* closed with the power */
 	assert_int_equal(host_open(&h, 0, 0x01, &keys), 0x9000);
 	host_must(&h, "80F0800F", 0x9000);
 	host_must(&h, "80F080FF", 0x9000);

@@ -100,7 +100,7 @@ static void test_wrong_keys(void **state)
 	assert_int_equal(host_authenticate(&h, 1, cryptogram), 0x6300);
 	/* The start is spent with it. */
 	cryptogram[3] ^= 1;
-	assert_int_equal(host_authenticate(&h, 1, cryptogram), 0x6982);
+	assert_int_equal(host_authenticate(&h, 1, cryptogram), 0x6985);
 	assert_int_equal(issuer(&h)->sets[0].fails, 1);
 	assert_int_equal(host_open(&h, 0, 1, &keys), 0x9000);
 	assert_int_equal(issuer(&h)->sets[0].fails, 0);
@@ -365,6 +365,67 @@ static void test_retry_limit(void **state)
 	assert_false(host_initialize(&h, 1, &keys, cryptogram));
 	assert_int_equal(h.sw, 0x6983);
 	host_close(&h);
+	/* Such a card locks itself when it is asked once more. */
+	host_card(&h,
+		"[card]\nscp03 = 70\nretry-limit = 3\ncount-updates = yes\non-limit = lock\n" SET(
+			"01", "aes"),
+		NULL);
+	for (int i = 0; i < 3; i++)
+		assert_true(host_initialize(&h, 1, &keys, cryptogram));
+	assert_int_equal(h.card->nv.life, SIM_OP_READY);
+	assert_false(host_initialize(&h, 1, &keys, cryptogram));
+	assert_int_equal(h.card->nv.life, SIM_CARD_LOCKED);
+	host_close(&h);
+}
+
+/* Every built-in profile does what its name says. */
+static void test_built_in(void **state)
+{
+	struct host_keys fresh = other_keys(16, 9);
+
+	(void)state;
+	for (size_t i = 0; sim_profile_name(i); i++) {
+		const char *name = sim_profile_name(i);
+		struct host_keys keys = host_test_keys();
+		bool des = strstr(name, "scp02") != NULL, replace, add, counting;
+		unsigned type = des ? SIM_TYPE_DES : SIM_TYPE_AES, before;
+		unsigned char cryptogram[16];
+		struct host h;
+
+		replace = strncmp(name, "replace", 7) == 0;
+		add = strncmp(name, "add", 3) == 0;
+		counting = strncmp(name, "counting", 8) == 0;
+		if (strstr(name, "aes256"))
+			keys = host_keys_of(
+				"404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F",
+				"404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F",
+				"404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F");
+		host_card(&h, name, NULL);
+		assert_int_equal(h.size, strstr(name, "s16") ? 16 : 8);
+		host_expect(&h, "80CA00E000", strstr(name, "no-e0") ? 0x6A88 : 0x9000);
+		host_expect(&h, "80CA00CF00", strstr(name, "no-e0") ? 0x6A88 : 0x9000);
+		assert_true(host_initialize(&h, 0, &keys, cryptogram));
+		assert_int_equal(h.scp, des ? 2 : 3);
+		assert_int_equal(h.i, strstr(name, "i55") ? 0x55
+				      : des		  ? 0x15
+				      : h.size == 16	  ? 0x71
+							  : 0x70);
+		assert_int_equal(issuer(&h)->sets[0].fails, counting ? 1 : 0);
+		assert_int_equal(host_open(&h, 0, 0x01, &keys), 0x9000);
+		before = issuer(&h)->keys[0].kvn;
+		if (replace || counting) {
+			assert_int_equal(host_put_set(&h, 0, 2, type, &fresh, !des), 0x6A84);
+			assert_int_equal(host_put_set(&h, 1, 2, type, &fresh, !des), 0x9000);
+		} else {
+			assert_int_equal(host_put_set(&h, 0, 2, type, &fresh, !des), 0x9000);
+		}
+		assert_int_equal(issuer(&h)->key_count, add ? 6 : 3);
+		assert_int_equal(before, add || replace || counting ? 0x01 : 0xFF);
+		assert_int_equal(host_open(&h, 2, 0x03, &fresh), 0x9000);
+		host_must(&h, "80E4000003D20101", add ? 0x9000 : 0x6A88);
+		host_must(&h, "80E4000003D20102", 0x6985);
+		host_close(&h);
+	}
 }
 
 /* GPCS 11.1.5.1, both kinds. */
@@ -397,6 +458,11 @@ static void test_chaining(void **state)
 		assert_int_equal(host_command(&h, first, put.data, 50), 0x9000);
 		host_must(&h, "80F28002024F00", 0x6985);
 		host_must(&h, "80F28002024F00", 0x9000);
+		/* So does a SELECT, though it finds nothing: no piece may follow it. */
+		assert_int_equal(host_command(&h, first, put.data, 50), 0x9000);
+		host_expect(&h, "00A4040005A00000099900", 0x6A82);
+		assert_int_equal(host_command(&h, last, put.data + 50, put.len - 50), 0x6A80);
+		assert_int_equal(issuer(&h)->key_count, 3);
 		host_close(&h);
 
 		/* One protected command, cut up: larger than 255 bytes. */
@@ -526,6 +592,7 @@ int main(void)
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_retry_limit),
+		cmocka_unit_test(test_built_in),
 		cmocka_unit_test(test_chaining),
 		cmocka_unit_test(test_torn),
 		cmocka_unit_test(test_state_file),

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Faults, boxes of cards, and that the card shares nothing with cardkms but base/. */
 #include "sim/reader.h"
+#include "sim/settings.h"
 #include "sim/state.h"
 #include "unit/sim/host.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static char folder[400];
@@ -105,6 +108,20 @@ static void test_control_codes(void **state)
 	take_down(&s);
 }
 
+static void test_atr(void **state)
+{
+	struct stand s;
+
+	(void)state;
+	set_up(&s, NULL, "atr.json", 0);
+	reply_is(&s, "04", "3B87016361726473696DE5");
+	s.reader.card->nv.config.t0 = true;
+	reply_is(&s, "04", "3B076361726473696D");
+	expect_ok(&err, sim_setting_set(&s.reader.card->nv.config, "atr", "3B00", &err));
+	reply_is(&s, "04", "3B00");
+	take_down(&s);
+}
+
 static void test_faults(void **state)
 {
 	struct stand s;
@@ -170,6 +187,34 @@ static void test_drops(void **state)
 	assert_int_equal(counter_of("drop-write:1"), 0);
 }
 
+/* No room for the state: the card is as torn, its file whole, and nothing lies beside it. */
+static void test_no_room(void **state)
+{
+	struct rlimit before, small = {.rlim_cur = 100};
+	char path[500];
+	struct stand s;
+
+	(void)state;
+	set_up(&s, NULL, "room.json", 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small.rlim_max = before.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(send(&s, "8050000008010203040506070800"), SIM_GONE);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_non_null(strstr(s.reader.card->err.msg, "room.json"));
+	take_down(&s);
+	snprintf(path, sizeof(path), "%s/room.json.new", folder);
+	assert_int_equal(access(path, F_OK), -1);
+	snprintf(path, sizeof(path), "%s/room.json", folder);
+	expect_ok(&err, sim_box_open(&s.box, path, "gp23-scp03", 0, 0, false, &err));
+	s.reader.box = &s.box;
+	expect_ok(&err, sim_reader_insert(&s.reader, sim_box_next(&s.box), &err));
+	reply_is(&s, cin, cin_is);
+	assert_int_equal(s.reader.card->nv.entries[0].sets[0].counter, 0);
+	take_down(&s);
+}
+
 static void test_fault_words(void **state)
 {
 	static const char *const bad[] = {"", "drop", "drop-before",
@@ -196,7 +241,7 @@ static void test_swap(void **state)
 	assert_int_equal(send(&s, "8050000008010203040506070800"), SIM_REPLY);
 	reply_is(&s, cin, "450800000000000000029000");
 	/* The other card knows of no session. */
-	reply_is(&s, "848201001001020304050607080102030405060708", "6982");
+	reply_is(&s, "848201001001020304050607080102030405060708", "6985");
 	take_down(&s);
 }
 
@@ -230,7 +275,22 @@ static void test_box(void **state)
 	expect_err(&err, sim_box_open(&box, path, "gp23-scp03", 0, 0, false, &err), KMS_ERR_BUSY,
 		"another cardsim has it");
 	sim_box_close(&box);
+	/* Nor one of its cards alone. */
+	snprintf(path, sizeof(path), "%s/many/card-000002.json", folder);
+	expect_err(&err, sim_box_open(&box, path, "gp23-scp03", 0, 0, false, &err), KMS_ERR_BUSY,
+		"card-000002.json: another cardsim has it");
+	sim_box_close(&box);
 	take_down(&s);
+	expect_ok(&err, sim_box_open(&box, path, "gp23-scp03", 0, 0, false, &err));
+	snprintf(path, sizeof(path), "%s/many", folder);
+	struct sim_box all;
+	expect_err(&err, sim_box_open(&all, path, "gp23-scp03", 0, 0, false, &err), KMS_ERR_BUSY,
+		"another cardsim has it");
+	sim_box_close(&all);
+	sim_box_close(&box);
+	snprintf(path, sizeof(path), "%s/many/card-000002.json.lock", folder);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/many", folder);
 	/* The cards that are there, by their files. */
 	expect_ok(&err, sim_box_open(&box, path, "gp23-scp03", 0, 0, false, &err));
 	assert_int_equal(box.count, 3);
@@ -276,7 +336,7 @@ static void test_profiles(void **state)
 	for (size_t i = 0; sim_profile_name(i); i++)
 		expect_ok(&err, sim_profile_load(sim_profile_name(i), nv, &err));
 	expect_err(&err, sim_profile_load("/nonexistent", nv, &err), KMS_ERR_NOT_FOUND,
-		"built-in profiles are");
+		"/nonexistent");
 	free(nv);
 }
 
@@ -316,8 +376,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_control_codes),
+		cmocka_unit_test(test_atr),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_drops),
+		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_fault_words),
 		cmocka_unit_test(test_swap),
 		cmocka_unit_test(test_box),

@@ -2,6 +2,7 @@
 /*
  * Every entry of vectors/globalplatform.json that a card can be held against: recorded sessions
  * are replayed APDU for APDU, the other values computed. The list at the end says what is left out.
+ * Of keymanagement.json what that file has not: mutual authentications, PUT KEY data fields.
  */
 #include "sim/registry.h"
 #include "sim/scp.h"
@@ -396,6 +397,142 @@ static void test_all(void **state)
 	assert_true(tally.pseudo_random >= 3);
 }
 
+/* ---- keymanagement.json ---- */
+
+static void mutual_auth(const struct vec *v)
+{
+	struct vec_bytes answer = vec_hex(v, "inputs.initUpdateRsp");
+	struct vec_bytes update = vec_hex(v, "inputs.initUpdateCmd");
+	struct vec_bytes authenticate = vec_hex(v, "expected.extAuthApdu");
+	char text[1024] = "[card]\nversion = 2.3.1\nscp03 = 70\nchallenge = ", hex[32];
+	struct host h;
+
+	hex_encode(answer.data + 13, 8, hex);
+	add(text, sizeof(text), "%s\nkdd = ", hex);
+	hex_encode(answer.data, 10, hex);
+	add(text, sizeof(text), "%s\n[key-set ", hex);
+	hex_encode(answer.data + 10, 1, hex);
+	add(text, sizeof(text), "%s]\ntype = aes\nenc = %s\n", hex, vec_text(v, "inputs.keyEnc"));
+	add(text, sizeof(text), "mac = %s\ndek = %s\n", vec_text(v, "inputs.keyMac"),
+		vec_text(v, "inputs.keyDek"));
+	add(text, sizeof(text), "counter = %u\n", answer.data[31] - 1U);
+	host_card(&h, text, NULL);
+	host_raw(&h, update.data, update.len);
+	assert_int_equal(h.sw, 0x9000);
+	vec_equal(v, "INITIALIZE UPDATE response", h.response, h.len, &answer);
+	host_raw(&h, authenticate.data, authenticate.len);
+	assert_int_equal(h.sw, 0x9000);
+	host_close(&h);
+}
+
+/* The whole data field of PUT KEY: its three keys arrive under their version. */
+static void put_key_body(const struct vec *v)
+{
+	bool scp03 = strstr(v->algorithm, "SCP03") != NULL;
+	const char *dek = vec_text(v, scp03 ? "inputs.staticDek" : "inputs.dek");
+	const unsigned char header[4] = {0x80, 0xD8, 0x00, 0x81};
+	struct vec_bytes body = vec_hex(v, "expected");
+	struct host_keys keys = host_keys_of(dek, dek, dek);
+	char text[1024] = "[card]\nversion = 2.3.1\nscp02 = 15\nscp03 = 70\nrule = add\n";
+	struct host h;
+
+	add(text, sizeof(text), "[key-set 01]\ntype = %s\nenc = %s\n", scp03 ? "aes" : "des", dek);
+	add(text, sizeof(text), "mac = %s\ndek = %s\n", dek, dek);
+	host_card(&h, text, NULL);
+	assert_int_equal(host_open(&h, 1, 0x03, &keys), 0x9000);
+	assert_int_equal(host_command(&h, header, body.data, body.len), 0x9000);
+	assert_int_equal(h.len, 10);
+	for (unsigned i = 0; i < 3; i++) {
+		struct vec_bytes key = vec_hex_of(v, json_array_get(vec_find(v, "inputs.keys"), i));
+		const struct sim_key *stored =
+			sim_key_find(&h.card->nv.entries[0], i + 1, body.data[0]);
+
+		assert_non_null(stored);
+		vec_equal(v, "the key that arrived", stored->value, stored->len, &key);
+	}
+	host_close(&h);
+}
+
+static void test_keymanagement(void **state)
+{
+	json_t *file = vec_load(VECTORS_DIR "/keymanagement.json");
+	size_t sessions = 0, bodies = 0;
+
+	(void)state;
+	for (size_t i = 0; i < json_array_size(file); i++) {
+		struct vec v = vec_at(file, i);
+
+		if (strncmp(v.algorithm, "SCP03-MUTUAL-AUTH", 17) == 0) {
+			mutual_auth(&v);
+			sessions++;
+		} else if (strncmp(v.algorithm, "PUTKEY-BODY", 11) == 0) {
+			put_key_body(&v);
+			bodies++;
+		}
+	}
+	json_decref(file);
+	print_message("%zu mutual authentications, %zu PUT KEY data fields\n", sessions, bodies);
+	assert_int_equal(sessions, 9);
+	assert_int_equal(bodies, 4);
+}
+
+/* ---- sessions of other programs with real cards (docs/sources.md, "Recorded cards") ---- */
+
+/* A card on T=0, level 00; GlobalPlatformPro issue 15. */
+static void test_recorded_t0(void **state)
+{
+	struct host h;
+
+	(void)state;
+	host_card(&h,
+		"[card]\nscp02 = 15\nt0 = yes\nkdd = 0000416804170A325DC8\n"
+		"challenge = B1B79602B1CB\n[isd]\naid = A000000003000000\n"
+		"[key-set 01]\ntype = des\nenc = 404142434445464748494A4B4C4D4E4F\n"
+		"mac = 404142434445464748494A4B4C4D4E4F\ndek = 404142434445464748494A4B4C4D4E4F\n"
+		"counter = 4\n[load-file A0000000035350]\nversion = 0000\n"
+		"[load-file A00000000310]\nversion = 0000\n[load-file 315041592E]\nversion = "
+		"0000\n",
+		NULL);
+	host_expect(&h, "8050000008D31CC4DE5E586FBC", 0x611C);
+	host_expect(&h, "00C000001C", 0x9000);
+	host_response_is(&h, "0000416804170A325DC801020004B1B79602B1CBE00CF4940C256269");
+	host_expect(&h, "848200001004AD1BE9E3B9A8416836287E21C90C7A", 0x9000);
+	host_expect(&h, "80F28000024F00", 0x610B);
+	host_expect(&h, "00C000000B", 0x9000);
+	host_response_is(&h, "08A000000003000000019E");
+	host_expect(&h, "80F24000024F00", 0x6A88);
+	host_expect(&h, "80F22000024F00", 0x611B);
+	host_expect(&h, "00C000001B", 0x9000);
+	host_response_is(&h, "07A0000000035350010006A00000000310010005315041592E0100");
+	host_close(&h);
+}
+
+/* AES keys under the DEK of SCP02, with the length inside; kaoh/globalplatform issue 73. */
+static void test_recorded_aes_under_scp02(void **state)
+{
+	struct host_keys keys = host_test_keys();
+	struct host h;
+
+	(void)state;
+	host_card(&h, "gp211-scp02", NULL);
+	assert_int_equal(host_open(&h, 0, 0x00, &keys), 0x9000);
+	host_hex("C61DF24D2C9A770E32E969984B5B7074", h.card->channels[0].session.dek, 16);
+	host_expect(&h,
+		"80D8008146 30881110B23034FA4329DE9AD8E91583618813B303504A77"
+		"881110B23034FA4329DE9AD8E91583618813B303504A77"
+		"881110B23034FA4329DE9AD8E91583618813B303504A7700",
+		0x9000);
+	host_response_is(&h, "30504A77504A77504A77");
+	for (unsigned kid = 1; kid <= 3; kid++) {
+		const struct sim_key *key = sim_key_find(&h.card->nv.entries[0], kid, 0x30);
+
+		assert_non_null(key);
+		assert_int_equal(key->type, SIM_TYPE_AES);
+		assert_memory_equal(key->value, keys.enc, 16);
+	}
+	host_close(&h);
+}
+
 /* Something to hold the above against: one bit of a trace, and it is refused. */
 static void test_control(void **state)
 {
@@ -434,6 +571,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_keymanagement),
+		cmocka_unit_test(test_recorded_t0),
+		cmocka_unit_test(test_recorded_aes_under_scp02),
 		cmocka_unit_test(test_control),
 	};
 

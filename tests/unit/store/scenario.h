@@ -13,6 +13,7 @@
 #include "unit/store/scenario_journal.h"
 #include "unit/store/scenario_keys.h"
 #include "unit/store/scenario_people.h"
+#include "unit/store/scenario_vault.h"
 
 /* The statements that a store opened through scenario_count has run. */
 static bool scenario_ran[STORE_SQL_COUNT];
@@ -51,6 +52,10 @@ static inline int scenario_all(struct store *s)
 	scenario_keys(s);
 	scenario_docs(s);
 	scenario_all_of_cards(s);
+	scenario_hsms(s);
+	scenario_copies(s);
+	scenario_backups(s);
+	scenario_formers(s);
 	scenario_audit_entries(s);
 	scenario_audit_tree(s);
 	for (int i = 0; i < STORE_SQL_COUNT; i++)

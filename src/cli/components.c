@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* transport-key create and import: the room on a terminal, or sheet files and --pin-fd without. */
+/*
+ * Ceremonies of transport, site and zone keys: the room on a terminal, or sheet files and --pin-fd
+ * without.
+ */
 #include "cli/commands.h"
 #include "cli/front.h"
 #include "cli/room.h"
@@ -158,19 +161,30 @@ static enum kms_status parse_count(const char *text, size_t *ret, struct kms_err
 	return KMS_OK;
 }
 
-static enum kms_status common(struct cli *cli, struct op_transport *t, struct kms_err *err)
+/* What --components and --algorithm are where they may be left out. */
+static const char usual_components[] = "3", usual_algorithm[] = "aes256";
+
+static enum kms_status common(struct cli *cli, struct op_components *key, struct kms_err *err)
 {
-	t->label = cli->positional[0];
-	t->algorithm = cli_value(cli, "--algorithm");
-	t->partner = cli_value(cli, "--partner");
-	t->pairs_path = cli_value(cli, "--pairs");
-	t->wrapping = cli_value(cli, "--wrapping");
-	t->legacy = cli_switch(cli, "--legacy");
-	return parse_count(cli_value(cli, "--components"), &t->components, err);
+	const char *algorithm = cli_value(cli, "--algorithm");
+	const char *count = cli_value(cli, "--components");
+
+	key->label = cli->positional[0];
+	key->algorithm = algorithm ? algorithm : usual_algorithm;
+	key->pairs_path = cli_value(cli, "--pairs");
+	return parse_count(count ? count : usual_components, &key->components, err);
 }
 
-static const char fields[] = "label algorithm check_value check_method ceremony sheets_ceremony "
-			     "partner wrapping direction where";
+static enum kms_status transport_words(struct cli *cli, struct op_transport *t, struct kms_err *err)
+{
+	t->partner = cli_value(cli, "--partner");
+	t->wrapping = cli_value(cli, "--wrapping");
+	t->legacy = cli_switch(cli, "--legacy");
+	return common(cli, &t->key, err);
+}
+
+static const char fields[] = "label role algorithm check_value check_method ceremony "
+			     "sheets_ceremony partner wrapping direction hsm where";
 
 static enum kms_status report_sheets(
 	struct cli *cli, const struct sheets *sheets, struct kms_err *err)
@@ -188,17 +202,24 @@ static enum kms_status report_sheets(
 	return KMS_OK;
 }
 
-enum kms_status cli_transport_create(struct cli *cli, struct kms_err *err)
+/* What a purpose does with the key that its words describe. */
+typedef enum kms_status component_op(
+	struct op_site *site, const void *args, json_t **ret_report, struct kms_err *err);
+
+/* args: an op_transport or op_site_key, which `key` is part of. */
+static enum kms_status create(struct cli *cli, struct op_components *key, const void *args,
+	component_op *op, struct kms_err *err)
 {
 	CLI_SITE_AUTO struct op_site *site = NULL;
-	struct sheets sheets = {.dir = cli_value(cli, "--sheets")};
-	struct op_transport t = {.prepare = sheets.dir ? sheets_prepare : NULL,
-		.room = sheets.dir ? sheets_room : terminal_room,
-		.room_ctx = &sheets,
-		.unattended = sheets.dir != NULL};
-	enum kms_status st = common(cli, &t, err);
+	struct sheets sheets = {
+		.dir = cli_value(cli, "--sheets"), .label = key->label, .count = key->components};
+	enum kms_status st = KMS_OK;
 
-	if (!st && !sheets.dir && !cli->dry_run && !term_available()) {
+	key->prepare = sheets.dir ? sheets_prepare : NULL;
+	key->room = sheets.dir ? sheets_room : terminal_room;
+	key->room_ctx = &sheets;
+	key->unattended = sheets.dir != NULL;
+	if (!sheets.dir && !cli->dry_run && !term_available()) {
 		kms_fail(err, KMS_ERR_IO, "there is no terminal to show the components on");
 		st = kms_hint(err, "give a folder for the sheets: --sheets DIR");
 	}
@@ -206,9 +227,7 @@ enum kms_status cli_transport_create(struct cli *cli, struct kms_err *err)
 		st = cli_open_site(cli, &site, err);
 	if (st)
 		return st;
-	sheets.label = t.label;
-	sheets.count = t.components;
-	st = op_transport_create(site, &t, &cli->result, err);
+	st = op(site, args, &cli->result, err);
 	if (st)
 		sheets_remove(&sheets);
 	sheets_close(&sheets);
@@ -217,18 +236,19 @@ enum kms_status cli_transport_create(struct cli *cli, struct kms_err *err)
 	return report_sheets(cli, &sheets, err);
 }
 
-enum kms_status cli_transport_import(struct cli *cli, struct kms_err *err)
+static enum kms_status type_in(struct cli *cli, struct op_components *key, const void *args,
+	component_op *op, struct kms_err *err)
 {
 	CLI_SITE_AUTO struct op_site *site = NULL;
 	bool piped = pinfd_get(&cli->secrets, "component.1") != NULL;
-	struct op_transport t = {.room = piped ? secrets_room : terminal_room,
-		.room_ctx = &cli->secrets,
-		.unattended = piped,
-		.check_value = cli_value(cli, "--check-value"),
-		.ceremony = cli_value(cli, "--ceremony")};
-	enum kms_status st = common(cli, &t, err);
+	enum kms_status st = KMS_OK;
 
-	if (!st && !piped && !cli->dry_run && !term_available()) {
+	key->room = piped ? secrets_room : terminal_room;
+	key->room_ctx = &cli->secrets;
+	key->unattended = piped;
+	key->check_value = cli_value(cli, "--check-value");
+	key->ceremony = cli_value(cli, "--ceremony");
+	if (!piped && !cli->dry_run && !term_available()) {
 		kms_fail(err, KMS_ERR_IO, "there is no terminal to type the components on");
 		st = kms_hint(
 			err, "give them by --pin-fd N, as lines component.1=… check-value.1=…");
@@ -236,8 +256,90 @@ enum kms_status cli_transport_import(struct cli *cli, struct kms_err *err)
 	if (!st)
 		st = cli_open_site(cli, &site, err);
 	if (!st)
-		st = op_transport_import(site, &t, &cli->result, err);
+		st = op(site, args, &cli->result, err);
 	if (!st)
 		cli_print_fields(cli, cli->result, fields);
 	return st;
+}
+
+/* ---- transport keys ---- */
+
+static enum kms_status transport_create(
+	struct op_site *site, const void *args, json_t **ret_report, struct kms_err *err)
+{
+	return op_transport_create(site, args, ret_report, err);
+}
+
+static enum kms_status transport_import(
+	struct op_site *site, const void *args, json_t **ret_report, struct kms_err *err)
+{
+	return op_transport_import(site, args, ret_report, err);
+}
+
+enum kms_status cli_transport_create(struct cli *cli, struct kms_err *err)
+{
+	struct op_transport t = {0};
+	enum kms_status st = transport_words(cli, &t, err);
+
+	return st ? st : create(cli, &t.key, &t, transport_create, err);
+}
+
+enum kms_status cli_transport_import(struct cli *cli, struct kms_err *err)
+{
+	struct op_transport t = {0};
+	enum kms_status st = transport_words(cli, &t, err);
+
+	return st ? st : type_in(cli, &t.key, &t, transport_import, err);
+}
+
+/* ---- site and zone keys ---- */
+
+static enum kms_status site_key_create(
+	struct op_site *site, const void *args, json_t **ret_report, struct kms_err *err)
+{
+	return op_site_key_create(site, args, ret_report, err);
+}
+
+static enum kms_status site_key_restore(
+	struct op_site *site, const void *args, json_t **ret_report, struct kms_err *err)
+{
+	return op_site_key_restore(site, args, ret_report, err);
+}
+
+static enum kms_status create_here(struct cli *cli, bool zone, struct kms_err *err)
+{
+	struct op_site_key k = {.zone = zone};
+	enum kms_status st = common(cli, &k.key, err);
+
+	return st ? st : create(cli, &k.key, &k, site_key_create, err);
+}
+
+static enum kms_status restore_here(struct cli *cli, bool zone, struct kms_err *err)
+{
+	struct op_site_key k = {.zone = zone,
+		.hsm = cli_value(cli, "--hsm"),
+		.fingerprint = cli_value(cli, "--fingerprint")};
+	enum kms_status st = common(cli, &k.key, err);
+
+	return st ? st : type_in(cli, &k.key, &k, site_key_restore, err);
+}
+
+enum kms_status cli_site_key_create(struct cli *cli, struct kms_err *err)
+{
+	return create_here(cli, false, err);
+}
+
+enum kms_status cli_site_key_restore(struct cli *cli, struct kms_err *err)
+{
+	return restore_here(cli, false, err);
+}
+
+enum kms_status cli_zone_key_create(struct cli *cli, struct kms_err *err)
+{
+	return create_here(cli, true, err);
+}
+
+enum kms_status cli_zone_key_restore(struct cli *cli, struct kms_err *err)
+{
+	return restore_here(cli, true, err);
 }

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Backups and further HSMs: commands. */
+#include "cli/commands.h"
+#include "cli/front.h"
+
+#include "ops/ops.h"
+
+#include <stdlib.h>
+
+static const char checked_columns[] = "label algorithm check_value check_method";
+
+enum kms_status cli_backup_create(struct cli *cli, struct kms_err *err)
+{
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	enum kms_status st = cli_open_site(cli, &site, err);
+
+	if (!st)
+		st = op_backup_create(site, cli_value(cli, "-o"), cli_value(cli, "--site-key"),
+			&cli->result, err);
+	if (!st)
+		cli_print_fields(
+			cli, cli->result, "backup site_key key_count left_out sha256 file");
+	return st;
+}
+
+enum kms_status cli_backup_list(struct cli *cli, struct kms_err *err)
+{
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	enum kms_status st = cli_open_site(cli, &site, err);
+
+	if (!st)
+		st = op_backup_list(site, &cli->result, err);
+	if (!st)
+		cli_print_table(cli, cli->result, "backup site_key keys created sha256");
+	return st;
+}
+
+static const char facts[] =
+	"backup site fingerprint hsm_serial created site_key site_key_check_value keyset_count "
+	"key_count partner_count sha256 signature seal unwrapped not_in_it not_in_registry "
+	"newer_backups restored there_already destroyed_since still_lost partners where";
+
+enum kms_status cli_backup_verify(struct cli *cli, struct kms_err *err)
+{
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	const char *by_environment = getenv("CARDKMS_SITE");
+	const char *identity = cli_value(cli, "--identity");
+	enum kms_status st = KMS_OK;
+
+	if (cli->site || (by_environment && *by_environment) || !identity)
+		st = cli_open_site(cli, &site, err);
+	if (!st)
+		st = op_backup_verify(site, cli->positional[0], identity,
+			cli_switch(cli, "--offline"), &cli->result, err);
+	if (!st)
+		cli_print_fields(cli, cli->result, facts);
+	return st;
+}
+
+enum kms_status cli_backup_restore(struct cli *cli, struct kms_err *err)
+{
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	enum kms_status st = cli_open_site(cli, &site, err);
+
+	if (!st)
+		st = op_backup_restore(site, cli->positional[0], cli_value(cli, "--fingerprint"),
+			&cli->result, err);
+	if (!st) {
+		cli_print_fields(cli, cli->result, facts);
+		cli_print_table(cli, json_object_get(cli->result, "keys"), checked_columns);
+	}
+	return st;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/hsms.h"
+
+#include "ops/meta.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool op_hsm_is_production(const struct op_hsm *hsm)
+{
+	return strcmp(hsm->row.kind, "production") == 0;
+}
+
+static void hsm_free(struct op_hsm *h)
+{
+	if (!h)
+		return;
+	hsm_close(h->hsm);
+	store_hsm_free(&h->row);
+	free(h);
+}
+
+static void hsm_free_pointer(struct op_hsm **h)
+{
+	hsm_free(*h);
+}
+
+void op_hsms_close(struct op_site *site)
+{
+	while (site->others) {
+		struct op_hsm *h = site->others;
+
+		site->others = h->next;
+		hsm_free(h);
+	}
+}
+
+/*
+ * The principal one first, which may share its module with the others. But a machine for card work
+ * need not have it: then its module, too, may be missing.
+ */
+static enum kms_status load(struct op_site *site, struct op_hsm *h, struct kms_err *err)
+{
+	struct kms_err away = {0};
+	enum kms_status st = KMS_OK;
+
+	if (!site->hsm && !site->policy.vault_offline &&
+		hsm_open(site->hsm_uri, site->init_args, &site->hsm, &away))
+		op_say(site, "note: the principal HSM is not here: %s", away.msg);
+	if (site->hsm)
+		st = hsm_open_beside(site->hsm, h->row.uri, h->row.init_args, &h->hsm, err);
+	else
+		st = hsm_open(h->row.uri, h->row.init_args, &h->hsm, err);
+	return st;
+}
+
+static enum kms_status same_serial(const struct op_hsm *h, struct kms_err *err)
+{
+	struct hsm_token_info info;
+	enum kms_status st = hsm_token_info(h->hsm, &info, err);
+
+	if (st || !h->row.serial || strcmp(h->row.serial, info.serial) == 0)
+		return st;
+	kms_fail(err, KMS_ERR_MISMATCH,
+		"the token '%s' has serial %s, but the HSM '%s' was added with serial %s",
+		info.label, info.serial, h->row.name, h->row.serial);
+	return kms_hint(err, "connect that HSM; nothing was changed");
+}
+
+enum kms_status op_hsm_is_another(struct op_site *site, const struct op_hsm *h, struct kms_err *err)
+{
+	/* Where the principal HSM is away, the other token cannot be it. */
+	if (!site->hsm || (!site->token_found && hsm_find_token(site->hsm, NULL)) ||
+		!hsm_same_token(site->hsm, h->hsm))
+		return KMS_OK;
+	return kms_fail(err, KMS_ERR_INVALID, "the HSM '%s' is this site's principal HSM itself",
+		h->row.name);
+}
+
+static struct op_hsm *opened(const struct op_site *site, const char *name)
+{
+	for (struct op_hsm *h = site->others; h; h = h->next)
+		if (strcmp(h->row.name, name) == 0)
+			return h;
+	return NULL;
+}
+
+static enum kms_status copy_row(
+	const struct store_hsm *from, struct store_hsm *to, struct kms_err *err)
+{
+	*to = *from;
+	to->name = strdup(from->name);
+	to->uri = strdup(from->uri);
+	to->init_args = from->init_args ? strdup(from->init_args) : NULL;
+	to->kind = strdup(from->kind);
+	to->state = strdup(from->state);
+	to->serial = from->serial ? strdup(from->serial) : NULL;
+	to->op_id = from->op_id ? strdup(from->op_id) : NULL;
+	if (!to->name || !to->uri || !to->kind || !to->state ||
+		(from->init_args && !to->init_args) || (from->serial && !to->serial) ||
+		(from->op_id && !to->op_id))
+		return kms_nomem(err);
+	return KMS_OK;
+}
+
+static enum kms_status take(struct op_site *site, struct op_hsm **h, struct op_hsm **ret_hsm)
+{
+	(*h)->next = site->others;
+	site->others = *h;
+	*ret_hsm = *h;
+	*h = NULL;
+	return KMS_OK;
+}
+
+enum kms_status op_hsm_open_row(struct op_site *site, const struct store_hsm *row,
+	struct op_hsm **ret_hsm, struct kms_err *err)
+{
+	struct op_hsm *h __attribute__((cleanup(hsm_free_pointer))) = calloc(1, sizeof(*h));
+	enum kms_status st;
+
+	if (!h)
+		return kms_nomem(err);
+	st = copy_row(row, &h->row, err);
+	if (!st)
+		st = load(site, h, err);
+	return st ? st : take(site, &h, ret_hsm);
+}
+
+enum kms_status op_hsm_open(
+	struct op_site *site, const char *name, struct op_hsm **ret_hsm, struct kms_err *err)
+{
+	struct op_hsm *h __attribute__((cleanup(hsm_free_pointer))) = NULL;
+	enum kms_status st;
+
+	*ret_hsm = opened(site, name);
+	if (*ret_hsm)
+		return KMS_OK;
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return kms_nomem(err);
+	st = store_hsm_get(site->store, name, &h->row, err);
+	if (!st)
+		st = load(site, h, err);
+	if (!st)
+		st = hsm_find_token(h->hsm, err);
+	if (!st)
+		st = same_serial(h, err);
+	if (!st)
+		st = op_hsm_is_another(site, h, err);
+	return st ? st : take(site, &h, ret_hsm);
+}
+
+enum kms_status op_hsm_login(
+	struct op_site *site, const char *name, struct op_hsm **ret_hsm, struct kms_err *err)
+{
+	char pin_name[64], whose[64];
+	struct op_hsm *h = NULL;
+	enum kms_status st = op_hsm_open(site, name, &h, err);
+
+	if (!st && !h->logged_in) {
+		snprintf(pin_name, sizeof(pin_name), "pin.%s", name);
+		snprintf(whose, sizeof(whose), "%s HSM's ", name);
+		st = op_token_login(site, h->hsm, pin_name, whose, err);
+	}
+	if (st)
+		return st;
+	h->logged_in = true;
+	*ret_hsm = h;
+	return KMS_OK;
+}
+
+bool op_hsm_logged_in(const struct op_site *site, const char *name)
+{
+	const struct op_hsm *h = opened(site, name);
+
+	return h && h->logged_in;
+}
+
+/* ---- card work ---- */
+
+static enum kms_status by_production_hsm(
+	struct op_site *site, struct hsm **ret_hsm, struct kms_err *err)
+{
+	STORE_AUTO(hsm_list) struct store_hsm_list list = {0};
+	enum kms_status st = store_hsms(site->store, &list, err);
+
+	for (size_t i = 0; !st && i < list.count; i++) {
+		struct op_hsm *h = NULL;
+
+		if (strcmp(list.items[i].kind, "production") != 0 ||
+			strcmp(list.items[i].state, "active") != 0)
+			continue;
+		st = op_hsm_login(site, list.items[i].name, &h, err);
+		/* One that is away is no reason to stop if there is another. */
+		if (st && i + 1 < list.count && st != KMS_ERR_AUTH) {
+			op_say(site, "note: HSM '%s' is passed over: %s", list.items[i].name,
+				err ? err->msg : "");
+			kms_err_clear(err);
+			st = KMS_OK;
+			continue;
+		}
+		if (!st)
+			*ret_hsm = h->hsm;
+		return st;
+	}
+	return st;
+}
+
+enum kms_status op_site_cards_hsm(struct op_site *site, struct hsm **ret_hsm, struct kms_err *err)
+{
+	struct hsm *found = NULL;
+	enum kms_status st = by_production_hsm(site, &found, err);
+
+	if (!st && !found && site->policy.vault_offline) {
+		kms_fail(err, KMS_ERR_DENIED,
+			"the principal HSM is offline by the site's policy: it does no card work");
+		return kms_hint(err,
+			"add a production HSM ('cardkms hsm add NAME --kind production …') and "
+			"copy the keys to it ('cardkms hsm replicate NAME')");
+	}
+	if (!st && !found) {
+		st = op_site_login(site, err);
+		found = site->hsm;
+	}
+	if (!st)
+		*ret_hsm = found;
+	return st;
+}
