@@ -139,15 +139,15 @@ static enum kms_status take_entries(
 	return KMS_OK;
 }
 
-static enum kms_status from_conf(
+enum kms_status cer_pairs_conf(
 	const struct conf *conf, size_t count, struct cer_pairs *ret_pairs, struct kms_err *err)
 {
 	struct cer_pairs pairs = {.count = count};
 	enum kms_status st;
 
 	if (count < CER_COMPONENTS_MIN || count > CER_COMPONENTS_MAX)
-		return kms_fail(err, KMS_ERR_INVALID, "a key has %d to %d components, not %zu",
-			CER_COMPONENTS_MIN, CER_COMPONENTS_MAX, count);
+		return kms_fail(err, KMS_ERR_INVALID, "%s: a key has %d to %d components, not %zu",
+			conf->source, CER_COMPONENTS_MIN, CER_COMPONENTS_MAX, count);
 	st = take_entries(conf, count, &pairs, err);
 	if (st)
 		return st;
@@ -172,7 +172,7 @@ enum kms_status cer_pairs_parse(const char *source, const char *text, size_t len
 	st = conf_parse(source, text, len, &conf, err);
 	if (st)
 		return st;
-	return from_conf(&conf, count, ret_pairs, err);
+	return cer_pairs_conf(&conf, count, ret_pairs, err);
 }
 
 enum kms_status cer_pairs_load(
@@ -184,7 +184,7 @@ enum kms_status cer_pairs_load(
 	st = conf_load(path, &conf, err);
 	if (st)
 		return st;
-	return from_conf(&conf, count, ret_pairs, err);
+	return cer_pairs_conf(&conf, count, ret_pairs, err);
 }
 
 size_t cer_pairs_find(const struct cer_pairs *pairs, const char *person)

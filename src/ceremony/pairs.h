@@ -8,6 +8,7 @@
 #ifndef CEREMONY_PAIRS_H
 #define CEREMONY_PAIRS_H
 
+#include "base/conf.h"
 #include "base/err.h"
 #include "base/utf8.h"
 
@@ -37,6 +38,9 @@ KMS_CHECKED enum kms_status cer_pairs_parse(const char *source, const char *text
 	size_t count, struct cer_pairs *ret_pairs, struct kms_err *err);
 KMS_CHECKED enum kms_status cer_pairs_load(
 	const char *path, size_t count, struct cer_pairs *ret_pairs, struct kms_err *err);
+/* The same of a file that is read already and has nothing but these sections. */
+KMS_CHECKED enum kms_status cer_pairs_conf(
+	const struct conf *conf, size_t count, struct cer_pairs *ret_pairs, struct kms_err *err);
 
 /* Whether one person holds a component, and which (1 to count); 0 if none. */
 size_t cer_pairs_find(const struct cer_pairs *pairs, const char *person);

@@ -559,6 +559,48 @@ const struct cli_command cli_commands[] = {
 		.run = cli_ceremony_show,
 	},
 	{
+		.path = "ceremony check",
+		.summary = "is this ceremony file in order, and is this room fit for it?",
+		.details =
+			"Shows the file's SHA-256, its first eight bytes also as words to read "
+			"aloud, and\n"
+			"looks at the machine and the site: swap, network, crash handler, clock, "
+			"token,\n"
+			"officers, separation, files. Exit code 3 if a condition is not met.",
+		.positional = {{"F", "the ceremony file"}},
+		.run = cli_ceremony_check,
+	},
+	{
+		.path = "ceremony run",
+		.summary = "carry out a ceremony file, from its check to its minutes",
+		.details =
+			"Looks at the room as check does, and begins only if every condition is "
+			"met and\n"
+			"somebody has said that the file is the one agreed on. The officers are "
+			"those of\n"
+			"the file. Whatever comes of it stands in the minutes: 'ceremony report'.",
+		.flags = CLI_CHANGES,
+		.positional = {{"F", "the ceremony file"}},
+		.options = {{"--sheets", "DIR",
+			"write component sheets there instead of showing them", OPTION_OPTIONAL}},
+		.run = cli_ceremony_run,
+	},
+	{
+		.path = "ceremony meetings",
+		.summary = "ceremony files that were carried out",
+		.run = cli_ceremony_meetings,
+	},
+	{
+		.path = "ceremony report",
+		.summary = "the minutes of a meeting or key ceremony, as a PDF to be signed",
+		.details = "People, room, steps, check values, hashes, exceptions, the audit log's "
+			   "checkpoint, a\n"
+			   "QR code of the public facts, lines to sign. Never a component.",
+		.positional = {{"ID", "of the meeting or of the ceremony: 7F3K-22QD"}},
+		.options = {{"-o", "F", "the PDF to write", OPTION_REQUIRED}},
+		.run = cli_ceremony_report,
+	},
+	{
 		.path = "audit list",
 		.summary = "the audit log",
 		.run = cli_audit_list,

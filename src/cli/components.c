@@ -3,6 +3,7 @@
  * Ceremonies of transport, site and zone keys: the room on a terminal, or sheet files and --pin-fd
  * without.
  */
+#include "cli/components.h"
 #include "cli/commands.h"
 #include "cli/front.h"
 #include "cli/room.h"
@@ -175,6 +176,12 @@ static enum kms_status common(struct cli *cli, struct op_components *key, struct
 	return parse_count(count ? count : usual_components, &key->components, err);
 }
 
+static void typed_words(struct cli *cli, struct op_components *key)
+{
+	key->check_value = cli_value(cli, "--check-value");
+	key->ceremony = cli_value(cli, "--ceremony");
+}
+
 static enum kms_status transport_words(struct cli *cli, struct op_transport *t, struct kms_err *err)
 {
 	t->partner = cli_value(cli, "--partner");
@@ -202,18 +209,12 @@ static enum kms_status report_sheets(
 	return KMS_OK;
 }
 
-/* What a purpose does with the key that its words describe. */
-typedef enum kms_status component_op(
-	struct op_site *site, const void *args, json_t **ret_report, struct kms_err *err);
-
-/* args: an op_transport or op_site_key, which `key` is part of. */
-static enum kms_status create(struct cli *cli, struct op_components *key, const void *args,
-	component_op *op, struct kms_err *err)
+static enum kms_status show(struct cli *cli, struct op_site *site, struct op_components *key,
+	const void *args, component_op *op, struct kms_err *err)
 {
-	CLI_SITE_AUTO struct op_site *site = NULL;
 	struct sheets sheets = {
 		.dir = cli_value(cli, "--sheets"), .label = key->label, .count = key->components};
-	enum kms_status st = KMS_OK;
+	enum kms_status st;
 
 	key->prepare = sheets.dir ? sheets_prepare : NULL;
 	key->room = sheets.dir ? sheets_room : terminal_room;
@@ -221,12 +222,8 @@ static enum kms_status create(struct cli *cli, struct op_components *key, const 
 	key->unattended = sheets.dir != NULL;
 	if (!sheets.dir && !cli->dry_run && !term_available()) {
 		kms_fail(err, KMS_ERR_IO, "there is no terminal to show the components on");
-		st = kms_hint(err, "give a folder for the sheets: --sheets DIR");
+		return kms_hint(err, "give a folder for the sheets: --sheets DIR");
 	}
-	if (!st)
-		st = cli_open_site(cli, &site, err);
-	if (st)
-		return st;
 	st = op(site, args, &cli->result, err);
 	if (st)
 		sheets_remove(&sheets);
@@ -236,41 +233,42 @@ static enum kms_status create(struct cli *cli, struct op_components *key, const 
 	return report_sheets(cli, &sheets, err);
 }
 
-static enum kms_status type_in(struct cli *cli, struct op_components *key, const void *args,
-	component_op *op, struct kms_err *err)
+static enum kms_status type_in(struct cli *cli, struct op_site *site, struct op_components *key,
+	const void *args, component_op *op, struct kms_err *err)
 {
-	CLI_SITE_AUTO struct op_site *site = NULL;
 	bool piped = pinfd_get(&cli->secrets, "component.1") != NULL;
-	enum kms_status st = KMS_OK;
+	enum kms_status st;
 
 	key->room = piped ? secrets_room : terminal_room;
 	key->room_ctx = &cli->secrets;
 	key->unattended = piped;
-	key->check_value = cli_value(cli, "--check-value");
-	key->ceremony = cli_value(cli, "--ceremony");
 	if (!piped && !cli->dry_run && !term_available()) {
 		kms_fail(err, KMS_ERR_IO, "there is no terminal to type the components on");
-		st = kms_hint(
+		return kms_hint(
 			err, "give them by --pin-fd N, as lines component.1=… check-value.1=…");
 	}
-	if (!st)
-		st = cli_open_site(cli, &site, err);
-	if (!st)
-		st = op(site, args, &cli->result, err);
+	st = op(site, args, &cli->result, err);
 	if (!st)
 		cli_print_fields(cli, cli->result, fields);
 	return st;
 }
 
+enum kms_status cli_components(struct cli *cli, struct op_site *site, struct op_components *key,
+	const void *args, component_op *op, bool create, struct kms_err *err)
+{
+	return create ? show(cli, site, key, args, op, err)
+		      : type_in(cli, site, key, args, op, err);
+}
+
 /* ---- transport keys ---- */
 
-static enum kms_status transport_create(
+enum kms_status cli_op_transport_create(
 	struct op_site *site, const void *args, json_t **ret_report, struct kms_err *err)
 {
 	return op_transport_create(site, args, ret_report, err);
 }
 
-static enum kms_status transport_import(
+enum kms_status cli_op_transport_import(
 	struct op_site *site, const void *args, json_t **ret_report, struct kms_err *err)
 {
 	return op_transport_import(site, args, ret_report, err);
@@ -279,28 +277,31 @@ static enum kms_status transport_import(
 enum kms_status cli_transport_create(struct cli *cli, struct kms_err *err)
 {
 	struct op_transport t = {0};
-	enum kms_status st = transport_words(cli, &t, err);
+	OPEN_SITE;
 
-	return st ? st : create(cli, &t.key, &t, transport_create, err);
+	st = transport_words(cli, &t, err);
+	return st ? st : cli_components(cli, site, &t.key, &t, cli_op_transport_create, true, err);
 }
 
 enum kms_status cli_transport_import(struct cli *cli, struct kms_err *err)
 {
 	struct op_transport t = {0};
-	enum kms_status st = transport_words(cli, &t, err);
+	OPEN_SITE;
 
-	return st ? st : type_in(cli, &t.key, &t, transport_import, err);
+	typed_words(cli, &t.key);
+	st = transport_words(cli, &t, err);
+	return st ? st : cli_components(cli, site, &t.key, &t, cli_op_transport_import, false, err);
 }
 
 /* ---- site and zone keys ---- */
 
-static enum kms_status site_key_create(
+enum kms_status cli_op_site_key_create(
 	struct op_site *site, const void *args, json_t **ret_report, struct kms_err *err)
 {
 	return op_site_key_create(site, args, ret_report, err);
 }
 
-static enum kms_status site_key_restore(
+enum kms_status cli_op_site_key_restore(
 	struct op_site *site, const void *args, json_t **ret_report, struct kms_err *err)
 {
 	return op_site_key_restore(site, args, ret_report, err);
@@ -309,9 +310,10 @@ static enum kms_status site_key_restore(
 static enum kms_status create_here(struct cli *cli, bool zone, struct kms_err *err)
 {
 	struct op_site_key k = {.zone = zone};
-	enum kms_status st = common(cli, &k.key, err);
+	OPEN_SITE;
 
-	return st ? st : create(cli, &k.key, &k, site_key_create, err);
+	st = common(cli, &k.key, err);
+	return st ? st : cli_components(cli, site, &k.key, &k, cli_op_site_key_create, true, err);
 }
 
 static enum kms_status restore_here(struct cli *cli, bool zone, struct kms_err *err)
@@ -319,9 +321,11 @@ static enum kms_status restore_here(struct cli *cli, bool zone, struct kms_err *
 	struct op_site_key k = {.zone = zone,
 		.hsm = cli_value(cli, "--hsm"),
 		.fingerprint = cli_value(cli, "--fingerprint")};
-	enum kms_status st = common(cli, &k.key, err);
+	OPEN_SITE;
 
-	return st ? st : type_in(cli, &k.key, &k, site_key_restore, err);
+	typed_words(cli, &k.key);
+	st = common(cli, &k.key, err);
+	return st ? st : cli_components(cli, site, &k.key, &k, cli_op_site_key_restore, false, err);
 }
 
 enum kms_status cli_site_key_create(struct cli *cli, struct kms_err *err)

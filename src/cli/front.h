@@ -19,4 +19,14 @@ static inline void cli_close_site(struct op_site **site)
 	op_site_close(*site);
 }
 
+/*
+ * Most commands: open the site, call, print. Declares `site`, which closes at the end, and `st`,
+ * which becomes the operation's.
+ */
+#define OPEN_SITE                                            \
+	CLI_SITE_AUTO struct op_site *site = NULL;           \
+	enum kms_status st = cli_open_site(cli, &site, err); \
+	if (st)                                              \
+	return st
+
 #endif

@@ -9,16 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * Most commands: open the site, call, print. Declares `site`, which closes at the end, and `st`,
- * which becomes the operation's.
- */
-#define OPEN_SITE                                            \
-	CLI_SITE_AUTO struct op_site *site = NULL;           \
-	enum kms_status st = cli_open_site(cli, &site, err); \
-	if (st)                                              \
-	return st
-
 static void dry_run_note(struct cli *cli)
 {
 	if (cli->dry_run)
@@ -465,33 +455,6 @@ enum kms_status cli_exchange_reissue(struct cli *cli, struct kms_err *err)
 	if (!st)
 		cli_print_fields(cli, cli->result, "id kind state sha256 file");
 	return st;
-}
-
-/* ---- ceremony ---- */
-
-enum kms_status cli_ceremony_list(struct cli *cli, struct kms_err *err)
-{
-	OPEN_SITE;
-	st = op_ceremony_list(site, &cli->result, err);
-	if (!st)
-		cli_print_table(cli, cli->result,
-			"ceremony kind key algorithm components partner state started ended");
-	return st;
-}
-
-enum kms_status cli_ceremony_show(struct cli *cli, struct kms_err *err)
-{
-	OPEN_SITE;
-	st = op_ceremony_show(site, cli->positional[0], &cli->result, err);
-	if (st)
-		return st;
-	cli_print_fields(cli, cli->result,
-		"ceremony kind key algorithm components partner state started ended");
-	cli_print_table(cli, json_object_get(cli->result, "custodians"),
-		"component custodian serial check_value sheet");
-	cli_print_table(cli, json_object_get(json_object_get(cli->result, "minutes"), "events"),
-		"time component what text");
-	return KMS_OK;
 }
 
 /* ---- audit ---- */

@@ -54,7 +54,9 @@ enum kms_status component_key_check(struct op *op, struct kms_err *err)
 	if (!st && (in->components < KEY_COMPONENTS_MIN || in->components > KEY_COMPONENTS_MAX))
 		st = kms_fail(err, KMS_ERR_INVALID, "a key has %d to %d components, not %zu",
 			KEY_COMPONENTS_MIN, KEY_COMPONENTS_MAX, in->components);
-	if (!st)
+	if (!st && in->pairs)
+		a->pairs = *in->pairs;
+	else if (!st)
 		st = cer_pairs_load(in->pairs_path, in->components, &a->pairs, err);
 	if (!st && in->check_value)
 		st = key_kcv_parse(key_alg_info(a->alg)->kcv, in->check_value, &a->expected, err);

@@ -184,6 +184,8 @@ static enum kms_status complete_detail(struct op *op, struct kms_err *err)
 	}
 	if (!st && op->host_assisted)
 		st = op_detail(op, "host_assisted", json_true(), err);
+	if (!st && op->site->meeting[0])
+		st = op_detail(op, "meeting", json_string(op->site->meeting), err);
 	return st;
 }
 
@@ -326,6 +328,7 @@ enum kms_status op_run(struct op_site *site, const struct op_kind *kind, void *a
 	if (!op.detail || !op.report || !op.overrides || !op.subject)
 		return kms_nomem(err);
 	st = op_new_id(op.id, err);
+	memcpy(site->last_op, op.id, sizeof(op.id));
 	if (!st && kind->check)
 		st = kind->check(&op, err);
 	if (!st)

@@ -64,6 +64,7 @@ struct op_components {
 	const char *label;
 	const char *algorithm;
 	const char *pairs_path;
+	const struct cer_pairs *pairs; /* instead of the file, or NULL */
 	size_t components;
 	const char *check_value; /* import: the combined one, in hex */
 	const char *ceremony;	 /* import: of the sheets, or NULL */

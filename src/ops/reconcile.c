@@ -13,6 +13,7 @@
 
 #include "base/hex.h"
 #include "ops/hsms.h"
+#include "ops/meeting.h"
 #include "ops/meta.h"
 #include "ops/reconcile.h"
 #include "store/cards.h"
@@ -365,8 +366,10 @@ static enum kms_status lacks_login(
 enum kms_status op_reconcile(struct op_site *site, bool must, json_t *lines, struct kms_err *err)
 {
 	STORE_AUTO(op_list) struct store_op_list ops = {0};
-	enum kms_status st = store_ops(site->store, "intent", &ops, err);
+	enum kms_status st = site->dry_run ? KMS_OK : op_meetings_settle(site, err);
 
+	if (!st)
+		st = store_ops(site->store, "intent", &ops, err);
 	for (size_t i = 0; !st && i < ops.count; i++) {
 		const struct store_op *op = &ops.items[i];
 		const char *done = is_destruction(op) ? "completed"

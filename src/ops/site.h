@@ -75,6 +75,9 @@ struct op_site {
 	struct op_hsm *others; /* opened, beside the principal one: ops/hsms.h */
 	bool in_operation;     /* op_run writes its own failure into the audit log */
 
+	char last_op[33]; /* id of the operation that was run last, "" if none was */
+	char meeting[10]; /* id of the meeting that is on (ops/meeting.h), or "" */
+
 	/* Of this call. */
 	struct op_front front;
 	const char *officers; /* "A,B" as given, or NULL */

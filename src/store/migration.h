@@ -26,5 +26,6 @@ extern const char store_migration_table[];
 extern const char store_migration_0001[];
 extern const char store_migration_0002[];
 extern const char store_migration_0003[];
+extern const char store_migration_0004[];
 
 #endif

@@ -21,6 +21,7 @@
 #define CEREMONY                                                                              \
 	"id, kind, key_label, algorithm, components, partner, op_id, state, started, ended, " \
 	"minutes"
+#define MEETING "id, kind, title, file_sha256, file_text, state, op_id, minutes, started, ended"
 #define CUSTODIAN \
 	"ceremony_id, component, position, person, folded, sheet_serial, check_value, sheet_state"
 #define DOC                                                                                  \
@@ -176,6 +177,14 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 		false},
 	[SQL_CEREMONY_FINISH] = {"UPDATE ceremony SET state = $2, minutes = $3, ended = $4 "
 				 "WHERE id = $1 AND state = 'started'",
+		true},
+	[SQL_MEETING_ADD] = {"INSERT INTO meeting (" MEETING ") " VALUES_10, true},
+	[SQL_MEETING_GET] = {"SELECT " MEETING " FROM meeting WHERE id = $1", false},
+	[SQL_MEETING_LIST] = {"SELECT " MEETING " FROM meeting "
+			      "WHERE (CAST($1 AS TEXT) IS NULL OR state = $1) ORDER BY started, id",
+		false},
+	[SQL_MEETING_FINISH] = {"UPDATE meeting SET state = $2, op_id = $3, minutes = $4, "
+				"ended = $5 WHERE id = $1 AND state IN ('started', 'interrupted')",
 		true},
 	[SQL_CUSTODIAN_ADD] = {"INSERT INTO custodian (" CUSTODIAN ") " VALUES_8, true},
 	[SQL_CUSTODIAN_SET] = {"UPDATE custodian SET sheet_serial = $3, check_value = $4, "

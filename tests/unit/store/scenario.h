@@ -48,6 +48,7 @@ static inline int scenario_all(struct store *s)
 	scenario_partners(s);
 	scenario_ops(s);
 	scenario_ceremonies(s);
+	scenario_meetings(s);
 	scenario_keysets(s);
 	scenario_keys(s);
 	scenario_docs(s);

@@ -4,6 +4,7 @@
 #define STORE_SCENARIO_JOURNAL_H
 
 #include "store/journal.h"
+#include "store/meetings.h"
 #include "unit/store/check.h"
 
 static inline void scenario_ops(struct store *s)
@@ -48,6 +49,40 @@ static inline void scenario_ops(struct store *s)
 	assert_int_equal(open.count, 1);
 	assert_string_equal(open.items[0].id, OP_2);
 	assert_null(open.items[0].detail);
+}
+
+static inline void scenario_meetings(struct store *s)
+{
+	struct store_meeting meeting = {"7F3K-22QD", "backup", "Backup",
+		"00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF", "[ceremony]\n",
+		"started", NULL, NULL, 100, 0};
+	STORE_AUTO(meeting_list) struct store_meeting_list open = {0};
+	STORE_AUTO(meeting_list) struct store_meeting_list all = {0};
+	STORE_AUTO(meeting) struct store_meeting got = {0};
+	struct kms_err err = {0};
+
+	CHANGE(store_meeting_add(s, &meeting, &err));
+	CHANGE_FAILS(KMS_ERR_EXISTS, "7F3K", store_meeting_add(s, &meeting, &err));
+	meeting.id = "7F3K-22QE";
+	CHANGE(store_meeting_add(s, &meeting, &err));
+	CHANGE_FAILS(KMS_ERR_INVALID, "'started'",
+		store_meeting_finish(s, "7F3K-22QE", "started", NULL, NULL, 5, &err));
+	CHANGE(store_meeting_finish(s, "7F3K-22QD", "interrupted", NULL, NULL, 110, &err));
+	CHANGE(store_meeting_finish(s, "7F3K-22QD", "done", OP_1, "{}", 120, &err));
+	CHANGE_FAILS(KMS_ERR_STATE, "ended already: done",
+		store_meeting_finish(s, "7F3K-22QD", "failed", NULL, NULL, 130, &err));
+	CHANGE_FAILS(KMS_ERR_NOT_FOUND, "no meeting",
+		store_meeting_finish(s, "XXXX-XXXX", "failed", NULL, NULL, 130, &err));
+	OK(store_meeting_get(s, "7F3K-22QD", &got, &err));
+	assert_string_equal(got.op_id, OP_1);
+	assert_string_equal(got.minutes, "{}");
+	assert_string_equal(got.file_text, "[ceremony]\n");
+	assert_int_equal(got.ended, 120);
+	OK(store_meetings(s, "started", &open, &err));
+	assert_int_equal(open.count, 1);
+	assert_string_equal(open.items[0].id, "7F3K-22QE");
+	OK(store_meetings(s, NULL, &all, &err));
+	assert_int_equal(all.count, 2);
 }
 
 static inline void scenario_custodians(struct store *s)

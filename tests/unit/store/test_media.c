@@ -17,7 +17,7 @@
 
 static void mount_small(const struct folder *f)
 {
-	assert_int_equal(mount("tmpfs", f->path, "tmpfs", 0, "size=1m,mode=0700"), 0);
+	assert_int_equal(mount("tmpfs", f->path, "tmpfs", 0, "size=2m,mode=0700"), 0);
 }
 
 static void set_readonly(const struct folder *f, bool readonly)
@@ -62,7 +62,7 @@ static void disk_full(void **state)
 	s = folder_open(&f);
 	snprintf(filler, sizeof(filler), "%s/filler", f.path);
 	fd = open(filler, O_CREAT | O_WRONLY, 0600);
-	assert_int_equal(posix_fallocate(fd, 0, 200 * 1024), 0);
+	assert_int_equal(posix_fallocate(fd, 0, 1200 * 1024), 0);
 	close(fd);
 	FAILS(KMS_ERR_STORE, "disk full", write_until_full(s, &done, &err));
 	assert_string_equal(err.native, "SQLITE_FULL");
@@ -97,7 +97,7 @@ static void no_room_for_a_new_store(void **state)
 	mount_small(&f);
 	snprintf(filler, sizeof(filler), "%s/filler", f.path);
 	fd = open(filler, O_CREAT | O_WRONLY, 0600);
-	assert_int_equal(posix_fallocate(fd, 0, 1020 * 1024), 0);
+	assert_int_equal(posix_fallocate(fd, 0, 2044 * 1024), 0);
 	close(fd);
 	FAILS(KMS_ERR_STORE, "disk full", store_open(&options, &s, &err));
 	assert_int_equal(unlink(filler), 0);
