@@ -42,10 +42,10 @@ static void put_application(
 	sim_put_close(out, open);
 }
 
-/* GPCS Table H-1. */
+/* GPCS Table H-1; note 2: the version is that of the specification, 2.3.1. */
 void sim_recognition(const struct sim_config *config, struct sim_out *out)
 {
-	const unsigned char v211[] = {2, 2, 1, 1}, v23[] = {2, 2, 3};
+	const unsigned char v211[] = {2, 2, 1, 1}, v23[] = {2, 2, 3, 1};
 	const unsigned char scp02[] = {4, 2, (unsigned char)config->scp02};
 	const unsigned char scp03[] = {4, 3, (unsigned char)config->scp03};
 	size_t data = sim_put_open(out, 0x73);

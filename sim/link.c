@@ -21,7 +21,9 @@ struct sim_link {
 	unsigned char out[2 + SIM_RESPONSE_MAX]; /* one answer at a time */
 	size_t out_len;
 	size_t out_at;
-	int64_t due; /* milliseconds; before it the answer is not sent */
+	int64_t due;	  /* milliseconds; before it the answer is not sent */
+	int64_t mute_end; /* 0: the card is not mute, or may be for ever */
+	int patience;
 };
 
 void sim_link_hurry(int fd)
@@ -71,6 +73,22 @@ struct sim_reader *sim_link_reader(struct sim_link *link)
 	return &link->reader;
 }
 
+void sim_link_patience(struct sim_link *link, int ms)
+{
+	link->patience = ms;
+}
+
+bool sim_link_over(const struct sim_link *link)
+{
+	return link->mute_end > 0 && now_ms() >= link->mute_end;
+}
+
+static void no_later(int64_t left, int *timeout)
+{
+	if (left > 0 && (*timeout < 0 || left < *timeout))
+		*timeout = (int)left;
+}
+
 static bool pending(const struct sim_link *link)
 {
 	return link->out_at < link->out_len;
@@ -82,8 +100,9 @@ void sim_link_poll(const struct sim_link *link, struct pollfd *ret_wait, int *ti
 
 	*ret_wait = (struct pollfd){
 		.fd = left > 0 ? -1 : link->fd, .events = pending(link) ? POLLOUT : POLLIN};
-	if (left > 0 && (*timeout < 0 || left < *timeout))
-		*timeout = (int)left;
+	no_later(left, timeout);
+	if (link->mute_end > 0)
+		no_later(link->mute_end - now_ms(), timeout);
 }
 
 static bool flush(struct sim_link *link)
@@ -115,6 +134,8 @@ static bool handle(struct sim_link *link, const unsigned char *payload, size_t l
 		link->due = delay > 0 ? now_ms() + delay : 0;
 		return delay > 0 || flush(link);
 	case SIM_SILENCE:
+		if (link->reader.mute && link->mute_end == 0 && link->patience > 0)
+			link->mute_end = now_ms() + link->patience;
 		return true;
 	case SIM_GONE:
 		return false;

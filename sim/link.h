@@ -18,6 +18,13 @@ struct sim_link *sim_link_new(
 void sim_link_free(struct sim_link *link);
 struct sim_reader *sim_link_reader(struct sim_link *link);
 
+/*
+ * How long a mute card may keep the other side waiting (milliseconds; 0, as it begins: for ever).
+ * After that sim_link_over is true, and the connection is to be ended.
+ */
+void sim_link_patience(struct sim_link *link, int ms);
+bool sim_link_over(const struct sim_link *link);
+
 /* What to poll for; *timeout (milliseconds, -1 is none) becomes less if the link must go on then. */
 void sim_link_poll(const struct sim_link *link, struct pollfd *ret_wait, int *timeout);
 /* After poll found something: reads or sends what there is. False: the connection is over. */

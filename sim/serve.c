@@ -20,7 +20,8 @@
 
 enum {
 	LINKS_MAX = 256,
-	GONE_MS = 300,	     /* how long a card that lost power is out of the vpcd reader */
+	GONE_MS = 600,	     /* how long a card that lost power is out of the vpcd reader */
+	MUTE_MS = 3000,	     /* when vpcd, which waits for ever, is told that a card is mute */
 	PATIENCE_MS = 10000, /* how long vpcd may be away */
 };
 
@@ -30,9 +31,9 @@ static enum kms_status resolve(const char *address, const char *default_port, bo
 	struct addrinfo **ret_list, struct kms_err *err)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0};
-	FREE_AUTO char *host = strdup(address ? address : "");
+	FREE_AUTO char *copy = strdup(address ? address : "");
 	const char *port = default_port;
-	char *colon;
+	char *host = copy, *colon, *bracket;
 	int failed;
 
 	if (!host)
@@ -43,6 +44,11 @@ static enum kms_status resolve(const char *address, const char *default_port, bo
 		port = colon + 1;
 	} else if (*host && strspn(host, "0123456789") == strlen(host)) {
 		port = host;
+	}
+	bracket = strchr(host, ']'); /* [::1]:PORT */
+	if (host[0] == '[' && bracket && !bracket[1]) {
+		*bracket = 0;
+		host++;
 	}
 	/* Never on all interfaces unless it is asked for by name. */
 	failed = getaddrinfo(port == host || !*host ? "localhost" : host, port, &hints, ret_list);
@@ -105,7 +111,7 @@ static bool vpcd_session(struct sim_link *link, int signals)
 			return false;
 		if (wait[0].revents)
 			return true;
-		if (wait[1].revents && !sim_link_turn(link))
+		if (sim_link_over(link) || (wait[1].revents && !sim_link_turn(link)))
 			return false;
 	}
 }
@@ -137,6 +143,7 @@ static enum kms_status vpcd_loop(const struct sim_serve *serve, const struct add
 		link = sim_link_new(serve->box, serve->faults, serve->trace, fd);
 		if (!link)
 			return kms_nomem(err);
+		sim_link_patience(link, MUTE_MS);
 		reader = sim_link_reader(link);
 		st = sim_reader_insert(reader, slot, err);
 		if (!st)

@@ -6,40 +6,34 @@
 
 /* ---- the journal ---- */
 
-static enum kms_status write_step(
-	struct card_change *change, enum card_change_step step, struct kms_err *err)
+/* Durable with the counts, as card_guard_save or card_guard_spend leave them; or as it was. */
+static enum kms_status write_step(struct card_change *change, enum card_change_step step,
+	enum kms_status (*write)(struct card_guard *guard, struct kms_err *err),
+	struct kms_err *err)
 {
 	enum card_change_step before = change->record.step;
 	enum kms_status st;
 
 	change->record.step = step;
 	change->guard->change = &change->record;
-	st = card_guard_save(change->guard, err);
+	st = write(change->guard, err);
 	if (st)
 		change->record.step = before;
 	return st;
 }
 
-/* The same, with one more EXTERNAL AUTHENTICATE counted as spent. */
+/* With one more EXTERNAL AUTHENTICATE counted as spent. */
 static enum kms_status spend_as(
 	struct card_change *change, enum card_change_step step, struct kms_err *err)
 {
-	enum card_change_step before = change->record.step;
-	enum kms_status st;
-
-	change->record.step = step;
-	change->guard->change = &change->record;
-	st = card_guard_spend(change->guard, err);
-	if (st)
-		change->record.step = before;
-	return st;
+	return write_step(change, step, card_guard_spend, err);
 }
 
 static enum kms_status close_as(struct card_change *change, enum card_change_step step,
 	const char *reason, struct kms_err *err)
 {
 	snprintf(change->record.reason, sizeof(change->record.reason), "%s", reason);
-	return write_step(change, step, err);
+	return write_step(change, step, card_guard_save, err);
 }
 
 static enum kms_status quarantine(
@@ -109,7 +103,7 @@ static enum kms_status drop_old(struct card_change *change, struct kms_err *err)
 			"the old key set still opens the card: its profile says that it has no "
 			"DELETE [key]",
 			err);
-	st = write_step(change, CHANGE_PROVEN, err);
+	st = write_step(change, CHANGE_PROVEN, card_guard_save, err);
 	return st ? st : delete_old(change, err);
 }
 
@@ -172,7 +166,7 @@ static enum kms_status put_keys(struct card_change *change, struct kms_err *err)
 	/* With 9000 it is the check values that differ, not a MAC. */
 	if (st != KMS_ERR_MISMATCH || gp->sw != 0x9000)
 		return st;
-	written = write_step(change, CHANGE_DOUBTED, err);
+	written = write_step(change, CHANGE_DOUBTED, card_guard_save, err);
 	return written ? written : st;
 }
 
@@ -293,13 +287,23 @@ enum kms_status card_change_check(struct card_change *change, struct kms_err *er
 	return refuse(change, err);
 }
 
-/* An answer that is none says nothing about the card: only resuming does. */
+/* What there is to know of a change that an error leaves open. */
 static enum kms_status leave(
 	const struct card_change *change, enum kms_status st, struct kms_err *err)
 {
-	if (st == KMS_ERR_IO && card_change_is_open(change->record.step))
+	const struct card_change_config *config = &change->config;
+
+	if (!card_change_is_open(change->record.step))
+		return st;
+	if (st == KMS_ERR_IO)
 		(void)kms_hint(err, "the change is open: put the card back, then 'cardkms card "
 				    "resume' finds out what it took and goes on");
+	else if (st && change->record.seen_new == CARD_SEEN_MATCH)
+		(void)kms_prefix(err,
+			"the change is open, and '%s' are on the card: ", config->fresh.keys->name);
+	else if (st && change->record.seen_old == CARD_SEEN_MATCH)
+		(void)kms_prefix(err,
+			"the change is open, and '%s' are on the card: ", config->old.keys->name);
 	return st;
 }
 
@@ -316,7 +320,9 @@ enum kms_status card_change_run(struct card_change *change, struct kms_err *err)
 
 	if (!change->guard->spent)
 		st = card_change_intend(change, err);
-	return st ? st : leave(change, go(change, err), err);
+	if (!st)
+		st = go(change, err);
+	return leave(change, st, err);
 }
 
 static enum kms_status resume(struct card_change *change, enum card_resume how, struct kms_err *err)

@@ -107,8 +107,8 @@ KMS_CHECKED enum kms_status card_change_open(struct card_change *ret_change,
 	const struct card_change_record *record, struct kms_err *err);
 
 /*
- * Which set is on the card that has been selected: one INITIALIZE UPDATE, two at most three if it is
- * not the old one. KMS_OK:
+ * Which set is on the card that has been selected: one INITIALIZE UPDATE if it is the old one.
+ * KMS_OK:
  *   record.seen_old is MATCH   the change can begin; an old.version of 0 is now the card's
  *   record.seen_new is MATCH   it was taken over already: nothing is to be done (a result, no error)
  * KMS_ERR_MISMATCH: neither set; or it is another card than recorded. KMS_ERR_NOT_FOUND: the card

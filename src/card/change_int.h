@@ -12,8 +12,8 @@ KMS_CHECKED enum kms_status card_change_allowed(
 enum card_which { CARD_OLD, CARD_NEW };
 
 /*
- * change_look.c: one INITIALIZE UPDATE for the version of that set (two, if it is refused with
- * anything but 6A88); seen_old, seen_new. One answer is tried with both sets.
+ * change_look.c: one INITIALIZE UPDATE for the version of that set (two, if the answer is not one of
+ * those to be expected); seen_old, seen_new. One answer is tried with both sets.
  */
 KMS_CHECKED enum kms_status card_change_look_for(
 	struct card_change *change, enum card_which which, struct kms_err *err);

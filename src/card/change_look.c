@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 
+/* SW_OK: by default the card takes another version than the factory's. */
+enum { SW_ABSENT = 0x6A88, SW_OK = 0x9000 };
+
 static bool same_version(const struct card_change *change)
 {
 	return change->config.old.version == change->config.fresh.version;
@@ -53,8 +56,7 @@ static enum kms_status try_set(
 	return KMS_OK;
 }
 
-enum kms_status card_change_look_for(
-	struct card_change *change, enum card_which which, struct kms_err *err)
+static enum kms_status ask(struct card_change *change, enum card_which which, struct kms_err *err)
 {
 	const struct card_set *set =
 		which == CARD_OLD ? &change->config.old : &change->config.fresh;
@@ -64,9 +66,6 @@ enum kms_status card_change_look_for(
 
 	see(change, which, CARD_SEEN_UNKNOWN);
 	if (!guard->asked || guard->asked_version != set->version)
-		st = card_guard_ask(guard, set->version, set->challenge_len, err);
-	/* There may be other reasons than that the set is not there: not twice. */
-	if (st == KMS_ERR_CARD && refused(change, st))
 		st = card_guard_ask(guard, set->version, set->challenge_len, err);
 	if (refused(change, st)) {
 		see(change, which, CARD_SEEN_ABSENT);
@@ -79,6 +78,33 @@ enum kms_status card_change_look_for(
 	if (!st && (!match || same_version(change)))
 		st = try_set(change, which == CARD_OLD ? CARD_NEW : CARD_OLD, &match, err);
 	return st;
+}
+
+/*
+ * An answer that there should not be: refused, but not with 6A88; or, in a change that is begun, from
+ * a version of its own but from unknown keys. It is not believed the first time.
+ */
+static bool unexpected(const struct card_change *change, enum card_which which)
+{
+	bool old = which == CARD_OLD;
+	enum card_seen seen = old ? change->record.seen_old : change->record.seen_new;
+	unsigned sw = old ? change->sw_old : change->sw_new;
+
+	if (seen == CARD_SEEN_ABSENT)
+		return sw != SW_ABSENT && sw != SW_OK;
+	return seen == CARD_SEEN_OTHER && !same_version(change) &&
+	       change->record.step != CHANGE_NEW;
+}
+
+enum kms_status card_change_look_for(
+	struct card_change *change, enum card_which which, struct kms_err *err)
+{
+	enum kms_status st = ask(change, which, err);
+
+	if (st || !unexpected(change, which))
+		return st;
+	card_guard_forget(change->guard);
+	return ask(change, which, err);
 }
 
 /* GET DATA E0 is a hint, from anyone who can speak for the card: it orders questions, no more. */

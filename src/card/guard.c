@@ -28,7 +28,7 @@ void card_guard_open(struct card_guard *guard, struct gp *gp,
 		guard->counts = guard->durable = *counts;
 }
 
-static void forget_answer(struct card_guard *guard)
+void card_guard_forget(struct card_guard *guard)
 {
 	guard->asked = false;
 	guard->matched = NULL;
@@ -56,7 +56,7 @@ static enum kms_status another_card(struct card_guard *guard, const char *what,
 	char got_hex[2 * SCP_KDD_SIZE + 1], want_hex[2 * SCP_KDD_SIZE + 1];
 
 	guard->stopped = true;
-	forget_answer(guard);
+	card_guard_forget(guard);
 	hex_encode(got, len, got_hex);
 	hex_encode(want, len, want_hex);
 	kms_fail(err, KMS_ERR_MISMATCH,
@@ -124,7 +124,7 @@ enum kms_status card_guard_select(struct card_guard *guard, struct kms_err *err)
 	struct gp_cplc cplc;
 	enum kms_status st;
 
-	forget_answer(guard);
+	card_guard_forget(guard);
 	st = select_domain(guard, &guard->config.aid, err);
 	if (st || !guard->config.has_chip)
 		return st;
@@ -140,7 +140,7 @@ enum kms_status card_guard_reset(struct card_guard *guard, struct kms_err *err)
 {
 	enum kms_status st;
 
-	forget_answer(guard);
+	card_guard_forget(guard);
 	scp_close(&guard->gp->scp);
 	st = card_reset(guard->gp->link, err);
 	return st ? st : card_guard_select(guard, err);
@@ -212,7 +212,7 @@ static enum kms_status ask_factory(
 		guard->factory = CARD_FACTORY_BY_DEFAULT;
 		return KMS_OK;
 	}
-	forget_answer(guard);
+	card_guard_forget(guard);
 	return kms_fail(err, KMS_ERR_NOT_FOUND,
 		"the card has no factory key set (version FF): by default it takes version %02X",
 		guard->init.key_version);
@@ -223,7 +223,7 @@ enum kms_status card_guard_ask(
 {
 	size_t len = challenge_len ? challenge_len : CHALLENGE_DEFAULT;
 
-	forget_answer(guard);
+	card_guard_forget(guard);
 	guard->asked_version = version;
 	if (version == FACTORY_VERSION)
 		return ask_factory(guard, len, err);
@@ -313,6 +313,6 @@ enum kms_status card_guard_authenticate(
 	if (guard->spent && guard->gp->link->exchanges == sent)
 		guard->counts.auths--;
 	guard->spent = false;
-	forget_answer(guard);
+	card_guard_forget(guard);
 	return st ? st : reset_counts(guard, err);
 }

@@ -120,6 +120,9 @@ KMS_CHECKED enum kms_status card_guard_reset(struct card_guard *guard, struct km
 KMS_CHECKED enum kms_status card_guard_ask(
 	struct card_guard *guard, unsigned version, size_t challenge_len, struct kms_err *err);
 
+/* The last answer is not to be used: the next question is sent. */
+void card_guard_forget(struct card_guard *guard);
+
 /* Whether the last answer came from these keys. KMS_ERR_MISMATCH if not. No byte to the card. */
 KMS_CHECKED enum kms_status card_guard_match(
 	struct card_guard *guard, struct card_keys *keys, struct kms_err *err);

@@ -70,8 +70,7 @@ void card_profile_names(const char *const *folders, struct card_profile_names *r
 		names_of(*folders, ret_names);
 }
 
-static enum kms_status not_found(
-	const char *const *folders, const char *name, struct kms_err *err)
+static enum kms_status not_found(const char *const *folders, const char *name, struct kms_err *err)
 {
 	struct card_profile_names names;
 	char list[400] = "";

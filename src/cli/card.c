@@ -27,8 +27,8 @@ static bool initial_given(struct cli *cli)
 }
 
 /* "0x20" or "20": key versions are written in hex everywhere else, too. 0 if it is not given. */
-static enum kms_status version_of(
-	struct cli *cli, const char *option, unsigned max, unsigned *ret_version, struct kms_err *err)
+static enum kms_status version_of(struct cli *cli, const char *option, unsigned max,
+	unsigned *ret_version, struct kms_err *err)
 {
 	const char *text = cli_value(cli, option);
 	unsigned long value;
@@ -39,8 +39,8 @@ static enum kms_status version_of(
 		return KMS_OK;
 	value = strtoul(text, &end, 16);
 	if (hex_digit(text[0]) < 0 || *end || value < 1 || value > max)
-		return kms_fail(err, KMS_ERR_USAGE, "%s is a key version in hex, 01 to %02X, not '%s'",
-			option, max, text);
+		return kms_fail(err, KMS_ERR_USAGE,
+			"%s is a key version in hex, 01 to %02X, not '%s'", option, max, text);
 	*ret_version = (unsigned)value;
 	return KMS_OK;
 }
@@ -125,8 +125,7 @@ static enum kms_status need_one(struct cli *cli, struct kms_err *err)
 {
 	if (!cli->positional[0] || (!cli_value(cli, "--reader") && !cli_value(cli, "--profile")))
 		return KMS_OK;
-	return kms_fail(err, KMS_ERR_USAGE,
-		"name a card of the registry or a reader, not both");
+	return kms_fail(err, KMS_ERR_USAGE, "name a card of the registry or a reader, not both");
 }
 
 enum kms_status cli_card_info(struct cli *cli, struct kms_err *err)
@@ -169,7 +168,8 @@ enum kms_status cli_card_history(struct cli *cli, struct kms_err *err)
 	{
 		char *detail = json_dumps(json_object_get(event, "detail"), JSON_SORT_KEYS);
 
-		cli_print(cli, "%s  %-20s  %s  %s", json_string_value(json_object_get(event, "time")),
+		cli_print(cli, "%s  %-20s  %s  %s",
+			json_string_value(json_object_get(event, "time")),
 			json_string_value(json_object_get(event, "event")),
 			json_string_value(json_object_get(event, "actor")), detail ? detail : "");
 		free(detail);
@@ -193,8 +193,8 @@ static enum kms_status change_options(
 
 /* One card: `run` calls the operation with what `in` points to. */
 struct job {
-	enum kms_status (*run)(struct op_site *site, const void *in, json_t **ret_report,
-		struct kms_err *err);
+	enum kms_status (*run)(
+		struct op_site *site, const void *in, json_t **ret_report, struct kms_err *err);
 	const void *in;
 	const char *reader;
 	const char *fields;  /* of the report of one card */
@@ -249,8 +249,8 @@ static enum kms_status run_many(struct cli *cli, struct op_site *site, const str
 	return st;
 }
 
-static enum kms_status run_job(struct cli *cli, const struct job *job, struct op_card_line **line,
-	struct kms_err *err)
+static enum kms_status run_job(
+	struct cli *cli, const struct job *job, struct op_card_line **line, struct kms_err *err)
 {
 	CLI_SITE_AUTO struct op_site *site = NULL;
 	bool several = cli_value(cli, "--count") != NULL;
@@ -283,11 +283,11 @@ static enum kms_status change(struct cli *cli, struct op_card_change *in,
 	return run_job(cli, &job, &in->line, err);
 }
 
-#define RUN(operation)                                                                        \
-	static enum kms_status run_##operation(                                               \
+#define RUN(operation)                                                                          \
+	static enum kms_status run_##operation(                                                 \
 		struct op_site *site, const void *in, json_t **ret_report, struct kms_err *err) \
-	{                                                                                     \
-		return op_card_##operation(site, in, ret_report, err);                        \
+	{                                                                                       \
+		return op_card_##operation(site, in, ret_report, err);                          \
 	}
 RUN(inject)
 RUN(replace)
@@ -367,8 +367,7 @@ enum kms_status cli_card_verify(struct cli *cli, struct kms_err *err)
 /* ---- security domains ---- */
 
 /* Six hex digits, or two: the first byte. 0 if it is not given. */
-static enum kms_status privileges_of(
-	struct cli *cli, unsigned *ret_privileges, struct kms_err *err)
+static enum kms_status privileges_of(struct cli *cli, unsigned *ret_privileges, struct kms_err *err)
 {
 	const char *text = cli_value(cli, "--privileges");
 	unsigned value = 0;
@@ -383,8 +382,8 @@ static enum kms_status privileges_of(
 		value = value << 4 | (unsigned)hex_digit(text[i]);
 	}
 	if (strlen(text) != 2 && strlen(text) != 6)
-		return kms_fail(err, KMS_ERR_USAGE, "--privileges are 2 or 6 hex digits, not '%s'",
-			text);
+		return kms_fail(
+			err, KMS_ERR_USAGE, "--privileges are 2 or 6 hex digits, not '%s'", text);
 	*ret_privileges = strlen(text) == 2 ? value << 16 : value;
 	return KMS_OK;
 }

@@ -673,8 +673,7 @@ const struct cli_command cli_commands[] = {
 			"hex); without them the public test keys of the card's profile are taken.\n"
 			"A card that is taken over already is said so, and is no error.",
 		.flags = CLI_CHANGES,
-		.options = {CARD_OPTIONS,
-			{"--keyset", "NEW", "the key set", OPTION_REQUIRED},
+		.options = {CARD_OPTIONS, {"--keyset", "NEW", "the key set", OPTION_REQUIRED},
 			{"--customer", "ORG", "whose card it is", OPTION_REQUIRED}, CARD_VERSIONS,
 			CARD_COUNT},
 		.run = cli_card_inject,
@@ -710,8 +709,7 @@ const struct cli_command cli_commands[] = {
 		.options = {CARD_OPTIONS, CARD_AID,
 			{"--keyset", "K", "instead of the recorded one", OPTION_OPTIONAL},
 			{"--key-version", "HH", "its version on the card", OPTION_OPTIONAL},
-			{"--not", "K", "a set that must not open it", OPTION_REPEATED},
-			CARD_COUNT},
+			{"--not", "K", "a set that must not open it", OPTION_REPEATED}, CARD_COUNT},
 		.run = cli_card_verify,
 	},
 	{

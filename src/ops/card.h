@@ -22,11 +22,11 @@ enum {
 };
 
 /* States of cards and domains, as the store has them. */
-#define CARD_STATE_KNOWN	 "known"
-#define CARD_STATE_CHANGING	 "changing"
-#define CARD_STATE_ACTIVE	 "active"
+#define CARD_STATE_KNOWN       "known"
+#define CARD_STATE_CHANGING    "changing"
+#define CARD_STATE_ACTIVE      "active"
 #define CARD_STATE_QUARANTINED "quarantined"
-#define CARD_STATE_REMOVED	 "removed"
+#define CARD_STATE_REMOVED     "removed"
 
 struct op_card {
 	struct card_system *system;
@@ -83,8 +83,8 @@ KMS_CHECKED enum kms_status op_card_kdd(const struct op_card *card, const struct
 void op_aid_text(const struct gp_aid *aid, char ret_hex[OP_AID_HEX]);
 
 /* One thing that happened to a card; `detail` (may be NULL) is taken. In a transaction. */
-KMS_CHECKED enum kms_status op_card_event(struct op *op, const char *card_id, const char *event,
-	json_t *detail, struct kms_err *err);
+KMS_CHECKED enum kms_status op_card_event(
+	struct op *op, const char *card_id, const char *event, json_t *detail, struct kms_err *err);
 
 /* ---- profiles (card_profiles.c) ---- */
 

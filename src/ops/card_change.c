@@ -41,8 +41,8 @@ static enum kms_status change_check(struct op *op, struct kms_err *err)
 	struct change_args *a = op->args;
 
 	if (a->in->from && strcmp(a->in->from, a->in->keyset) == 0)
-		return kms_fail(err, KMS_ERR_USAGE, "'%s' cannot be replaced by itself",
-			a->in->keyset);
+		return kms_fail(
+			err, KMS_ERR_USAGE, "'%s' cannot be replaced by itself", a->in->keyset);
 	return op_subject(op, err, "%s", a->in->where.reader ? a->in->where.reader : "card");
 }
 
@@ -67,8 +67,8 @@ static enum kms_status check_customer(struct op *op, struct change_args *a, stru
 static enum kms_status open_masters(struct op *op, struct change_args *a, struct kms_err *err)
 {
 	struct op_card_masters *masters;
-	enum kms_status st = op_card_line_masters(
-		a->w.line, op, a->in->keyset, OP_CARD_NEW, &masters, err);
+	enum kms_status st =
+		op_card_line_masters(a->w.line, op, a->in->keyset, OP_CARD_NEW, &masters, err);
 
 	if (!st)
 		a->fresh = op_card_masters_info(masters);
@@ -97,8 +97,9 @@ static enum kms_status old_of_inject(struct change_args *a, struct kms_err *err)
 	a->old_version = a->w.card.profile.default_version;
 	if (!a->w.has_domain || !d->keyset || strcmp(d->keyset, a->in->keyset) == 0)
 		return KMS_OK;
-	kms_fail(err, KMS_ERR_STATE, "card %s has no initial keys any more: the registry has '%s' on it",
-		a->w.card.id, d->keyset);
+	kms_fail(err, KMS_ERR_STATE,
+		"card %s has no initial keys any more: the registry has '%s' on it", a->w.card.id,
+		d->keyset);
 	return kms_hint(err, "replace them: 'cardkms card replace --from %s'", d->keyset);
 }
 
@@ -109,8 +110,8 @@ static enum kms_status old_of_replace(struct change_args *a, struct kms_err *err
 	const char *name = a->in->from ? a->in->from : recorded;
 
 	if (!name) {
-		kms_fail(err, KMS_ERR_USAGE,
-			"the registry does not know which keys are on card %s", a->w.card.id);
+		kms_fail(err, KMS_ERR_USAGE, "the registry does not know which keys are on card %s",
+			a->w.card.id);
 		return kms_hint(err, "name their key set by --from; initial keys: 'cardkms card "
 				     "inject'");
 	}
@@ -118,8 +119,8 @@ static enum kms_status old_of_replace(struct change_args *a, struct kms_err *err
 		kms_fail(err, KMS_ERR_STATE,
 			"card %s carries '%s' in version %02X, says the registry, not '%s'",
 			a->w.card.id, recorded, (unsigned)d->version, name);
-		return kms_hint(err, "leave out --from, or see 'cardkms card history %s'",
-			a->w.card.id);
+		return kms_hint(
+			err, "leave out --from, or see 'cardkms card history %s'", a->w.card.id);
 	}
 	if (recorded && strcmp(recorded, name) == 0)
 		a->old_version = (unsigned)d->version;
@@ -251,8 +252,8 @@ static enum kms_status derive(struct op *op, struct change_args *a, struct kms_e
 		st = op_card_initial_keys(
 			op, &w->card, w->where, w->guard.init.scp, &w->old_keys, err);
 	if (!st)
-		st = op_card_line_derive(w->line, op, a->in->keyset, OP_CARD_NEW, w->kdd,
-			&w->new_keys, err);
+		st = op_card_line_derive(
+			w->line, op, a->in->keyset, OP_CARD_NEW, w->kdd, &w->new_keys, err);
 	return st;
 }
 
@@ -433,14 +434,13 @@ static enum kms_status change_commit(struct op *op, struct kms_err *err)
 static enum kms_status run(struct op_site *site, const struct op_kind *kind,
 	const struct op_card_change *in, enum kind which, json_t **ret_report, struct kms_err *err)
 {
-	struct change_args args
-		__attribute__((cleanup(change_clear))) = {.in = in, .kind = which};
+	struct change_args args __attribute__((cleanup(change_clear))) = {.in = in, .kind = which};
 
 	return op_run(site, kind, &args, ret_report, err);
 }
 
-#define STEPS                                                      \
-	.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN, .check = change_check, \
+#define STEPS                                                                    \
+	.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN, .check = change_check,        \
 	.validate = change_validate, .intend = change_intend, .act = change_act, \
 	.commit = change_commit
 

@@ -59,8 +59,8 @@ static enum kms_status create_check(struct op *op, struct kms_err *err)
 static enum kms_status match_issuer(struct op_card_work *w, struct kms_err *err)
 {
 	if (!w->has_domain || !w->domain.keyset) {
-		kms_fail(err, KMS_ERR_STATE,
-			"the registry does not know which keys are on card %s", w->card.id);
+		kms_fail(err, KMS_ERR_STATE, "the registry does not know which keys are on card %s",
+			w->card.id);
 		return kms_hint(err,
 			"take the card over first: 'cardkms card inject' or 'card replace'; or "
 			"'cardkms card verify --keyset'");
@@ -109,8 +109,7 @@ static enum kms_status create_act(struct op *op, struct kms_err *err)
 {
 	struct create_args *a = op->args;
 	struct op_card_work *w = &a->w;
-	const struct card_set set = {
-		w->old_keys, (unsigned)w->domain.version, w->challenge_len};
+	const struct card_set set = {w->old_keys, (unsigned)w->domain.version, w->challenge_len};
 	enum kms_status st = card_guard_authenticate(&w->guard, &set, err);
 
 	if (!st)
@@ -162,8 +161,8 @@ static enum kms_status create_commit(struct op *op, struct kms_err *err)
 	if (!st)
 		st = op_report(op, "already", json_boolean(a->there), err);
 	return st ? st
-		  : op_report(op, "commands", json_integer((json_int_t)w->card.link->exchanges),
-			    err);
+		  : op_report(
+			    op, "commands", json_integer((json_int_t)w->card.link->exchanges), err);
 }
 
 enum kms_status op_card_domain_create(struct op_site *site, const struct op_card_domain_create *in,

@@ -85,8 +85,8 @@ enum kms_status op_card_work_event(
 	return op_card_event(w->op, w->card.id, event, detail, err);
 }
 
-enum kms_status op_card_event(struct op *op, const char *card_id, const char *event, json_t *detail,
-	struct kms_err *err)
+enum kms_status op_card_event(
+	struct op *op, const char *card_id, const char *event, json_t *detail, struct kms_err *err)
 {
 	FREE_AUTO char *actor = op_actor(op->site, op);
 	BUF_AUTO struct buf text = {0};
@@ -149,13 +149,12 @@ static enum kms_status outcome_event(struct op_card_work *w, struct kms_err *err
 	bool done = o->step == CHANGE_DONE || o->step == CHANGE_OLD_STAYS;
 	json_t *detail = json_pack("{s:s, s:s?, s:s, s:s?, s:o, s:o, s:s, s:s?}", "domain", w->aid,
 		"from", c->old_keyset, "keyset", c->new_keyset, "kdd", c->new_kdd, "old_version",
-		op_version_json(c->old_version), "version", op_version_json(c->new_version), "rule", c->rule, "reason",
-		o->reason[0] ? o->reason : NULL);
+		op_version_json(c->old_version), "version", op_version_json(c->new_version), "rule",
+		c->rule, "reason", o->reason[0] ? o->reason : NULL);
 
 	if (!detail)
 		return kms_nomem(err);
-	return op_card_work_event(
-		w, done ? c->kind : card_change_step_name(o->step), detail, err);
+	return op_card_work_event(w, done ? c->kind : card_change_step_name(o->step), detail, err);
 }
 
 enum kms_status op_card_work_settle(struct op_card_work *w, struct kms_err *err)
@@ -181,15 +180,15 @@ enum kms_status op_card_work_settle(struct op_card_work *w, struct kms_err *err)
 static enum kms_status report_end(struct op_card_work *w, struct kms_err *err)
 {
 	struct op *op = w->op;
-	const char *assisted[] = {op_card_keys_host_assisted(w->old_keys),
-		op_card_keys_host_assisted(w->new_keys)};
+	const char *assisted[] = {
+		op_card_keys_host_assisted(w->old_keys), op_card_keys_host_assisted(w->new_keys)};
 	BUF_AUTO struct buf text = {0};
-	enum kms_status st = op_report(op, "commands",
-		json_integer((json_int_t)w->card.link->exchanges), err);
+	enum kms_status st =
+		op_report(op, "commands", json_integer((json_int_t)w->card.link->exchanges), err);
 
 	if (!st)
-		st = op_report(op, "result", json_string(card_change_step_name(w->outcome.step)),
-			err);
+		st = op_report(
+			op, "result", json_string(card_change_step_name(w->outcome.step)), err);
 	if (!st && w->outcome.reason[0])
 		st = op_report(op, "reason", json_string(w->outcome.reason), err);
 	for (size_t i = 0; !st && i < 2; i++)
@@ -295,8 +294,8 @@ static enum kms_status write_rows(struct op_card_work *w, const struct card_coun
 	if (!st && record)
 		st = write_step(w, record, err);
 	return st ? st
-		  : store_domain_set_counters(w->op->site->store, w->card.id, w->aid,
-			    counts->auths, counts->inits, w->op->now, err);
+		  : store_domain_set_counters(w->op->site->store, w->card.id, w->aid, counts->auths,
+			    counts->inits, w->op->now, err);
 }
 
 /*
@@ -339,11 +338,12 @@ static enum kms_status flag_twin(struct op_card_work *w, const char *other, cons
 		err);
 	if (!st)
 		st = op_card_work_event(w, "same-diversification",
-			json_pack("{s:s, s:s, s:s}", "card", other, "keyset", keyset, "kdd",
-				w->kdd),
+			json_pack(
+				"{s:s, s:s, s:s}", "card", other, "keyset", keyset, "kdd", w->kdd),
 			err);
 	op_say(w->op->site,
-		"warning: card %s has the same diversification data as card %s: with '%s' they have "
+		"warning: card %s has the same diversification data as card %s: with '%s' they "
+		"have "
 		"the same keys",
 		w->card.id, other, keyset);
 	return st;

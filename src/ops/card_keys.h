@@ -13,8 +13,8 @@ KMS_CHECKED enum kms_status op_card_line_masters(struct op_card_line *line, stru
 
 /* The set of one card from its diversification bytes, in hex. */
 KMS_CHECKED enum kms_status op_card_line_derive(struct op_card_line *line, struct op *op,
-	const char *keyset, enum op_card_use use, const char *kdd_hex,
-	struct card_keys **ret_keys, struct kms_err *err);
+	const char *keyset, enum op_card_use use, const char *kdd_hex, struct card_keys **ret_keys,
+	struct kms_err *err);
 
 /*
  * The keys that the card came with: given by hand (secrets initial.enc, initial.mac, initial.kek), else the

@@ -52,8 +52,7 @@ enum kms_status op_card_line_masters(struct op_card_line *line, struct op *op, c
 	}
 	if (line->count == MASTERS_MAX)
 		return kms_fail(err, KMS_ERR_STATE, "more than %d key sets at once", MASTERS_MAX);
-	st = op_card_masters_open(
-		op->site, op, keyset, use, &line->open[line->count].masters, err);
+	st = op_card_masters_open(op->site, op, keyset, use, &line->open[line->count].masters, err);
 	if (st)
 		return st;
 	line->open[line->count].use = use;
@@ -101,8 +100,8 @@ static enum kms_status decode_key(
 	enum kms_status st = secret_alloc(&key, CARD_KEY_MAX, err);
 
 	if (!st)
-		st = hex_decode((const char *)text->data, text->len, what, key.data, key.len, &len,
-			err);
+		st = hex_decode(
+			(const char *)text->data, text->len, what, key.data, key.len, &len, err);
 	if (!st)
 		st = secret_copy(&exact, key.data, len, err);
 	if (!st)

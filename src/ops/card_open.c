@@ -109,10 +109,11 @@ enum kms_status op_card_next(struct op_site *site, const char *reader, struct km
 	st = card_system_open(NULL, &system, err);
 	op_say(site, "take the card out, and put in the next one");
 	if (!st)
-		st = card_wait(system, named ? reader : NULL, CARD_REMOVED, NEXT_CARD_MS, &seen, err);
+		st = card_wait(
+			system, named ? reader : NULL, CARD_REMOVED, NEXT_CARD_MS, &seen, err);
 	return st ? st
-		  : card_wait(system, named ? reader : NULL, CARD_INSERTED, NEXT_CARD_MS, &seen,
-			    err);
+		  : card_wait(
+			    system, named ? reader : NULL, CARD_INSERTED, NEXT_CARD_MS, &seen, err);
 }
 
 static enum kms_status no_gp_card(const struct op_card *card, struct kms_err *err)
@@ -132,8 +133,7 @@ static enum kms_status no_gp_card(const struct op_card *card, struct kms_err *er
 
 static enum kms_status select_isd(struct op_card *card, struct kms_err *err)
 {
-	static const struct gp_aid usual = {
-		{0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00}, 8};
+	static const struct gp_aid usual = {{0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00}, 8};
 	const struct gp_aid *by_name = card->profile.name[0] ? &card->profile.isd : &usual;
 	struct gp_fci fci = {0};
 	enum kms_status st = gp_select(&card->gp, NULL, &fci, err);
@@ -179,8 +179,7 @@ static enum kms_status read_identity(struct op_card *card, struct kms_err *err)
 {
 	unsigned char chip[GP_CHIP_ID_SIZE];
 	struct gp *gp = &card->gp;
-	enum kms_status st =
-		unless_absent(gp_get_cplc(gp, &card->cplc, err), &card->has_cplc, err);
+	enum kms_status st = unless_absent(gp_get_cplc(gp, &card->cplc, err), &card->has_cplc, err);
 
 	if (st)
 		return st;
@@ -297,7 +296,8 @@ enum kms_status op_card_need_unlocked(const struct op_card *card, struct kms_err
 {
 	if (!card->locked)
 		return KMS_OK;
-	kms_fail(err, KMS_ERR_STATE, "the card in '%s' is locked (CARD_LOCKED): no key can be changed",
+	kms_fail(err, KMS_ERR_STATE,
+		"the card in '%s' is locked (CARD_LOCKED): no key can be changed",
 		card->link->name);
 	kms_native(err, "SW 6283");
 	return kms_hint(err, "whoever locked it must unlock it first");

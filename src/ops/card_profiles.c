@@ -72,8 +72,7 @@ enum kms_status op_profile_find(struct op_site *site, const char *name,
 	enum kms_status st = folders_find(site, &folders, err);
 
 	return st ? st
-		  : card_profile_find(
-			    (const char *const *)folders.paths, name, ret_profile, err);
+		  : card_profile_find((const char *const *)folders.paths, name, ret_profile, err);
 }
 
 enum kms_status op_profile_names(struct op_site *site, struct buf *ret_list, struct kms_err *err)

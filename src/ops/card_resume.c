@@ -65,7 +65,8 @@ static enum kms_status find_change(struct op_card_work *w, struct kms_err *err)
 	return st ? st : nothing_open(w, err);
 }
 
-static enum kms_status derive(struct op_card_work *w, struct kms_err *err)
+/* A set that is no longer active may be on the card already: it is looked for, but not put there. */
+static enum kms_status derive(struct op_card_work *w, bool settle, struct kms_err *err)
 {
 	const struct store_change *c = &w->row;
 	struct op *op = w->op;
@@ -77,10 +78,14 @@ static enum kms_status derive(struct op_card_work *w, struct kms_err *err)
 	else
 		st = op_card_initial_keys(
 			op, &w->card, w->where, (unsigned)w->domain.scp, &w->old_keys, err);
-	/* Whatever has become of the new set since: it may be on the card. */
-	return st ? st
-		  : op_card_line_derive(w->line, op, c->new_keyset, OP_CARD_OLD,
-			    c->new_kdd ? c->new_kdd : "", &w->new_keys, err);
+	if (st)
+		return st;
+	st = op_card_line_derive(w->line, op, c->new_keyset, settle ? OP_CARD_OLD : OP_CARD_NEW,
+		c->new_kdd ? c->new_kdd : "", &w->new_keys, err);
+	if (st == KMS_ERR_STATE && !settle)
+		(void)kms_hint(err, "'cardkms card resume --settle' finds out which set is on the "
+				    "card and puts none there");
+	return st;
 }
 
 static enum card_initial_set rule_parse(const char *name)
@@ -145,10 +150,9 @@ static enum kms_status resume_validate(struct op *op, struct kms_err *err)
 	if (!st)
 		st = find_change(w, err);
 	if (!st && (w->row.new_kdd || !w->supplementary))
-		st = op_card_work_expect(
-			w, w->row.new_kdd ? w->row.new_kdd : w->row.old_kdd, err);
+		st = op_card_work_expect(w, w->row.new_kdd ? w->row.new_kdd : w->row.old_kdd, err);
 	if (!st)
-		st = derive(w, err);
+		st = derive(w, a->settle, err);
 	if (!st)
 		st = open_change(w, err);
 	if (!st && !a->settle)
@@ -160,8 +164,7 @@ static enum kms_status resume_act(struct op *op, struct kms_err *err)
 {
 	struct resume_args *a = op->args;
 
-	return card_change_resume(
-		&a->w.change, a->settle ? CARD_SETTLE : CARD_ROLL_FORWARD, err);
+	return card_change_resume(&a->w.change, a->settle ? CARD_SETTLE : CARD_ROLL_FORWARD, err);
 }
 
 static enum kms_status resume_commit(struct op *op, struct kms_err *err)

@@ -36,8 +36,7 @@ static json_t *time_json(int64_t time)
 
 /* ---- registry ---- */
 
-enum kms_status op_card_json(
-	const struct store_card *row, json_t **ret_object, struct kms_err *err)
+enum kms_status op_card_json(const struct store_card *row, json_t **ret_object, struct kms_err *err)
 {
 	json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:o, s:o}", "card",
 		row->id, "id_source", row->id_source, "profile", row->profile, "state", row->state,
@@ -51,8 +50,8 @@ enum kms_status op_card_json(
 }
 
 /* Other cards that have the same keys, by what the registry knows. */
-static enum kms_status add_twins(struct op_site *site, const struct store_domain *d, json_t *object,
-	struct kms_err *err)
+static enum kms_status add_twins(
+	struct op_site *site, const struct store_domain *d, json_t *object, struct kms_err *err)
 {
 	STORE_AUTO(domain_list) struct store_domain_list list = {0};
 	JS_AUTO json_t *names = json_array();
@@ -78,8 +77,8 @@ static enum kms_status domain_json(struct op_site *site, const struct store_doma
 	JS_AUTO json_t *object = NULL;
 	enum kms_status st;
 
-	snprintf(protocol, sizeof(protocol), "SCP%02X i=%02X", (unsigned)d->scp,
-		(unsigned)d->scp_i);
+	snprintf(
+		protocol, sizeof(protocol), "SCP%02X i=%02X", (unsigned)d->scp, (unsigned)d->scp_i);
 	object = json_pack("{s:s, s:s?, s:s?, s:o, s:s, s:s?, s:s, s:I, s:I, s:o}", "domain",
 		d->aid, "parent", d->parent, "keyset", d->keyset, "key_version",
 		op_version_json(d->version), "protocol", protocol, "kdd", d->kdd, "state", d->state,
@@ -135,12 +134,14 @@ static enum kms_status list_row(struct op_site *site, const struct store_card *r
 
 		for (const char *const *name = shown; !st && *name; name++)
 			if (json_is_null(json_object_get(d, "parent")))
-				st = add(object, *name, json_incref(json_object_get(d, *name)), err);
+				st = add(
+					object, *name, json_incref(json_object_get(d, *name)), err);
 		if (!st && twins)
 			st = add(object, "same_keys_as", json_incref(twins), err);
 	}
 	if (!st)
-		st = add(object, "domains", json_integer((json_int_t)json_array_size(domains)), err);
+		st = add(
+			object, "domains", json_integer((json_int_t)json_array_size(domains)), err);
 	if (!st)
 		*ret_object = json_incref(object);
 	return st;
@@ -323,8 +324,8 @@ static enum kms_status keys_json(struct op_card *card, json_t *object, struct km
 			const struct gp_key_info *k = &list->keys[i];
 
 			if (json_array_append_new(rows,
-				    json_pack("{s:o, s:i, s:i, s:i}", "key_version", op_version_json(k->version),
-					    "id", (int)k->id, "type",
+				    json_pack("{s:o, s:i, s:i, s:i}", "key_version",
+					    op_version_json(k->version), "id", (int)k->id, "type",
 					    k->count ? (int)k->components[0].type : 0, "length",
 					    k->count ? (int)k->components[0].length : 0)))
 				st = kms_nomem(err);
@@ -336,8 +337,7 @@ static enum kms_status keys_json(struct op_card *card, json_t *object, struct km
 	return st;
 }
 
-static enum kms_status cplc_json(
-	const struct op_card *card, json_t *object, struct kms_err *err)
+static enum kms_status cplc_json(const struct op_card *card, json_t *object, struct kms_err *err)
 {
 	JS_AUTO json_t *fields = json_object();
 	enum kms_status st = KMS_OK;
@@ -378,8 +378,7 @@ static enum kms_status protocols_json(
 	return st ? st : add(object, "protocols", json_incref(rows), err);
 }
 
-static enum kms_status live_json(
-	struct op_card *card, json_t *object, struct kms_err *err)
+static enum kms_status live_json(struct op_card *card, json_t *object, struct kms_err *err)
 {
 	char isd[OP_AID_HEX], atr[2 * CARD_ATR_MAX + 1];
 	const char *profile = card->profile.name[0] ? card->profile.name : NULL;
@@ -411,8 +410,8 @@ static enum kms_status live_json(
 }
 
 /* What the registry has, as member "registry": NULL for a card that it has never seen. */
-static enum kms_status registry_json(struct op_site *site, const struct store_card *row,
-	json_t *object, struct kms_err *err)
+static enum kms_status registry_json(
+	struct op_site *site, const struct store_card *row, json_t *object, struct kms_err *err)
 {
 	JS_AUTO json_t *card = NULL, *domains = NULL;
 	enum kms_status st;
@@ -443,7 +442,11 @@ enum kms_status op_card_info(struct op_site *site, const struct op_card_where *w
 	if (!st && !where)
 		st = add(object, "card", json_string(row.id), err);
 	if (!st)
-		st = registry_json(site, !where ? &row : card.known ? &card.row : NULL, object, err);
+		st = registry_json(site,
+			!where	     ? &row
+			: card.known ? &card.row
+				     : NULL,
+			object, err);
 	if (!st)
 		*ret_report = json_incref(object);
 	return st;

@@ -23,7 +23,7 @@ struct verify_args {
 	unsigned version;
 	char recorded[KEY_SET_NAME_MAX + 1];
 	bool proved;
-	json_t *not_sets; /* verdicts */
+	json_t *not_sets;  /* verdicts */
 	struct kms_err no; /* the first answer that is negative */
 };
 
@@ -41,8 +41,7 @@ static enum kms_status verify_check(struct op *op, struct kms_err *err)
 	for (size_t i = 0; !st && i < a->in->not_count; i++)
 		st = key_set_name_check(a->in->not_sets[i], err);
 	return st ? st
-		  : op_subject(op, err, "%s",
-			    a->in->where.reader ? a->in->where.reader : "card");
+		  : op_subject(op, err, "%s", a->in->where.reader ? a->in->where.reader : "card");
 }
 
 static void negative(struct verify_args *a, const struct kms_err *why)
@@ -238,8 +237,8 @@ static enum kms_status learn(struct verify_args *a, struct kms_err *err)
 	bool same = w->has_domain && strcmp(a->recorded, a->keyset) == 0 &&
 		    w->domain.version == (int64_t)w->guard.init.key_version &&
 		    strcmp(w->domain.state, CARD_STATE_ACTIVE) == 0;
-	enum kms_status st = op_card_line_masters(
-		w->line, w->op, a->keyset, OP_CARD_OLD, &masters, err);
+	enum kms_status st =
+		op_card_line_masters(w->line, w->op, a->keyset, OP_CARD_OLD, &masters, err);
 
 	if (st || same)
 		return st;
@@ -280,8 +279,8 @@ static enum kms_status verify_commit(struct op *op, struct kms_err *err)
 	if (!st && json_array_size(a->not_sets))
 		st = op_report(op, "not", json_incref(a->not_sets), err);
 	if (!st)
-		st = op_report(op, "commands",
-			json_integer((json_int_t)a->w.card.link->exchanges), err);
+		st = op_report(
+			op, "commands", json_integer((json_int_t)a->w.card.link->exchanges), err);
 	if (!st)
 		st = op_detail(op, "verdict", json_string(verdict), err);
 	return st ? st : op_report(op, "verified", json_boolean(!a->no.code), err);

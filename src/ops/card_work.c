@@ -76,7 +76,8 @@ static enum kms_status raise_limits(struct op_card_work *w, struct kms_err *err)
 		return KMS_OK;
 	if (counts->auths >= config->auth_limit) {
 		st = op_override(w->op, err,
-			"card %s: %u EXTERNAL AUTHENTICATEs failed or were never answered since the "
+			"card %s: %u EXTERNAL AUTHENTICATEs failed or were never answered since "
+			"the "
 			"last success",
 			w->card.id, counts->auths);
 		config->auth_limit = counts->auths + 1;
@@ -217,8 +218,9 @@ static enum kms_status compare_kdd(struct op_card_work *w, struct kms_err *err)
 	kms_fail(err, KMS_ERR_MISMATCH,
 		"card %s presents the diversification data %s, the registry has %s", w->card.id,
 		w->kdd, w->domain.kdd);
-	return kms_hint(err, "it may be another card, or somebody changed its keys: nothing was sent "
-			     "to it");
+	return kms_hint(err,
+		"it may be another card, or somebody changed its keys: nothing was sent "
+		"to it");
 }
 
 /* The card's last answer serves again: it was asked for any version, and took this one. */
@@ -265,14 +267,14 @@ enum kms_status op_card_work_match(
 		return st;
 	card_keys_free(w->old_keys);
 	w->old_keys = NULL;
-	st = op_card_line_derive(
-		w->line, w->op, keyset, OP_CARD_OLD, w->kdd, &w->old_keys, err);
+	st = op_card_line_derive(w->line, w->op, keyset, OP_CARD_OLD, w->kdd, &w->old_keys, err);
 	if (!st)
 		st = card_guard_match(&w->guard, w->old_keys, err);
 	if (st != KMS_ERR_MISMATCH)
 		return st;
 	kms_fail(err, KMS_ERR_MISMATCH,
-		"'%s' does not open card %s: its cryptogram under key version %02X is that of other "
+		"'%s' does not open card %s: its cryptogram under key version %02X is that of "
+		"other "
 		"keys",
 		keyset, w->card.id, w->guard.init.key_version);
 	return kms_hint(err, "it was not authenticated to: no try was spent");
@@ -290,7 +292,8 @@ enum kms_status op_card_work_no_change_open(struct op_card_work *w, struct kms_e
 	if (st || !found)
 		return st;
 	kms_fail(err, KMS_ERR_STATE,
-		"card %s waits: its change to '%s' was cut off, so which keys are on it is not known",
+		"card %s waits: its change to '%s' was cut off, so which keys are on it is not "
+		"known",
 		w->card.id, open.new_keyset);
 	return kms_hint(err, "run 'cardkms card resume' with the card in the reader");
 }
@@ -339,8 +342,8 @@ enum kms_status op_card_work_report(struct op_card_work *w, struct kms_err *err)
 	if (!st)
 		st = op_report(op, "protocol", json_string(protocol), err);
 	return st ? st
-		  : op_report(op, "commands", json_integer((json_int_t)w->card.link->exchanges),
-			    err);
+		  : op_report(
+			    op, "commands", json_integer((json_int_t)w->card.link->exchanges), err);
 }
 
 enum kms_status op_card_work_detail(struct op_card_work *w, struct kms_err *err)

@@ -15,8 +15,8 @@
  * of SCP02 stays on the token where that can wrap under it.
  *
  * Masters must outlive the sets that were derived from them; a set that wraps must not outlive the
- * site. After a lost connection to the HSM the masters are copied anew with the next card; a set
- * that was in use fails with KMS_ERR_STATE and is to be derived again.
+ * site. One thread at a time. After a lost connection to the HSM the masters are copied anew with
+ * the next card; a set that was in use fails with KMS_ERR_STATE and is to be derived again.
  */
 #ifndef OPS_CARDKEYS_H
 #define OPS_CARDKEYS_H
@@ -73,8 +73,9 @@ static inline void op_card_masters_free_pointer(struct op_card_masters **p)
 
 /*
  * The set of one card. Nothing is asked of the HSM yet: a set that turns out not to be on the card
- * costs one derivation. KMS_ERR_INVALID if the method does not take diversification data of this length; "none"
- * takes any and gives the masters themselves.
+ * costs one derivation. KMS_ERR_INVALID if the method does not take diversification data of this
+ * length; "none" takes any and gives the masters themselves. Only what was opened as OP_CARD_NEW can be
+ * put on a card.
  */
 KMS_CHECKED enum kms_status op_card_keys_derive(struct op_card_masters *masters, const void *kdd,
 	size_t kdd_len, struct card_keys **ret_keys, struct kms_err *err);
@@ -88,11 +89,11 @@ KMS_CHECKED enum kms_status op_card_keys_initial(struct op_site *site, struct ca
 	struct card_keys **ret_keys, struct kms_err *err);
 
 /*
- * Whether the keys of `fresh` can be encrypted under the DEK of `old` on this token, and where. To be called before EXTERNAL
- * AUTHENTICATE: what only the host could do is noted in op, or, where the site's policy forbids it,
- * KMS_ERR_DENIED. KMS_ERR_UNSUPPORTED: not possible at all ("none" with masters that may not leave
- * the HSM). A DEK of masters weaker than the new keys is what two officers may override; under a
- * vendor's initial keys anything goes. Nothing is derived.
+ * Whether the keys of `fresh` can be encrypted under the DEK of `old` on this token, and where. To be
+ * called before EXTERNAL AUTHENTICATE: what only the host could do is noted in op, or, where the
+ * site's policy forbids it, KMS_ERR_DENIED. KMS_ERR_UNSUPPORTED: not possible at all ("none" with
+ * masters that may not leave the HSM). A DEK of masters weaker than the new keys is what two officers
+ * may override; under a vendor's initial keys anything goes. Nothing is derived.
  */
 KMS_CHECKED enum kms_status op_card_keys_may_wrap(struct op *op, const struct card_keys *old,
 	const struct card_keys *fresh, struct kms_err *err);

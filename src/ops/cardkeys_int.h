@@ -9,6 +9,7 @@
 
 struct op_card_masters {
 	struct op_site *site;
+	enum op_card_use use;
 	struct store_keyset row;
 	struct key_div div;
 	struct op_card_masters_info info;

@@ -149,6 +149,7 @@ enum kms_status op_card_masters_open(struct op_site *site, struct op *op, const 
 	if (!m)
 		return kms_nomem(err);
 	m->site = site;
+	m->use = use;
 	st = open_masters(m, op, keyset, use, err);
 	if (st) {
 		op_card_masters_free(m);

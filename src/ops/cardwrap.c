@@ -122,34 +122,47 @@ static bool dek_is_master(const struct card_keys *old)
 	return d && is_copy(d) && old->type == CARD_KEY_AES;
 }
 
+static enum kms_status may_leave(
+	const struct card_keys *old, const struct derived *fresh, struct kms_err *err)
+{
+	if (fresh->masters->use != OP_CARD_NEW)
+		return kms_fail(err, KMS_ERR_STATE,
+			"cannot put the keys '%s' on a card: they were opened to get cards off "
+			"them",
+			fresh->base.name);
+	for (enum card_role role = CARD_ENC; is_copy(fresh) && role < CARD_ROLES; role++)
+		if (!(fresh->masters->copy[role].usage & HSM_IS_EXTRACTABLE))
+			return not_possible(old, &fresh->base,
+				"without diversification the card gets the masters themselves, and "
+				"these may not leave the HSM",
+				err);
+	return KMS_OK;
+}
+
 static enum kms_status find_place(struct hsm *hsm, const struct card_keys *old,
 	const struct derived *fresh, struct place *ret_place, struct kms_err *err)
 {
 	bool des = old->type == CARD_KEY_DES;
 	struct hsm_way way, typed;
-	enum kms_status st =
-		hsm_way(hsm, des ? HSM_OP_SCP02_PUT_KEY : HSM_OP_SCP03_PUT_KEY, &way, err);
+	enum kms_status st = may_leave(old, fresh, err);
 
+	if (!st)
+		st = hsm_way(hsm, des ? HSM_OP_SCP02_PUT_KEY : HSM_OP_SCP03_PUT_KEY, &way, err);
 	if (st)
 		return st;
 	if (!way.available)
 		return not_possible(old, &fresh->base, "the token has no way to do it", err);
-	if (is_copy(fresh)) {
-		for (enum card_role role = CARD_ENC; role < CARD_ROLES; role++)
-			if (!(fresh->masters->copy[role].usage & HSM_IS_EXTRACTABLE))
-				return not_possible(old, &fresh->base,
-					"without diversification the card gets the masters "
-					"themselves, and these may not leave the HSM",
-					err);
-		/* Typed keys that are no whole blocks: tokens differ in how they pad them. */
+	/* Typed keys that are no whole blocks: tokens differ in how they fill them up. */
+	if (!des && is_copy(fresh) && fresh->base.key_len % CARD_CBC_DATA) {
 		st = hsm_way(hsm, HSM_OP_WRAP_RAW_AES, &typed, err);
-		if (!st && !des && fresh->base.key_len % CARD_CBC_DATA)
-			way.where = typed.where;
+		if (st)
+			return st;
+		way.where = typed.where;
 	}
 	if (dek_is_master(old))
 		way.where = HSM_HOST_ASSISTED;
 	*ret_place = (struct place){way.where, des ? "PUT KEY under SCP02" : "PUT KEY under SCP03"};
-	return st;
+	return KMS_OK;
 }
 
 static bool diversified_by_host(const struct derived *d)
@@ -283,6 +296,8 @@ enum kms_status op_card_wrap(struct card_keys *old, const struct card_dek *dek,
 	if (!d)
 		return not_possible(
 			old, fresh, "the new keys are not held by this site's HSM", err);
+	if (cbc != (old->type == CARD_KEY_AES))
+		return kms_fail(err, KMS_ERR_INTERNAL, "'%s' has no such DEK", old->name);
 	site = d->masters->site;
 	st = find_place(site->hsm, old, d, &place, err);
 	if (!st && place.where == HSM_HOST_ASSISTED && !site->policy.host_assisted)

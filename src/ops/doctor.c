@@ -53,7 +53,8 @@ static enum kms_status waiting_cards(struct op_site *site, json_t *findings, str
 			st = kms_nomem(err);
 	}
 	if (!st && list.count == WAITING_MAX &&
-		json_array_append_new(findings, json_string("more cards wait than are listed here")))
+		json_array_append_new(
+			findings, json_string("more cards wait than are listed here")))
 		st = kms_nomem(err);
 	return st;
 }

@@ -229,10 +229,11 @@ OP_CALL op_audit_prove(struct op_site *site, int64_t entry, const char *path, js
 struct op_card_where {
 	/* NULL, "pcsc": the only reader with a card in it; "tcp:HOST:PORT": cardsim; else a name. */
 	const char *reader;
-	const char *profile;	/* NULL: the recorded one, else by what the card says */
-	const char *aid;	/* of a security domain, in hex; NULL: the issuer's */
-	const char *trace_path; /* what is said to and by a simulated card, without secrets; or NULL */
-	bool initial_given;	/* the front has the secrets initial.enc, initial.mac, initial.kek */
+	const char *profile; /* NULL: the recorded one, else by what the card says */
+	const char *aid;     /* of a security domain, in hex; NULL: the issuer's */
+	const char
+		*trace_path; /* what is said to and by a simulated card, without secrets; or NULL */
+	bool initial_given;  /* the front has the secrets initial.enc, initial.mac, initial.kek */
 };
 
 /* What serves one card after the other in one login: masters, opened once. NULL-safe to free. */
@@ -261,11 +262,12 @@ OP_CALL op_card_history(
 
 struct op_card_change {
 	struct op_card_where where;
-	const char *keyset;	/* to be put on the card */
-	const char *from;	/* replace: what is on it; NULL: what the registry says */
-	const char *customer;	/* whose card it is; NULL (replace): whose it was */
-	unsigned old_version;	/* 0: of the registry, the plan, the profile, else the card's choice */
-	unsigned version;	/* 0: of the key plan */
+	const char *keyset;   /* to be put on the card */
+	const char *from;     /* replace: what is on it; NULL: what the registry says */
+	const char *customer; /* whose card it is; NULL (replace): whose it was */
+	unsigned
+		old_version; /* 0: of the registry, the plan, the profile, else the card's choice */
+	unsigned version;    /* 0: of the key plan */
 	struct op_card_line *line; /* or NULL */
 };
 /* From initial keys; from a key set; keys of its own for a supplementary security domain. */
@@ -300,8 +302,8 @@ struct op_card_domain_create {
 OP_CALL op_card_domain_create(struct op_site *site, const struct op_card_domain_create *in,
 	json_t **ret_report, struct kms_err *err);
 /* Of the card in a reader, or (where NULL) of a card of the registry. */
-OP_CALL op_card_domain_list(struct op_site *site, const struct op_card_where *where,
-	const char *id, json_t **ret_report, struct kms_err *err);
+OP_CALL op_card_domain_list(struct op_site *site, const struct op_card_where *where, const char *id,
+	json_t **ret_report, struct kms_err *err);
 
 /* ---- doctor.c ---- */
 /* KMS_ERR_MISMATCH, with the report set, if something is left that needs a person. */

@@ -318,8 +318,8 @@ static enum kms_status close_card_op(
 		return st;
 	st = store_op_finish(site->store, op->id, "failed", why, now, err);
 	if (!st)
-		st = log_settled(site, op, waits ? "interrupted: the card waits" : "interrupted",
-			why, err);
+		st = log_settled(
+			site, op, waits ? "interrupted: the card waits" : "interrupted", why, err);
 	st = store_end(site->store, st, err);
 	if (!st && waits)
 		op_say(site, "card %s waits: cardkms card resume", change.card_id);

@@ -101,6 +101,18 @@ for ((i = 0; i < 100; i++)); do
 done
 check 'a card that lost power comes back' test "$(grep -c 'S 9000\|90 00' out)" = 2
 
+# A mute card leaves the reader in the end: vpcd would wait for ever.
+kill $card
+wait $card
+sleep 1
+cardsim --state card.json --vpcd --fault mute:2 2>card.err &
+card=$!
+card_answers 80CA004500
+ask 80CA004500 >out
+check 'a mute card is told' test "$(grep -c 'S 9000\|90 00' out)" = 0
+card_answers 80CA004500
+check 'and comes back' grep -q 'S 9000\|90 00' out
+
 # A card on T=0: its ATR says so, and responses come by GET RESPONSE. pcscd looks for cards every
 # 0.4 s: a shorter absence goes unnoticed.
 kill $card

@@ -90,7 +90,7 @@ start --state one.json --profile gp23-scp03
 insert
 check 'power on, ATR' says 04 3B87016361726473696DE5
 check 'SELECT' says 00A4040000 \
-	6F408408A000000151000000A534732E06072A864886FC6B01600B06092A864886FC6B020203630906072A864886FC6B03640B06092A864886FC6B0403709F6501FF9000
+	6F418408A000000151000000A535732F06072A864886FC6B01600C060A2A864886FC6B02020301630906072A864886FC6B03640B06092A864886FC6B0403709F6501FF9000
 check 'GET DATA' says $cin 450800000000000000019000
 send 02
 check 'and after a reset' says $cin 450800000000000000019000
@@ -103,6 +103,19 @@ check 'one process at a time' test "$(cardsim --state one.json --init 2>&1)" = \
 	'cardsim: cannot use one.json: another cardsim has it'
 stop
 check 'state is for its owner only' test "$(stat -c %a one.json)" = 600
+
+if [ -e /proc/net/if_inet6 ] && [ -s /proc/net/if_inet6 ]; then
+	cardsim --state six.json --listen '[::1]:0' >listening 2>err &
+	server=$!
+	port=''
+	for ((i = 0; i < 100 && ${#port} == 0; i++)); do
+		sleep 0.05
+		read -r _ host port <listening
+	done
+	cat err listening >out
+	check 'IPv6' test "$host" = ::1
+	stop
+fi
 
 # ---- a recorded session, byte for byte ----
 

@@ -56,6 +56,11 @@ equal 'setup: the fields of a key' \
 		.location, .origin | tostring] | join(" ")')"
 equal 'setup: objects are three keys and two pairs' 7 "$(objects a)"
 sound 'setup: sound' a
+ok 'capabilities' a hsm capabilities
+equal 'capabilities: where cards get their keys' \
+	'scp02-put-key host-assisted scp02-session in-hsm scp03-put-key in-hsm scp03-session in-hsm' \
+	"$(get '[.result.operations[] | select(.operation | startswith("scp"))
+		| .operation, .where] | [_nwise(2)] | sort | flatten | join(" ")')"
 refused 'setup: twice' 1 'set up already … hsm update --plan' a hsm setup --plan plan.ini
 refused 'setup: twice, erasing' 1 'set up already' a hsm setup --plan plan.ini --erase
 keep all

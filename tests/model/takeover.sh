@@ -11,23 +11,25 @@ fi
 cd "$TMPDIR"
 cases=0 failures=0
 
-# search OPTION…: all errors of a variant are in the file `found`, its figures in `states`.
+# search [-a] DEFINE…: with -a also that it ends. All errors of a variant are in the file `found`, its figures in `states`.
 search() {
-	local option model=() checker=()
+	local option model=() ends=(-DNOCLAIM)
 	for option; do
 		case $option in
-		-a) checker+=("$option") ;;
+		-a) ends=() ;;
 		*) model+=("-D$option") ;;
 		esac
 	done
-	[ ${#checker[@]} -gt 0 ] || compile=-DNOCLAIM
 	spin "${model[@]}" -a "$CARDKMS_SOURCE/tests/model/takeover.pml" >spin.out
-	gcc -w -O0 ${compile:-} -o pan pan.c
-	./pan "${checker[@]}" -m100000 -c0 >pan.out
+	gcc -w -O0 "${ends[@]}" -o pan pan.c
+	if [ ${#ends[@]} -eq 0 ]; then
+		./pan -a -m100000 -c0 >pan.out
+	else
+		./pan -m100000 -c0 >pan.out
+	fi
 	grep -q 'error: max search depth too small' pan.out && return 1
 	sed -n 's/^pan:[0-9]*: \(.*\) (at depth.*/\1/p' pan.out | sort -u >found
 	sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' pan.out >states
-	compile=''
 }
 
 result() { # NAME GOOD
@@ -57,9 +59,9 @@ broken() { # RULE VARIANT CLAIM: the assertion that must be violated
 for rule in FF_CONSUMED REPLACE ADD_DELETE; do
 	sound $rule
 	broken $rule NO_JOURNAL has_old
-	broken $rule NO_COUNT '(burnt<=2)'
-	broken $rule AUTH_BLIND '( (1) ? (has_new) : (has_old) )'
 done
+broken FF_CONSUMED NO_COUNT '(burnt<=2)'
+broken REPLACE AUTH_BLIND '( (1) ? (has_new) : (has_old) )'
 broken ADD_DELETE DELETE_EARLY '((j_step==4)&&new_took)'
 
 echo "$((cases - failures)) passed, $failures failed"

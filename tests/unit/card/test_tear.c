@@ -163,27 +163,46 @@ static void test_noise(void **state)
 	lab_with(&lab, lab_card_of(CARD_ADD_DELETE), "sw:9:6982");
 	expect_ok(&err, lab_take_over(&lab, &err));
 	finish_in_order(&lab);
+	/* DELETE is refused, and then the old set seems to be another one. */
+	lab_open(&lab, lab_card_of(CARD_ADD_DELETE),
+		(const char *const[]){"sw:8:6985", "corrupt:11", NULL});
+	expect_ok(&err, lab_take_over(&lab, &err));
+	expect_step(&lab, CHANGE_OLD_STAYS);
+	lab_close(&lab);
+	/* Both are on the card, and the new one seems not to be: it is not given up for that. */
+	lab_open(&lab, lab_card_of(CARD_ADD_DELETE),
+		(const char *const[]){"drop-after:5", "corrupt:10", NULL});
+	expect_torn(&lab);
+	expect_ok(&err, lab_resume(&lab, CARD_SETTLE, &err));
+	finish_in_order(&lab);
 }
 
 /* ---- another card ---- */
 
+static void swap_at(enum card_initial_set rule, const char *fault, bool has_chip)
+{
+	struct lab lab;
+
+	lab_with(&lab, lab_card_of(rule), fault);
+	lab.guard_config.has_chip = has_chip;
+	expect_err(&err, lab_take_over(&lab, &err), KMS_ERR_MISMATCH, "another card is in");
+	assert_non_null(strstr(err.msg, has_chip ? "its " : "its key diversification data is"));
+	assert_non_null(strstr(err.msg, "nothing was written to it"));
+	assert_true(card_change_is_open(lab.record.step));
+	/* The first one comes back. */
+	cardsim_restart(&lab.sim, NULL);
+	finish_in_order(&lab);
+}
+
 static void test_swapped(void **state)
 {
-	/* At GET DATA and at the commands of the change: all that the other card may get. */
 	static const char *const faults[] = {"swap:4", "swap:5", "swap:6", "swap:7"};
-	struct lab lab;
 
 	(void)state;
 	for (enum card_initial_set rule = 0; rule <= CARD_ADD_DELETE; rule++) {
 		for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-			lab_with(&lab, lab_card_of(rule), faults[i]);
-			expect_err(&err, lab_take_over(&lab, &err), KMS_ERR_MISMATCH,
-				"another card is in");
-			assert_non_null(strstr(err.msg, "nothing was written to it"));
-			assert_true(card_change_is_open(lab.record.step));
-			/* The first one comes back. */
-			cardsim_restart(&lab.sim, NULL);
-			finish_in_order(&lab);
+			swap_at(rule, faults[i], true);
+			swap_at(rule, faults[i], false);
 		}
 	}
 }
@@ -252,9 +271,9 @@ static void test_auth_limit(void **state)
 	expect_err(&err, lab_resume(&lab, CARD_ROLL_FORWARD, &err), KMS_ERR_IO, "");
 	assert_int_equal(lab.counts.auths, 2);
 	expect_err(&err, lab_resume(&lab, CARD_ROLL_FORWARD, &err), KMS_ERR_STATE,
-		"2 EXTERNAL AUTHENTICATEs failed or were not answered since the last success, and "
-		"2 "
-		"is the limit");
+		"the change is open, and 'the maker's keys' are on the card: cannot authenticate "
+		"to the card: 2 EXTERNAL AUTHENTICATEs failed or were not answered since the last "
+		"success, and 2 is the limit");
 	assert_non_null(strstr(err.hint, "--override"));
 	assert_int_equal(lab.sent[GP_EXTERNAL_AUTHENTICATE], 2);
 	expect_step(&lab, CHANGE_INTENDED);
@@ -296,6 +315,36 @@ static void test_counts_stay(void **state)
 	assert_int_equal(lab.counts.auths, 2);
 	expect_err(&err, lab_take_over(&lab, &err), KMS_ERR_STATE, "is the limit");
 	assert_int_equal(lab.sent[GP_EXTERNAL_AUTHENTICATE], 2);
+	lab_close(&lab);
+}
+
+/* Whoever opens a card without changing its keys counts in the same way. */
+static void test_guard_alone(void **state)
+{
+	const char *const faults[] = {"sw:4:6300", "drop-before:8", NULL};
+	struct lab lab;
+
+	(void)state;
+	lab_open(&lab, lab_card_of(CARD_REPLACE), faults);
+	for (unsigned i = 0; i < 4; i++) {
+		static const enum kms_status expected[] = {
+			KMS_ERR_AUTH, KMS_ERR_IO, KMS_ERR_STATE, KMS_OK};
+
+		expect_ok(&err, lab_insert(&lab, &err));
+		lab.guard_config.auth_limit = i == 3 ? 3 : 0;
+		card_guard_open(&lab.guard, &lab.gp, &lab.guard_config, &lab.counts);
+		assert_int_equal(
+			card_guard_authenticate(&lab.guard, &lab.config.old, &err), expected[i]);
+		assert_int_equal(lab.counts.auths, i == 0 ? 1 : i == 3 ? 0 : 2);
+		assert_int_equal(lab.record.step, CHANGE_NEW);
+	}
+	assert_int_equal(lab.sent[GP_EXTERNAL_AUTHENTICATE], 3);
+	assert_true(lab.gp.scp.authenticated);
+	/* Keys that do not match cost nothing. */
+	expect_err(&err, card_guard_authenticate(&lab.guard, &lab.config.fresh, &err),
+		KMS_ERR_MISMATCH, "");
+	assert_int_equal(lab.sent[GP_EXTERNAL_AUTHENTICATE], 3);
+	assert_int_equal(lab.counts.auths, 0);
 	lab_close(&lab);
 }
 
@@ -373,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_auth_limit),
 		cmocka_unit_test(test_success_counts),
 		cmocka_unit_test(test_counts_stay),
+		cmocka_unit_test(test_guard_alone),
 		cmocka_unit_test(test_counted_updates),
 		cmocka_unit_test(test_init_limit),
 		cmocka_unit_test(test_names),

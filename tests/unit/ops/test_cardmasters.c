@@ -72,6 +72,7 @@ static void refuses_masters_that_may_not_leave(void **state)
 	unsigned char kcv[CARD_KCV_SIZE];
 	struct card_key_block block;
 
+	need(f, at("A128None1"));
 	add_set(f, "Kept1", "none", KEY_AES128, f->masters[at("A128None1")], false);
 	OK(op_card_masters_open(f->site, NULL, "Kept1", OP_CARD_NEW, &masters, &err));
 	OK(op_card_keys_derive(masters, NULL, 0, &keys, &err));
@@ -81,6 +82,33 @@ static void refuses_masters_that_may_not_leave(void **state)
 		KMS_ERR_UNSUPPORTED, "may not leave the HSM");
 	/* As keys that are on a card they serve. */
 	OK(keys->ops->kcv(keys, CARD_ENC, kcv, &err));
+	free_twice(&old);
+}
+
+/* What is good enough to get cards off it is not put on any. */
+static void refuses_old_sets_as_new(void **state)
+{
+	struct fixture *f = *state;
+	struct twice old = both(f, at("A128Kdf1"));
+	OP_CARD_MASTERS_AUTO struct op_card_masters *masters = NULL;
+	CARD_KEYS_AUTO struct card_keys *keys = NULL;
+	const struct card_dek dek = {.use = CARD_DEK_STATIC_CBC};
+	const struct card_dek other = {.use = CARD_DEK_SESSION_ECB};
+	struct op op = {.site = f->site};
+	struct card_key_block block;
+
+	need(f, at("A128Kdf2"));
+	OK(op_card_masters_open(f->site, NULL, "A128Kdf2", OP_CARD_OLD, &masters, &err));
+	OK(op_card_keys_derive(masters, kdd, 10, &keys, &err));
+	expect_err(&err, op_card_keys_may_wrap(&op, old.hsm, keys, &err), KMS_ERR_STATE,
+		"they were opened to get cards off them");
+	expect_err(&err, old.hsm->ops->wrap(old.hsm, &dek, keys, CARD_ENC, &block, &err),
+		KMS_ERR_STATE, "they were opened to get cards off them");
+	/* The other way they do what they are for. */
+	OK(op_card_keys_may_wrap(&op, keys, old.hsm, &err));
+	OK(keys->ops->wrap(keys, &dek, old.hsm, CARD_ENC, &block, &err));
+	expect_err(&err, keys->ops->wrap(keys, &other, old.hsm, CARD_ENC, &block, &err),
+		KMS_ERR_INTERNAL, "has no such DEK");
 	free_twice(&old);
 }
 
@@ -110,6 +138,7 @@ static void refuses_kdd_and_3tdea(void **state)
 	struct secret three[CARD_ROLES] = {{0}};
 	struct card_keys *keys = NULL;
 
+	need(f, at("DesEmv1"));
 	OK(op_card_masters_open(f->site, NULL, "DesEmv1", OP_CARD_OLD, &masters, &err));
 	expect_err(&err, op_card_keys_derive(masters, kdd, 9, &keys, &err), KMS_ERR_INVALID,
 		"has 9 bytes, 'emv' takes exactly 10");
@@ -155,6 +184,7 @@ static void states_say_what_may_be_done(void **state)
 		{"pre-activation", false}, {"pending", false}};
 	struct fixture *f = *state;
 
+	need(f, at("DesVisa1"));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		OP_CARD_MASTERS_AUTO struct op_card_masters *masters = NULL;
 		enum key_role role = roles[i % CARD_ROLES];
@@ -187,6 +217,7 @@ static void officers_may_set_a_period_aside(void **state)
 	struct op op = {.site = f->site, .overrides = json_array()};
 	char *officer;
 
+	need(f, at("DesVisa1"));
 	row_of(f, "DesVisa1", KEY_ROLE_MAC, &row);
 	row.deactivate_after = clock_now() - 60;
 	OK(store_begin(f->site->store, &err));
@@ -226,6 +257,7 @@ static void refuses_a_master_that_is_another(void **state)
 	OP_CARD_MASTERS_AUTO struct op_card_masters *masters = NULL;
 	const char *right;
 
+	need(f, at("A256Kdf2"));
 	row_of(f, "A256Kdf2", KEY_ROLE_KEK, &row);
 	right = row.check_value;
 	row.check_value = "ABCDEF";
@@ -247,6 +279,7 @@ int main(void)
 		cmocka_unit_test(refuses_host_where_policy_does),
 		cmocka_unit_test(refuses_a_weaker_dek),
 		cmocka_unit_test(refuses_masters_that_may_not_leave),
+		cmocka_unit_test(refuses_old_sets_as_new),
 		cmocka_unit_test(refuses_other_holders),
 		cmocka_unit_test(refuses_kdd_and_3tdea),
 		cmocka_unit_test(states_say_what_may_be_done),
