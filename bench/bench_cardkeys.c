@@ -8,7 +8,7 @@
  *   takeover.hsm_calls.scp02  VISA2 with 2TDEA masters
  *   takeover.keys_ms…         milliseconds for the same
  *
- * Calls are counted by libkillp11.so in a process of their own, times are taken without it.
+ * Calls are counted by libp11forward.so in a process of their own, times are taken without it.
  */
 #include "base/file.h"
 #include "card/gp.h"
@@ -244,7 +244,7 @@ static enum kms_status count_calls(struct kms_err *err)
 
 	if (st)
 		return st;
-	snprintf(module, sizeof(module), "%s/libkillp11.so", bin ? bin : "build");
+	snprintf(module, sizeof(module), "%s/libp11forward.so", bin ? bin : "build");
 	snprintf(log, sizeof(log), "%s/calls", place.dir);
 	setenv("KILLP11_MODULE", MODULE, 1);
 	setenv("KILLP11_LOG", log, 1);

@@ -35,6 +35,14 @@ enum kms_status card_list(
 	return system->ops->list(system, ret_list, err);
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000;
+}
+
 /* The one reader with a card in it. */
 static enum kms_status only_reader(
 	struct card_system *system, char ret_name[CARD_READER_NAME_SIZE], struct kms_err *err)
@@ -72,6 +80,7 @@ enum kms_status card_connect(struct card_system *system, const char *reader,
 	struct card_link **ret_link, struct kms_err *err)
 {
 	char name[CARD_READER_NAME_SIZE];
+	uint64_t start;
 	enum kms_status st;
 
 	if (!reader) {
@@ -80,7 +89,11 @@ enum kms_status card_connect(struct card_system *system, const char *reader,
 			return st;
 		reader = name;
 	}
-	return system->ops->connect(system, reader, ret_link, err);
+	start = now_us();
+	st = system->ops->connect(system, reader, ret_link, err);
+	if (!st)
+		(*ret_link)->waited_us = now_us() - start;
+	return st;
 }
 
 enum kms_status card_wait(struct card_system *system, const char *reader, enum card_event event,
@@ -93,10 +106,13 @@ enum kms_status card_transmit(struct card_link *link, const unsigned char *comma
 	unsigned char *answer, size_t max, size_t *ret_len, struct kms_err *err)
 {
 	size_t got = 0;
+	uint64_t start;
 	enum kms_status st;
 
 	link->exchanges++;
+	start = now_us();
 	st = link->ops->transmit(link, command, len, answer, max, &got, err);
+	link->waited_us += now_us() - start;
 	if (st)
 		return st;
 	if (got < 2) {

@@ -79,6 +79,7 @@ struct card_link {
 	struct card_atr atr;
 	enum card_protocol protocol;
 	uint64_t exchanges; /* commands sent since it was opened */
+	uint64_t waited_us; /* for the card, from the connecting on */
 };
 
 struct card_system_ops {

@@ -147,9 +147,8 @@ static enum kms_status carry_out(
 
 	switch (plan->kind) {
 	case CER_PLAN_HSM_SETUP:
-		return op_hsm_setup(site,
-			&(struct op_hsm_setup){.plan_path = f[CER_PLAN_KEY_PLAN]}, &cli->result,
-			err);
+		return op_hsm_setup(site, &(struct op_hsm_setup){.plan_path = f[CER_PLAN_KEY_PLAN]},
+			&cli->result, err);
 	case CER_PLAN_HSM_UPDATE:
 		return op_hsm_update(site, f[CER_PLAN_KEY_PLAN], &cli->result, err);
 	case CER_PLAN_EXPORT:

@@ -473,6 +473,9 @@ enum kms_status hsm_login(struct hsm *hsm, const struct secret *pin, struct kms_
 		kms_hint(err, "finish its setup with 'cardkms hsm setup'");
 		return KMS_ERR_STATE;
 	}
+	/* A try would be refused, or on some tokens count on. */
+	if (info.user_pin_locked)
+		return pin_failed(hsm, CKR_PIN_LOCKED, false, "log in to", err);
 	st = pin_length(hsm, &info, pin, "operator", err);
 	if (st)
 		return st;

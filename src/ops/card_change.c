@@ -130,7 +130,7 @@ static enum kms_status old_of_replace(struct change_args *a, struct kms_err *err
 	return named_set(a, name, err);
 }
 
-/* A domain without keys of its own is opened by those of the issuer's (GPCS 2.3.1 clause 7.5). */
+/* A domain without keys of its own is opened by those of the issuer's. */
 static enum kms_status old_of_domain(struct change_args *a, struct kms_err *err)
 {
 	struct op_card_work *w = &a->w;
@@ -439,9 +439,9 @@ static enum kms_status run(struct op_site *site, const struct op_kind *kind,
 	return op_run(site, kind, &args, ret_report, err);
 }
 
-#define STEPS                                                                    \
-	.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN, .check = change_check,        \
-	.validate = change_validate, .intend = change_intend, .act = change_act, \
+#define STEPS                                                                              \
+	.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN | OP_SHARES_SITE, .check = change_check, \
+	.validate = change_validate, .intend = change_intend, .act = change_act,           \
 	.commit = change_commit
 
 enum kms_status op_card_inject(struct op_site *site, const struct op_card_change *in,

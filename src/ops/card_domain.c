@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * card domain create: a supplementary security domain, by the keys of the issuer's. It has no keys of
- * its own until `card domain keys` gives it some; until then the issuer's open it (GPCS 2.3.1 clause 7.5).
+ * its own until `card domain keys` gives it some; until then the issuer's open it.
  */
 #include "ops/card_work.h"
 
@@ -110,14 +110,19 @@ static enum kms_status create_act(struct op *op, struct kms_err *err)
 	struct create_args *a = op->args;
 	struct op_card_work *w = &a->w;
 	const struct card_set set = {w->old_keys, (unsigned)w->domain.version, w->challenge_len};
+	struct kms_err ignored;
 	enum kms_status st = card_guard_authenticate(&w->guard, &set, err);
 
-	if (!st)
-		st = is_there(a, &a->there, err);
+	if (st)
+		return st;
+	st = is_there(a, &a->there, err);
 	if (!st && a->there)
 		op_say(op->site, "security domain %s is on card %s already", a->aid, w->card.id);
 	else if (!st)
 		st = gp_install_domain(&w->card.gp, &a->install, err);
+	/* Nothing more will be written, so that the success is: a count too high locks nothing. */
+	if (st)
+		(void)!card_guard_save(&w->guard, &ignored);
 	return st;
 }
 
@@ -160,9 +165,7 @@ static enum kms_status create_commit(struct op *op, struct kms_err *err)
 			json_pack("{s:s, s:b}", "domain", a->aid, "already", a->there), err);
 	if (!st)
 		st = op_report(op, "already", json_boolean(a->there), err);
-	return st ? st
-		  : op_report(
-			    op, "commands", json_integer((json_int_t)w->card.link->exchanges), err);
+	return st ? st : op_card_work_effort(w, err);
 }
 
 enum kms_status op_card_domain_create(struct op_site *site, const struct op_card_domain_create *in,
@@ -170,7 +173,7 @@ enum kms_status op_card_domain_create(struct op_site *site, const struct op_card
 {
 	static const struct op_kind kind = {
 		.name = "card.domain-create",
-		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN,
+		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN | OP_SHARES_SITE,
 		.check = create_check,
 		.validate = create_validate,
 		.act = create_act,

@@ -183,8 +183,7 @@ static enum kms_status report_end(struct op_card_work *w, struct kms_err *err)
 	const char *assisted[] = {
 		op_card_keys_host_assisted(w->old_keys), op_card_keys_host_assisted(w->new_keys)};
 	BUF_AUTO struct buf text = {0};
-	enum kms_status st =
-		op_report(op, "commands", json_integer((json_int_t)w->card.link->exchanges), err);
+	enum kms_status st = op_card_work_effort(w, err);
 
 	if (!st)
 		st = op_report(

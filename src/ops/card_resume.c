@@ -83,8 +83,8 @@ static enum kms_status derive(struct op_card_work *w, bool settle, struct kms_er
 	st = op_card_line_derive(w->line, op, c->new_keyset, settle ? OP_CARD_OLD : OP_CARD_NEW,
 		c->new_kdd ? c->new_kdd : "", &w->new_keys, err);
 	if (st == KMS_ERR_STATE && !settle)
-		(void)kms_hint(err, "'cardkms card resume --settle' finds out which set is on the "
-				    "card and puts none there");
+		kms_hint(err, "'cardkms card resume --settle' finds out which set is on the "
+			      "card and writes none to it");
 	return st;
 }
 
@@ -184,7 +184,7 @@ enum kms_status op_card_resume(struct op_site *site, const struct op_card_where 
 {
 	static const struct op_kind kind = {
 		.name = "card.resume",
-		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN,
+		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN | OP_SHARES_SITE,
 		.check = resume_check,
 		.validate = resume_validate,
 		.act = resume_act,

@@ -279,8 +279,7 @@ static enum kms_status verify_commit(struct op *op, struct kms_err *err)
 	if (!st && json_array_size(a->not_sets))
 		st = op_report(op, "not", json_incref(a->not_sets), err);
 	if (!st)
-		st = op_report(
-			op, "commands", json_integer((json_int_t)a->w.card.link->exchanges), err);
+		st = op_card_work_effort(&a->w, err);
 	if (!st)
 		st = op_detail(op, "verdict", json_string(verdict), err);
 	return st ? st : op_report(op, "verified", json_boolean(!a->no.code), err);
@@ -302,7 +301,7 @@ enum kms_status op_card_verify(struct op_site *site, const struct op_card_verify
 {
 	static const struct op_kind kind = {
 		.name = "card.verify",
-		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN,
+		.needs = OP_NEED_IDENTITY | OP_NEED_LOGIN | OP_SHARES_SITE,
 		.check = verify_check,
 		.validate = verify_validate,
 		.act = verify_act,

@@ -341,9 +341,17 @@ enum kms_status op_card_work_report(struct op_card_work *w, struct kms_err *err)
 		st = op_report(op, "domain", json_string(w->aid), err);
 	if (!st)
 		st = op_report(op, "protocol", json_string(protocol), err);
+	return st ? st : op_card_work_effort(w, err);
+}
+
+enum kms_status op_card_work_effort(struct op_card_work *w, struct kms_err *err)
+{
+	const struct card_link *link = w->card.link;
+	enum kms_status st =
+		op_report(w->op, "commands", json_integer((json_int_t)link->exchanges), err);
+
 	return st ? st
-		  : op_report(
-			    op, "commands", json_integer((json_int_t)w->card.link->exchanges), err);
+		  : op_report(w->op, "card_us", json_integer((json_int_t)link->waited_us), err);
 }
 
 enum kms_status op_card_work_detail(struct op_card_work *w, struct kms_err *err)

@@ -107,6 +107,9 @@ KMS_CHECKED enum kms_status op_card_work_counts(struct op_card_work *w, struct k
 /* card, profile, reader, domain, protocol, number of commands, what was host-assisted. */
 KMS_CHECKED enum kms_status op_card_work_report(struct op_card_work *w, struct kms_err *err);
 
+/* How many commands were sent, and how long the card took; as it is now. */
+KMS_CHECKED enum kms_status op_card_work_effort(struct op_card_work *w, struct kms_err *err);
+
 /* The card's own facts for the journal and the audit log. */
 KMS_CHECKED enum kms_status op_card_work_detail(struct op_card_work *w, struct kms_err *err);
 

@@ -166,8 +166,27 @@ static enum kms_status authorise(struct op *op, struct kms_err *err)
 		st = op_officers_prove(op, err);
 	if (!st && (op->kind->needs & OP_NEED_LOGIN))
 		st = op_site_login(site, err);
-	if (!st)
+	if (!st && !(op->kind->needs & OP_SHARES_SITE))
 		st = op_reconcile(site, false, NULL, err);
+	return st;
+}
+
+/* The site's lock: alone, or shared once what a dead process left is settled. */
+static enum kms_status take_lock(
+	const struct op *op, struct store_lock **ret_lock, struct kms_err *err)
+{
+	FREE_AUTO char *path = NULL;
+	bool alone = false;
+	enum kms_status st = op_site_path(op->site, "cardkms.lock", &path, err);
+
+	if (!st && !(op->kind->needs & OP_SHARES_SITE))
+		return store_lock_take(path, LOCK_WAIT_SECONDS, ret_lock, err);
+	if (!st)
+		st = store_lock_take_shared(path, LOCK_WAIT_SECONDS, ret_lock, &alone, err);
+	if (!st && alone)
+		st = op_reconcile(op->site, false, NULL, err);
+	if (!st && alone)
+		st = store_lock_share(*ret_lock, LOCK_WAIT_SECONDS, err);
 	return st;
 }
 
@@ -318,7 +337,6 @@ enum kms_status op_run(struct op_site *site, const struct op_kind *kind, void *a
 	struct op op
 		__attribute__((cleanup(op_clear))) = {.site = site, .kind = kind, .args = args};
 	STORE_LOCK_AUTO struct store_lock *lock = NULL;
-	FREE_AUTO char *lock_path = NULL;
 	enum kms_status st;
 
 	op.detail = json_object();
@@ -332,9 +350,7 @@ enum kms_status op_run(struct op_site *site, const struct op_kind *kind, void *a
 	if (!st && kind->check)
 		st = kind->check(&op, err);
 	if (!st)
-		st = op_site_path(site, "cardkms.lock", &lock_path, err);
-	if (!st)
-		st = store_lock_take(lock_path, LOCK_WAIT_SECONDS, &lock, err);
+		st = take_lock(&op, &lock, err);
 	if (st)
 		return st;
 	site->in_operation = true;

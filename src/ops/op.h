@@ -30,6 +30,11 @@ enum { OP_ID_TEXT = 33, OP_OFFICERS = 2 };
 enum op_need {
 	OP_NEED_LOGIN = 1,    /* the operator PIN */
 	OP_NEED_IDENTITY = 2, /* the site must have been set up */
+	/*
+	 * Runs beside others of its kind: on a card of its own, with no change that is not in one
+	 * transaction. What an earlier run left is settled only if nobody else is there.
+	 */
+	OP_SHARES_SITE = 4,
 };
 
 struct op;

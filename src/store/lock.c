@@ -12,10 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLL_MS = 50 };
+enum { POLL_MS = 50, POLL_SHARED_MS = 2 /* who shares it holds it alone for a moment only */ };
 
 struct store_lock {
 	int fd;
+	char *path;
 };
 
 /* What the holder wrote: its process id. "?" if it has not got so far. */
@@ -58,13 +59,16 @@ static enum kms_status open_file(const char *path, int *ret_fd, struct kms_err *
 	return KMS_OK;
 }
 
-static enum kms_status wait_for(int fd, const char *path, int wait_seconds, struct kms_err *err)
+/* how: LOCK_EX or LOCK_SH */
+static enum kms_status wait_for(
+	int fd, int how, const char *path, int wait_seconds, struct kms_err *err)
 {
-	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+	const int poll_ms = how == LOCK_SH ? POLL_SHARED_MS : POLL_MS;
+	const struct timespec pause = {.tv_nsec = poll_ms * 1000000L};
 	int64_t left = (int64_t)wait_seconds * 1000;
 
 	for (;;) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		if (flock(fd, how | LOCK_NB) == 0)
 			return KMS_OK;
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return kms_fail(err, KMS_ERR_STORE, "cannot lock the site: '%s': %s", path,
@@ -72,7 +76,7 @@ static enum kms_status wait_for(int fd, const char *path, int wait_seconds, stru
 		if (left <= 0)
 			return held(fd, path, err);
 		nanosleep(&pause, NULL);
-		left -= POLL_MS;
+		left -= poll_ms;
 	}
 }
 
@@ -86,28 +90,72 @@ static void write_holder(int fd)
 		(void)!ftruncate(fd, 0);
 }
 
-enum kms_status store_lock_take(
-	const char *path, int wait_seconds, struct store_lock **ret_lock, struct kms_err *err)
+static enum kms_status open_lock(
+	const char *path, struct store_lock **ret_lock, struct kms_err *err)
 {
 	struct store_lock *lock = calloc(1, sizeof(*lock));
 	enum kms_status st;
 
 	if (!lock)
 		return kms_nomem(err);
-	st = open_file(path, &lock->fd, err);
+	lock->path = strdup(path);
+	st = lock->path ? open_file(path, &lock->fd, err) : kms_nomem(err);
 	if (st) {
+		free(lock->path);
 		free(lock);
 		return st;
 	}
-	st = wait_for(lock->fd, path, wait_seconds, err);
+	*ret_lock = lock;
+	return KMS_OK;
+}
+
+static void close_lock(struct store_lock *lock)
+{
+	close(lock->fd);
+	free(lock->path);
+	free(lock);
+}
+
+/* Takes an open lock, or closes it. */
+static enum kms_status take(struct store_lock *lock, int how, int wait_seconds,
+	struct store_lock **ret_lock, struct kms_err *err)
+{
+	enum kms_status st = wait_for(lock->fd, how, lock->path, wait_seconds, err);
+
 	if (st) {
-		close(lock->fd);
-		free(lock);
+		close_lock(lock);
 		return st;
 	}
 	write_holder(lock->fd);
 	*ret_lock = lock;
 	return KMS_OK;
+}
+
+enum kms_status store_lock_take(
+	const char *path, int wait_seconds, struct store_lock **ret_lock, struct kms_err *err)
+{
+	struct store_lock *lock = NULL;
+	enum kms_status st = open_lock(path, &lock, err);
+
+	return st ? st : take(lock, LOCK_EX, wait_seconds, ret_lock, err);
+}
+
+enum kms_status store_lock_take_shared(const char *path, int wait_seconds,
+	struct store_lock **ret_lock, bool *ret_alone, struct kms_err *err)
+{
+	struct store_lock *lock = NULL;
+	enum kms_status st = open_lock(path, &lock, err);
+
+	if (st)
+		return st;
+	*ret_alone = flock(lock->fd, LOCK_EX | LOCK_NB) == 0;
+	return take(lock, *ret_alone ? LOCK_EX : LOCK_SH, wait_seconds, ret_lock, err);
+}
+
+/* flock converts by giving up first: somebody may come between, who is waited for. */
+enum kms_status store_lock_share(struct store_lock *lock, int wait_seconds, struct kms_err *err)
+{
+	return wait_for(lock->fd, LOCK_SH, lock->path, wait_seconds, err);
 }
 
 void store_lock_release(struct store_lock *lock)
@@ -117,6 +165,5 @@ void store_lock_release(struct store_lock *lock)
 	if (ftruncate(lock->fd, 0) != 0)
 		errno = 0; /* an old number stays behind: only a message would show it */
 	flock(lock->fd, LOCK_UN);
-	close(lock->fd);
-	free(lock);
+	close_lock(lock);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The lock of a site: one changing operation at a time, from authorisation to outcome, which a
- * database transaction can't cover because the HSM acts in between.
+ * database transaction can't cover because the HSM acts in between. Operations on cards share it: each
+ * has a card of its own, and what they share is in transactions.
  *
  * It is a flock on a file, so the kernel releases it when the holder dies; the file stays. A child
  * forked while it is held shares it until the child ends or executes another program.
@@ -11,6 +12,8 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
 struct store_lock;
 
 /*
@@ -19,6 +22,15 @@ struct store_lock;
  */
 KMS_CHECKED enum kms_status store_lock_take(
 	const char *path, int wait_seconds, struct store_lock **ret_lock, struct kms_err *err);
+
+/*
+ * The same, shared with others who share it. *ret_alone: nobody else has it; then others are kept out
+ * until store_lock_share, so that what a dead one left can be settled.
+ */
+KMS_CHECKED enum kms_status store_lock_take_shared(const char *path, int wait_seconds,
+	struct store_lock **ret_lock, bool *ret_alone, struct kms_err *err);
+KMS_CHECKED enum kms_status store_lock_share(
+	struct store_lock *lock, int wait_seconds, struct kms_err *err);
 
 /* NULL-safe. */
 void store_lock_release(struct store_lock *lock);

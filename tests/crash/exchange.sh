@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every operation of the exchange, killed at every call that changes the token and at every sync.
 #
-# Killed are: before and after each PKCS#11 call that changes the token (libkillp11.so stands in for
+# Killed are: before and after each PKCS#11 call that changes the token (libp11forward.so stands in for
 # the module); before each fsync and fdatasync of the case's files, once with what was written so
 # far kept (a SIGKILL) and once with what was not synced taken back (a power failure), and after
 # each (taken back). Then `doctor` settles it, or (by SEED) just the operation itself, run

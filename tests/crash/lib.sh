@@ -9,7 +9,7 @@
 #   settle import doctor; wrong_at b      # say what is wrong; nothing if all is well
 . "$CARDKMS_SOURCE/tests/integration/lib.sh"
 
-softhsm_module=$CARDKMS_BIN/libkillp11.so
+softhsm_module=$CARDKMS_BIN/libp11forward.so
 export KILLP11_MODULE=/usr/lib/softhsm/libsofthsm2.so
 SEED=${SEED:-$(date +%s)}
 RANDOM=$((SEED % 32768))

@@ -130,7 +130,7 @@ undone 'database held'
 
 # Another cardkms works on the site: stopped in the middle of it, with the lock.
 use site
-sed -i "s|$softhsm_module|$CARDKMS_BIN/libkillp11.so|" a/site/site.ini
+sed -i "s|$softhsm_module|$CARDKMS_BIN/libp11forward.so|" a/site/site.ini
 export KILLP11_MODULE=$softhsm_module
 secret_lines a/secrets >lines
 SOFTHSM2_CONF=$HERE/a/softhsm.conf KILLP11_AT=change:2:before KILLP11_RET=stop \

@@ -401,6 +401,9 @@ state_of() {
 			SELECT 'key', * FROM key_object WHERE state != 'void' ORDER BY 2;
 			SELECT 'exchange', * FROM exchange_doc ORDER BY 2;
 			SELECT 'card', * FROM card ORDER BY 2;
+			SELECT 'domain', * FROM card_domain ORDER BY 2, 3;
+			SELECT 'change', * FROM card_change ORDER BY 2;
+			SELECT 'card', * FROM card ORDER BY 2;
 			SELECT 'domain', card_id, aid, parent, keyset, version, scp, scp_i, kdd, state
 				FROM card_domain ORDER BY 2, 3;
 			SELECT 'change', * FROM card_change ORDER BY 2;

@@ -65,9 +65,9 @@ static int digit(int c)
 				      : -1;
 }
 
-static void bad_line(const char *path, const char *why)
+static void give_up(const char *name, const char *why)
 {
-	fprintf(stderr, "%s: a line is no needle: %s\n", path, why);
+	fprintf(stderr, "leakwatch: '%s' is no needle: %s\n", name, why);
 	exit(2);
 }
 
@@ -83,24 +83,21 @@ static bool dull(const unsigned char *bytes)
 	return kinds < 5;
 }
 
-static void read_line(struct needles *n, const char *path, const char *name, const char *hex)
+void needles_add(struct needles *n, const char *name, const unsigned char *bytes, size_t len)
 {
 	struct needle *needle = &n->items[n->count];
 
 	if (n->count == NEEDLES_MAX)
-		bad_line(path, "too many");
+		give_up(name, "too many");
+	if (len % PIECE || len == 0 || len > NEEDLE_MAX)
+		give_up(name, "not 8, 16, 24 or 32 bytes");
 	snprintf(needle->name, sizeof(needle->name), "%s", name);
-	for (; hex[0] && hex[1] && needle->len < NEEDLE_MAX; hex += 2) {
-		if (digit(hex[0]) < 0 || digit(hex[1]) < 0)
-			bad_line(path, "no hex");
-		needle->bytes[needle->len++] = (unsigned char)(digit(hex[0]) << 4 | digit(hex[1]));
-	}
-	if (*hex || needle->len % PIECE || needle->len == 0)
-		bad_line(path, "no 8, 16, 24 or 32 bytes");
-	for (size_t at = 0; at < needle->len; at += PIECE) {
-		if (dull(needle->bytes + at))
-			bad_line(path, "bytes that stand everywhere");
-		add_forms(n, needle->bytes + at, (int)n->count);
+	memcpy(needle->bytes, bytes, len);
+	needle->len = len;
+	for (size_t at = 0; at < len; at += PIECE) {
+		if (dull(bytes + at))
+			give_up(name, "bytes that stand everywhere");
+		add_forms(n, bytes + at, (int)n->count);
 	}
 	n->count++;
 }
@@ -116,13 +113,20 @@ void needles_read(struct needles *n, const char *path)
 		exit(2);
 	}
 	while (fgets(line, sizeof(line), f)) {
+		unsigned char bytes[NEEDLE_MAX];
+		size_t len = 0;
+
 		if (sscanf(line, "%39s %66s", name, hex) != 2)
-			bad_line(path, "not NAME HEX");
-		read_line(n, path, name, hex);
+			give_up(line, "not NAME HEX");
+		for (; len < NEEDLE_MAX && sscanf(hex + 2 * len, "%2hhx", &bytes[len]) == 1; len++)
+			;
+		if (strlen(hex) != 2 * len)
+			give_up(name, "no hex");
+		needles_add(n, name, bytes, len);
 	}
 	fclose(f);
 	if (n->count == 0)
-		bad_line(path, "there is none");
+		give_up(path, "it is empty");
 }
 
 /* The piece that value is, or NULL. */

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NEEDLE_MAX = 32, NEEDLE_NAME_MAX = 40, NEEDLES_MAX = 64, PIECE = 8 };
+enum { NEEDLE_MAX = 32, NEEDLE_NAME_MAX = 40, NEEDLES_MAX = 256, PIECE = 8 };
 
 enum form { FORM_RAW, FORM_WORDS, FORM_HEX, FORM_UTF16, FORM_UTF32, FORM_CELLS, FORM_COUNT };
 extern const char *const form_names[FORM_COUNT];
@@ -36,12 +36,15 @@ struct needles {
 		uint64_t bytes; /* 0: free */
 		int needle;
 		enum form form; /* raw or words */
-	} pieces[4096];
+	} pieces[8192];
 	uint64_t filter[1024]; /* a bit for each hash that a piece has */
 };
 
 /* Lines "NAME HEX" of a file. Ends the program if one is not sound. */
 void needles_read(struct needles *n, const char *path);
+
+/* Another one; ends the program if there is no room or its bytes stand everywhere. */
+void needles_add(struct needles *n, const char *name, const unsigned char *bytes, size_t len);
 
 /* How far a match may reach beyond its first byte. */
 enum { NEEDLE_REACH = 28 * 2 * 2 * PIECE };

@@ -127,13 +127,15 @@ static int open_of(pid_t pid, const char *name)
 struct mapping {
 	uint64_t from, to;
 	char name[128];
-	bool readable, locked, undumped;
+	bool readable, shared, locked, undumped;
+	unsigned long own; /* KiB that are not those of the file */
 };
 
 static bool next_mapping(FILE *smaps, struct mapping *ret)
 {
 	char line[512], access[8];
 	unsigned long long from, to;
+	unsigned long own;
 	int at = 0;
 
 	*ret = (struct mapping){0};
@@ -142,8 +144,12 @@ static bool next_mapping(FILE *smaps, struct mapping *ret)
 			ret->from = from;
 			ret->to = to;
 			ret->readable = access[0] == 'r';
+			ret->shared = access[3] == 's';
 			line[strcspn(line, "\n")] = 0;
 			snprintf(ret->name, sizeof(ret->name), "%.120s", line + at);
+		} else if (sscanf(line, "Anonymous: %lu", &own) == 1 ||
+			   sscanf(line, "Swap: %lu", &own) == 1) {
+			ret->own += own;
 		} else if (strncmp(line, "VmFlags:", 8) == 0) {
 			ret->locked = strstr(line, " lo") != NULL;
 			ret->undumped = strstr(line, " dd") != NULL;
@@ -179,8 +185,8 @@ void search_process(struct findings *f, pid_t pid)
 	while (next_mapping(smaps, &m)) {
 		struct place place = {f, place_name(&m, text, sizeof(text))};
 
-		/* [vvar], [vdso], [vsyscall] are the kernel's. */
-		if (!m.readable || strncmp(m.name, "[v", 2) == 0)
+		/* What is not shared and has no page of its own is as in the file, or the kernel's. */
+		if (!m.readable || (!m.shared && m.own == 0) || strncmp(m.name, "[v", 2) == 0)
 			continue;
 		if (m.to - m.from > mapping_max) {
 			f->left_out += m.to - m.from;

@@ -22,7 +22,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { KEY_MAX = 32, TEXT_MAX = 3 * KEY_MAX, CELL = 28, KEPT_MAX = 4096, DEEP = 1 << 18 };
+enum {
+	KEY_MAX = 32,
+	TEXT_MAX = 3 * KEY_MAX,
+	CELL = 28,
+	KEPT_MAX = 4096,
+	DEEP = 1 << 18,
+	FREED = 96 << 10
+};
 
 static unsigned char data_place[CELL * TEXT_MAX];
 static void *volatile kept[KEPT_MAX]; /* volatile: never read, and yet to be kept */
@@ -94,14 +101,15 @@ __attribute__((noinline)) static void leave_on_stack(const unsigned char *bytes,
 	__asm__ volatile("" ::"r"(deep) : "memory");
 }
 
-/* Behind what free() itself writes into a block. */
+/* At the end of a block that is too large to be the next one given out, and is not the last. */
 static void leave_freed(const unsigned char *bytes, size_t len)
 {
-	unsigned char *block = calloc(1, 64 + len);
+	unsigned char *block = malloc(FREED);
 
+	kept[kept_count++] = malloc(FREED);
 	if (!block)
 		abort();
-	memcpy(block + 64, bytes, len);
+	memcpy(block + FREED - len, bytes, len);
 	__asm__ volatile("" ::"r"(block) : "memory");
 	free(block);
 }

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * leakreveal MODULE TOKEN PIN: the secret keys of a test token, as lines "LABEL HEX". It can because
- * masters of a vault may be extracted, and the holder of a PIN may make a wrapping key that he knows
- * (docs/threat-model.md). Keys that may not leave the token are left out.
+ * leakreveal MODULE TOKEN PIN: the secret keys of a test token, as needles "master.LABEL HEX", and what
+ * CMAC under the AES keys begins with, as "cmac.LABEL HEX" (L and the subkeys K1, K2). It can
+ * because masters of a vault may be extracted, and the holder of a PIN may make a wrapping key that he
+ * knows (docs/threat-model.md). Keys that may not leave the token are left out.
  */
 #include <p11-kit/pkcs11.h>
 
 #include <dlfcn.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS_MAX = 16, KEYS_MAX = 64, WRAPPED_MAX = 72 };
+enum { SLOTS_MAX = 16, KEYS_MAX = 64, WRAPPED_MAX = 72, BLOCK = 16 };
 
 static const unsigned char wrapping_key[32] = "known to everybody in this test!";
 
@@ -75,21 +77,44 @@ static CK_OBJECT_HANDLE make_wrapping_key(CK_FUNCTION_LIST *p11, CK_SESSION_HAND
 	return key;
 }
 
-static void print_unwrapped(const char *label, const unsigned char *wrapped, size_t len)
+static void print(const char *what, const char *label, const unsigned char *bytes, int len)
+{
+	printf("%s.%s ", what, label);
+	for (int i = 0; i < len; i++)
+		printf("%02X", bytes[i]);
+	putchar('\n');
+}
+
+static void crypt(const EVP_CIPHER *cipher, bool encrypt, const unsigned char *key,
+	const unsigned char *in, size_t len, unsigned char *out, int *ret_len)
 {
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	unsigned char key[WRAPPED_MAX];
-	int done = 0;
 
 	EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-	if (EVP_DecryptInit_ex(ctx, EVP_aes_256_wrap(), NULL, wrapping_key, NULL) != 1 ||
-		EVP_DecryptUpdate(ctx, key, &done, wrapped, (int)len) != 1)
-		must(CKR_WRAPPED_KEY_INVALID, label);
+	if (EVP_CipherInit_ex(ctx, cipher, NULL, key, NULL, encrypt) != 1 ||
+		EVP_CIPHER_CTX_set_padding(ctx, 0) != 1 ||
+		EVP_CipherUpdate(ctx, out, ret_len, in, (int)len) != 1)
+		must(CKR_GENERAL_ERROR, "OpenSSL");
 	EVP_CIPHER_CTX_free(ctx);
-	printf("%s ", label);
-	for (int i = 0; i < done; i++)
-		printf("%02X", key[i]);
-	putchar('\n');
+}
+
+static void print_subkeys(const char *label, const unsigned char *key, int len)
+{
+	const EVP_CIPHER *cipher = len == 16   ? EVP_aes_128_ecb()
+				   : len == 24 ? EVP_aes_192_ecb()
+					       : EVP_aes_256_ecb();
+	unsigned char block[BLOCK] = {0};
+	int done = 0;
+
+	crypt(cipher, true, key, block, BLOCK, block, &done);
+	for (int i = 0; i < 3; i++) {
+		unsigned carry = block[0] >> 7;
+
+		print("cmac", label, block, BLOCK);
+		for (int at = 0; at < BLOCK - 1; at++)
+			block[at] = (unsigned char)(block[at] << 1 | block[at + 1] >> 7);
+		block[BLOCK - 1] = (unsigned char)(block[BLOCK - 1] << 1 ^ (carry ? 0x87 : 0));
+	}
 }
 
 static void reveal(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE wrapping,
@@ -97,17 +122,23 @@ static void reveal(CK_FUNCTION_LIST *p11, CK_SESSION_HANDLE session, CK_OBJECT_H
 {
 	CK_MECHANISM mechanism = {CKM_AES_KEY_WRAP, NULL, 0};
 	char text[64] = "";
-	CK_ATTRIBUTE label = {CKA_LABEL, text, sizeof(text) - 1};
-	unsigned char wrapped[WRAPPED_MAX];
+	CK_KEY_TYPE type;
+	CK_ATTRIBUTE about[] = {
+		{CKA_LABEL, text, sizeof(text) - 1}, {CKA_KEY_TYPE, &type, sizeof(type)}};
+	unsigned char wrapped[WRAPPED_MAX], clear[WRAPPED_MAX];
 	CK_ULONG len = sizeof(wrapped);
+	int clear_len = 0;
 	CK_RV rv;
 
-	must(p11->C_GetAttributeValue(session, key, &label, 1), "C_GetAttributeValue");
+	must(p11->C_GetAttributeValue(session, key, about, 2), "C_GetAttributeValue");
 	rv = p11->C_WrapKey(session, &mechanism, wrapping, key, wrapped, &len);
 	if (rv == CKR_KEY_UNEXTRACTABLE)
 		return;
 	must(rv, "C_WrapKey");
-	print_unwrapped(text, wrapped, len);
+	crypt(EVP_aes_256_wrap(), false, wrapping_key, wrapped, len, clear, &clear_len);
+	print("master", text, clear, clear_len);
+	if (type == CKK_AES)
+		print_subkeys(text, clear, clear_len);
 }
 
 int main(int argc, char **argv)

@@ -4,12 +4,12 @@
  * and holds the program still at each message it sends, at each connection it opens or closes, to
  * search its memory and the files it can have written for keys.
  *
- *   --needles F       the keys: lines NAME HEX
+ *   --needles F       the keys: lines NAME HEX; session keys of X.enc, X.mac, X.dek are added as the
+ *                     card is asked for them (session.h)
  *   --card HOST:PORT  where a cardsim listens; PROGRAM's argument @READER@ becomes tcp:HOST:PORT of
  *                     this program, which passes everything on
  *   --out F, --err F  take the program's output; searched like --path
  *   --path P          a file or folder to search (may be repeated)
- *   --pid NAME=PID    a further process to search, with its children (may be repeated)
  *   --report F        gets the lines
  *       stop NUMBER WHAT                  "connect", "command 80500000", "control 01", "close", "end"
  *       found NUMBER WHO WHERE FORM NEEDLE PIECES
@@ -18,6 +18,7 @@
  * Exit status: that of PROGRAM; 2 if this program itself cannot go on.
  */
 #include "support/leaks/places.h"
+#include "support/leaks/session.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -39,11 +40,6 @@ struct watch {
 	const char *card, *out, *err;
 	const char *paths[LIST_MAX];
 	int path_count;
-	struct {
-		const char *name;
-		pid_t pid;
-	} others[LIST_MAX];
-	int other_count;
 	FILE *report;
 	pid_t program;
 	int listener, stops;
@@ -69,22 +65,6 @@ static void report(struct watch *w, const char *who, struct findings *f)
 	findings_free(f);
 }
 
-static void search_family(struct findings *f, pid_t pid)
-{
-	char path[64];
-	FILE *children;
-	int child;
-
-	search_process(f, pid);
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
-	children = fopen(path, "re");
-	if (!children)
-		give_up(path);
-	while (fscanf(children, "%d", &child) == 1)
-		search_process(f, child);
-	fclose(children);
-}
-
 /* The program stands still, or is gone. */
 static void search(struct watch *w, const char *what, bool gone)
 {
@@ -94,10 +74,6 @@ static void search(struct watch *w, const char *what, bool gone)
 	if (!gone) {
 		search_process(&f, w->program);
 		report(w, "program", &f);
-	}
-	for (int i = 0; i < w->other_count; i++) {
-		search_family(&f, w->others[i].pid);
-		report(w, w->others[i].name, &f);
 	}
 	for (int i = 0; i < w->path_count; i++)
 		search_path(&f, w->paths[i]);
@@ -204,11 +180,11 @@ static void name_frame(const unsigned char *frame, size_t len, char *text, size_
 /* One connection of the program, to its end. */
 static void relay(struct watch *w, int program)
 {
-	static unsigned char frame[FRAME_MAX];
+	static unsigned char frame[FRAME_MAX], command[FRAME_MAX];
 	int card = call_card(w), one = 1;
 	struct pollfd ends[] = {{program, POLLIN, 0}, {card, POLLIN, 0}};
 	char what[32];
-	size_t len;
+	size_t len, command_len = 2;
 
 	setsockopt(program, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	stop(w, "connect");
@@ -218,6 +194,8 @@ static void relay(struct watch *w, int program)
 		if (ends[1].revents) {
 			if (!read_frame(card, frame, &len))
 				break;
+			session_needles(
+				&w->needles, command + 2, command_len - 2, frame + 2, len - 2);
 			send_frame(program, frame, len);
 		} else if (ends[0].revents) {
 			if (!read_frame(program, frame, &len))
@@ -225,6 +203,7 @@ static void relay(struct watch *w, int program)
 			name_frame(frame, len, what, sizeof(what));
 			stop(w, what);
 			send_frame(card, frame, len);
+			memcpy(command, frame, command_len = len);
 		}
 	}
 	close(card);
@@ -275,20 +254,9 @@ static int serve(struct watch *w)
 static void usage(void)
 {
 	fputs("leakwatch --needles F --card HOST:PORT --out F --err F --report F [--path P] "
-	      "[--pid NAME=PID] -- PROGRAM ARG...\n",
+	      "-- PROGRAM ARG...\n",
 		stderr);
 	exit(2);
-}
-
-static void add_other(struct watch *w, char *text)
-{
-	char *equals = strchr(text, '=');
-
-	if (!equals || w->other_count == LIST_MAX)
-		usage();
-	*equals = 0;
-	w->others[w->other_count].name = text;
-	w->others[w->other_count++].pid = atoi(equals + 1);
 }
 
 /* Returns what stands after "--". */
@@ -311,8 +279,6 @@ static char **read_options(struct watch *w, char **argv)
 			w->report = fopen(value, "we");
 		else if (strcmp(argv[0], "--path") == 0 && w->path_count < LIST_MAX)
 			w->paths[w->path_count++] = value;
-		else if (strcmp(argv[0], "--pid") == 0)
-			add_other(w, value);
 		else
 			usage();
 	}

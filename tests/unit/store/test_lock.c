@@ -96,6 +96,32 @@ static void it_can_be_waited_for(void **state)
 	assert_int_equal(waitpid(killer, NULL, 0), killer);
 }
 
+static void shared(void **state)
+{
+	FOLDER_AUTO struct folder f = folder_make();
+	struct store_lock *first = NULL, *second = NULL, *third = NULL;
+	struct kms_err err = {0};
+	bool alone = false;
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/cardkms.lock", f.path);
+	OK(store_lock_take_shared(path, 0, &first, &alone, &err));
+	assert_true(alone);
+	/* Until the first one shares it, it is as any other. */
+	FAILS(KMS_ERR_BUSY, "holds", store_lock_take_shared(path, 0, &second, &alone, &err));
+	OK(store_lock_share(first, 0, &err));
+	OK(store_lock_take_shared(path, 0, &second, &alone, &err));
+	assert_false(alone);
+	FAILS(KMS_ERR_BUSY, "holds", store_lock_take(path, 0, &third, &err));
+	store_lock_release(first);
+	FAILS(KMS_ERR_BUSY, "holds", store_lock_take(path, 0, &third, &err));
+	store_lock_release(second);
+	OK(store_lock_take(path, 0, &third, &err));
+	FAILS(KMS_ERR_BUSY, "holds", store_lock_take_shared(path, 0, &first, &alone, &err));
+	store_lock_release(third);
+}
+
 static void what_is_no_lock_file(void **state)
 {
 	FOLDER_AUTO struct folder f = folder_make();
@@ -124,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_holder_who_is_named),
 		cmocka_unit_test(it_can_be_waited_for),
+		cmocka_unit_test(shared),
 		cmocka_unit_test(what_is_no_lock_file),
 	};
 

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What taking over a card costs: whole operations (op_card_replace) on SoftHSM and on cardsim over TCP,
+ * replacement in place under the same version, with the proof, one card after the other in one login.
+ *
+ *   takeover.apdus             commands to a card, the most of all
+ *   takeover.host_ms           our own time a card: all of it, less what the card and the token took
+ *   takeover.card_ms, .token_ms, .total_ms   the parts
+ *   takeover.cpu_ms            CPU time of the process a card, token included
+ *   takeover.cards_per_s       of one process
+ *   takeover.cards_per_s.two   of two at once, on one site, each with a box of cards of its own
+ *
+ * Our own time is mostly waiting for the disk: four durable transactions a card (intent, new keys
+ * confirmed, outcome, checkpoint). takeover.disk_ms is what four of them cost when bare.
+ */
+#include "base/file.h"
+#include "ops/ops.h"
+#include "support/bench.h"
+#include "support/place.h"
+
+#include "../tests/support/p11forward/faults.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CARDS = 20, ROUNDS = 15, SYNCS = 4, TALLY = 4096 };
+
+#define MODULE "/usr/lib/softhsm/libsofthsm2.so"
+
+static const char *const sets[] = {"Maker1", "Issuer1"};
+
+static const char plan[] = "[plan]\nname = bench\n"
+			   "[keyset \"Maker1\"]\nalgorithm = aes128\ndiversification = kdf3\n"
+			   "customer = Bank\nkey-version = 0x20\nexport = never\n"
+			   "[keyset \"Issuer1\"]\nalgorithm = aes128\ndiversification = kdf3\n"
+			   "customer = Bank\nkey-version = 0x20\nexport = never\n";
+
+/* ---- site and cards ---- */
+
+static enum kms_status give(void *ctx, const char *name, const char *prompt,
+	struct secret *ret_value, struct kms_err *err)
+{
+	(void)ctx;
+	(void)prompt;
+	return secret_copy(ret_value, strcmp(name, "so-pin") ? "87654321" : "12345678", 8, err);
+}
+
+static const struct op_front front = {.secret = give, .new_secret = give};
+
+/* The site is made with this module; both halves of the benchmark have one of their own. */
+static enum kms_status site_make(
+	const struct bench_place *place, const char *module, struct kms_err *err)
+{
+	char uri[PATH_MAX + 64], dir[PATH_MAX], path[PATH_MAX];
+	const struct op_site_options options = {
+		.name = "Bench", .role = "manufacturer", .hsm_uri = uri};
+	struct op_site *site = NULL;
+	json_t *report = NULL;
+	enum kms_status st;
+
+	snprintf(uri, sizeof(uri), "pkcs11:token=bench?module-path=%s", module);
+	snprintf(dir, sizeof(dir), "%s/site", place->dir);
+	snprintf(path, sizeof(path), "%s/plan.ini", place->dir);
+	st = file_write(path, 0600, plan, sizeof(plan) - 1, err);
+	if (!st)
+		st = bench_softhsm_conf(place, err);
+	if (!st)
+		st = op_site_init(dir, &options, &front, false, &report, err);
+	json_decref(report);
+	report = NULL;
+	if (!st)
+		st = op_site_open(dir, &front, &site, err);
+	if (!st)
+		st = op_hsm_setup(site, &(struct op_hsm_setup){.plan_path = path}, &report, err);
+	json_decref(report);
+	op_site_close(site);
+	return st;
+}
+
+static const char *bin(void)
+{
+	const char *folder = getenv("CARDKMS_BIN");
+
+	return folder ? folder : "build";
+}
+
+struct box {
+	char dir[64], reader[64];
+	pid_t sim;
+};
+
+/* A cardsim with CARDS new cards, in memory: what a card takes to write is not ours. */
+static enum kms_status box_open(struct box *box, unsigned number, struct kms_err *err)
+{
+	char path[PATH_MAX], count[16], line[64] = "";
+	int out[2];
+	FILE *in;
+
+	snprintf(box->dir, sizeof(box->dir), "/dev/shm/cardkms-bench.XXXXXX");
+	if (!mkdtemp(box->dir) || pipe(out) < 0)
+		return kms_fail(err, KMS_ERR_IO, "no folder in /dev/shm");
+	snprintf(path, sizeof(path), "%s/cardsim", bin());
+	snprintf(count, sizeof(count), "%d", CARDS);
+	box->sim = fork();
+	if (box->sim == 0) {
+		char state[80], serial[16];
+
+		snprintf(state, sizeof(state), "%s/cards", box->dir);
+		snprintf(serial, sizeof(serial), "%u", number * 1000);
+		(void)!dup2(out[1], STDOUT_FILENO);
+		close(out[0]);
+		close(out[1]);
+		execl(path, path, "--state", state, "--cards", count, "--profile", "gp23-scp03",
+			"--serial", serial, "--listen", "127.0.0.1:0", (char *)NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	in = fdopen(out[0], "r");
+	if (in && fgets(line, sizeof(line), in)) {
+		char *port = strrchr(line, ' ');
+
+		if (port)
+			snprintf(box->reader, sizeof(box->reader), "tcp:127.0.0.1:%.5s", port + 1);
+	}
+	if (in)
+		fclose(in);
+	box->reader[strcspn(box->reader, "\n")] = 0;
+	return box->reader[0] ? KMS_OK : kms_fail(err, KMS_ERR_IO, "'%s' does not listen", path);
+}
+
+static void box_close(struct box *box)
+{
+	char command[128];
+
+	if (box->sim > 0) {
+		kill(box->sim, SIGTERM);
+		waitpid(box->sim, NULL, 0);
+	}
+	snprintf(command, sizeof(command), "rm -rf '%s'", box->dir);
+	if (box->dir[0])
+		(void)!system(command);
+}
+
+/* ---- a line of cards ---- */
+
+struct desk {
+	struct op_site *site;
+	struct op_card_line *line;
+	const char *reader;
+	unsigned turn;	       /* which of the sets is on the cards */
+	double card_us;	       /* of the last round */
+	json_int_t most_apdus; /* of all */
+};
+
+static enum kms_status one_card(struct desk *desk, bool inject, struct kms_err *err)
+{
+	const struct op_card_change in = {.where = {.reader = desk->reader},
+		.keyset = sets[desk->turn],
+		.customer = "Bank",
+		.line = desk->line};
+	JS_AUTO json_t *report = NULL;
+	json_int_t apdus;
+	enum kms_status st = inject ? op_card_inject(desk->site, &in, &report, err)
+				    : op_card_replace(desk->site, &in, &report, err);
+
+	if (st || inject)
+		return st;
+	apdus = json_integer_value(json_object_get(report, "commands"));
+	if (apdus > desk->most_apdus)
+		desk->most_apdus = apdus;
+	desk->card_us += (double)json_integer_value(json_object_get(report, "card_us"));
+	return KMS_OK;
+}
+
+/* Every card of the box gets the other set. */
+static enum kms_status one_round(struct desk *desk, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	desk->turn = !desk->turn;
+	desk->card_us = 0;
+	for (size_t i = 0; !st && i < CARDS; i++)
+		st = one_card(desk, false, err);
+	return st;
+}
+
+static enum kms_status desk_open(
+	struct desk *desk, const char *dir, const char *reader, struct kms_err *err)
+{
+	enum kms_status st = op_site_open(dir, &front, &desk->site, err);
+	static char profiles[PATH_MAX];
+
+	desk->reader = reader;
+	if (!st)
+		st = op_card_line_open(&desk->line, err);
+	if (st)
+		return st;
+	snprintf(profiles, sizeof(profiles), "%s/../share/cardkms/profiles", bin());
+	desk->site->profiles = profiles;
+	for (size_t i = 0; !st && i < CARDS; i++)
+		st = one_card(desk, true, err);
+	/* Not counted: lazy binding, caches, the probe. */
+	return st ? st : one_round(desk, err);
+}
+
+static void desk_close(struct desk *desk)
+{
+	op_card_line_close(desk->line);
+	op_site_close(desk->site);
+}
+
+/* ---- the parts of a card ---- */
+
+static double cpu_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static enum kms_status take_parts(
+	struct desk *desk, const struct faults_time *token, struct kms_err *err)
+{
+	double total[ROUNDS], card[ROUNDS], hsm[ROUNDS], host[ROUNDS], cpu[ROUNDS];
+	enum kms_status st = KMS_OK;
+
+	for (size_t r = 0; !st && r < ROUNDS; r++) {
+		uint64_t before = token->ns;
+		double start = bench_now(), used = cpu_s();
+
+		st = one_round(desk, err);
+		cpu[r] = (cpu_s() - used) * 1e3 / CARDS;
+		total[r] = (bench_now() - start) * 1e3 / CARDS;
+		card[r] = desk->card_us / 1e3 / CARDS;
+		hsm[r] = (double)(token->ns - before) / 1e6 / CARDS;
+		host[r] = total[r] - card[r] - hsm[r];
+	}
+	if (st)
+		return st;
+	bench_print("takeover.apdus", NULL, (double)desk->most_apdus, "commands");
+	bench_print("takeover.host_ms", NULL, bench_median(host, ROUNDS), "ms");
+	bench_print("takeover.card_ms", NULL, bench_median(card, ROUNDS), "ms");
+	bench_print("takeover.token_ms", NULL, bench_median(hsm, ROUNDS), "ms");
+	bench_print("takeover.cpu_ms", NULL, bench_median(cpu, ROUNDS), "ms");
+	bench_print("takeover.total_ms", NULL, bench_median(total, ROUNDS), "ms");
+	return KMS_OK;
+}
+
+/* For comparison: as many fdatasyncs as a card has transactions. */
+static enum kms_status disk(const struct bench_place *place, struct kms_err *err)
+{
+	static const char page[4096];
+	double ms[ROUNDS];
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/syncs", place->dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	for (size_t r = 0; fd >= 0 && r < ROUNDS; r++) {
+		double start = bench_now();
+
+		for (size_t i = 0; i < SYNCS; i++)
+			if (write(fd, page, sizeof(page)) != sizeof(page) || fdatasync(fd) < 0)
+				return kms_fail(err, KMS_ERR_IO, "cannot write '%s'", path);
+		ms[r] = (bench_now() - start) * 1e3;
+	}
+	if (fd < 0)
+		return kms_fail(err, KMS_ERR_IO, "cannot write '%s'", path);
+	close(fd);
+	bench_print("takeover.disk_ms", NULL, bench_median(ms, ROUNDS), "ms");
+	return KMS_OK;
+}
+
+static enum kms_status parts(struct kms_err *err)
+{
+	BENCH_PLACE_AUTO struct bench_place place = {{0}};
+	char module[PATH_MAX], times[PATH_MAX], dir[PATH_MAX];
+	struct box box = {.sim = 0};
+	struct desk desk = {.turn = 0};
+	const struct faults_time *token = MAP_FAILED;
+	int fd;
+	enum kms_status st = bench_place_open(&place, err);
+
+	if (st)
+		return st;
+	snprintf(module, sizeof(module), "%s/libp11forward.so", bin());
+	snprintf(times, sizeof(times), "%s/times", place.dir);
+	snprintf(dir, sizeof(dir), "%s/site", place.dir);
+	setenv("KILLP11_MODULE", MODULE, 1);
+	setenv("KILLP11_TIME", times, 1);
+	st = site_make(&place, module, err);
+	if (!st)
+		st = box_open(&box, 1, err);
+	if (!st)
+		st = desk_open(&desk, dir, box.reader, err);
+	fd = open(times, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		token = mmap(NULL, sizeof(*token), PROT_READ, MAP_SHARED, fd, 0);
+	if (!st && token == MAP_FAILED)
+		st = kms_fail(err, KMS_ERR_IO, "the token's time was not taken");
+	if (!st)
+		st = take_parts(&desk, token, err);
+	if (!st)
+		st = disk(&place, err);
+	desk_close(&desk);
+	box_close(&box);
+	return st;
+}
+
+/* ---- cards per second, by processes ---- */
+
+/* A worker says that it is ready, waits for the start, runs, and says that it is done. */
+static int worker(const char *dir, const char *reader, int ready, int start)
+{
+	struct desk desk = {.turn = 0};
+	struct kms_err err = {0};
+	char byte = 0;
+	enum kms_status st = desk_open(&desk, dir, reader, &err);
+
+	if (write(ready, &byte, 1) != 1 || read(start, &byte, 1) != 1)
+		return 1;
+	for (size_t r = 0; !st && r < ROUNDS; r++)
+		st = one_round(&desk, &err);
+	desk_close(&desk);
+	return bench_exit(st, &err);
+}
+
+static enum kms_status measure(
+	const char *dir, struct box *boxes, size_t count, const char *what, struct kms_err *err)
+{
+	pid_t pids[2];
+	int ready[2], start[2], status;
+	bool good = true;
+	double begun;
+	char byte = 0;
+
+	if (pipe(ready) < 0 || pipe(start) < 0)
+		return kms_fail(err, KMS_ERR_IO, "no pipes");
+	for (size_t i = 0; i < count; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			_exit(worker(dir, boxes[i].reader, ready[1], start[0]));
+	}
+	for (size_t i = 0; i < count; i++)
+		good &= read(ready[0], &byte, 1) == 1;
+	begun = bench_now();
+	for (size_t i = 0; i < count; i++)
+		good &= write(start[1], &byte, 1) == 1;
+	for (size_t i = 0; i < count; i++)
+		good &= waitpid(pids[i], &status, 0) == pids[i] && status == 0;
+	if (!good)
+		return kms_fail(err, KMS_ERR_INTERNAL, "a worker failed");
+	bench_print("takeover.cards_per_s", what,
+		(double)(count * CARDS * ROUNDS) / (bench_now() - begun), "cards/s");
+	return KMS_OK;
+}
+
+/* New cards for each: a worker begins by injecting. */
+static enum kms_status measure_new(
+	const char *dir, size_t count, const char *what, unsigned number, struct kms_err *err)
+{
+	struct box boxes[2] = {{.sim = 0}, {.sim = 0}};
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < count; i++)
+		st = box_open(&boxes[i], number + (unsigned)i, err);
+	if (!st)
+		st = measure(dir, boxes, count, what, err);
+	for (size_t i = 0; i < count; i++)
+		box_close(&boxes[i]);
+	return st;
+}
+
+static enum kms_status rates(struct kms_err *err)
+{
+	BENCH_PLACE_AUTO struct bench_place place = {{0}};
+	char dir[PATH_MAX];
+	enum kms_status st = bench_place_open(&place, err);
+
+	snprintf(dir, sizeof(dir), "%s/site", place.dir);
+	if (!st)
+		st = site_make(&place, MODULE, err);
+	if (!st)
+		st = measure_new(dir, 1, NULL, 1, err);
+	return st ? st : measure_new(dir, 2, "two", 2, err);
+}
+
+/* The module with the clock stays loaded: its half is another process. */
+static enum kms_status apart(
+	enum kms_status (*half)(struct kms_err *err), const char *what, struct kms_err *err)
+{
+	pid_t child = fork();
+	int status = 1;
+
+	if (child == 0) {
+		enum kms_status st = half(err);
+
+		fflush(stdout);
+		_exit(bench_exit(st, err));
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child || status)
+		return kms_fail(err, KMS_ERR_INTERNAL, "%s could not be measured", what);
+	return KMS_OK;
+}
+
+int main(void)
+{
+	struct kms_err err = {0};
+	enum kms_status st = KMS_OK;
+
+	if (secret_heap_open(&err))
+		return bench_exit(err.code, &err);
+	st = apart(parts, "the parts of a card", &err);
+	if (!st)
+		st = apart(rates, "cards per second", &err);
+	return bench_exit(st, &err);
+}
