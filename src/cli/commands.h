@@ -26,6 +26,11 @@ CLI_RUN(hsm_remove);
 CLI_RUN(hsm_replicate);
 CLI_RUN(hsm_compare);
 
+/* keyblock.c */
+CLI_RUN(key_export);
+CLI_RUN(key_import);
+CLI_RUN(key_block_show);
+
 /* run.c, and card.c for card_…: one function each for the table. */
 CLI_RUN(site_init);
 CLI_RUN(site_status);

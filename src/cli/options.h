@@ -9,8 +9,8 @@
 	{"--components", "N", "how many: 2 to 9 (3 is usual)", OPTION_REQUIRED}, \
 	{"--partner", "ORG", "the enrolled partner it is shared with", OPTION_REQUIRED}, \
 	{"--pairs", "F", "who holds which component", OPTION_REQUIRED}, \
-	{"--wrapping", "W", "aes-kw (default for AES), raw-hex (ECB) or raw-cbc", OPTION_OPTIONAL}, \
-	{"--legacy", NULL, "the partner runs a legacy KMS: no identity, raw wrapping", OPTION_OPTIONAL}
+	{"--wrapping", "W", "aes-kw (default for AES), x9143 (key blocks), raw-hex (ECB) or raw-cbc", OPTION_OPTIONAL}, \
+	{"--legacy", NULL, "the partner has no identity (legacy KMS, payment HSM): raw or key blocks", OPTION_OPTIONAL}
 
 #define VAULT_KEY_OPTIONS \
 	{"--algorithm", "A", "aes256 (default), aes192 or aes128", OPTION_OPTIONAL}, \

@@ -281,7 +281,7 @@ static enum kms_status copy_one(struct op *op, struct replica *r, struct hsm_key
 {
 	const struct incoming_place place = copied_to(op->args);
 	struct doc_key wrapped;
-	enum kms_status st = outgoing_key(op, r->row, here, KEY_WRAP_AES_KW, &wrapped, err);
+	enum kms_status st = outgoing_key(op, r->row, here, KEY_WRAP_AES_KW, NULL, &wrapped, err);
 
 	if (!st) {
 		r->in.block = wrapped.block;

@@ -171,6 +171,15 @@ effect_import() {
 	echo "$keys"
 }
 
+at[key_import]=b from[key_import]=blocks
+op_key_import() {
+	b key import out --transport-key TKB --plan loan.ini
+}
+effect_key_import() {
+	some b 4 "SELECT (SELECT count(*) FROM key_object WHERE keyset = 'Loan1' AND state = 'active')
+		+ (SELECT count(*) FROM keyset WHERE name = 'Loan1' AND state = 'active')"
+}
+
 at[receipt]=a from[receipt]=imported
 op_receipt() {
 	a exchange receipt rcpt
@@ -197,7 +206,7 @@ effect_key_suspend() {
 }
 
 operations=(site_init officer_add hsm_setup partner_add hsm_update transport_create
-	transport_import request export import receipt key_destroy key_suspend)
+	transport_import request export import receipt key_import key_destroy key_suspend)
 
 # ---- fixtures ----
 
@@ -223,6 +232,16 @@ build_fixtures() {
 	keep strangers
 	need op_partner_add
 	keep pair
+	sed -i 's/^key-blocks = forbid$/key-blocks = allow/' a/site/site.ini b/site/site.ini
+	plan_maker | sed 's/OPMasterKey1/Loan1/; s/partner/never/' >loan.ini
+	need a transport-key create TKB --algorithm aes256 --components 3 --partner 'Example Bank' \
+		--pairs pairs.ini --sheets . --wrapping x9143
+	EXTRA=$(typed_from TKB 3 .) need b transport-key import TKB --algorithm aes256 --components 3 \
+		--partner 'Card Maker' --pairs pairs.ini --check-value "$(get .result.check_value)" \
+		--wrapping x9143
+	need a key export OPMasterKey1 --transport-key TKB -o out
+	keep blocks
+	use pair
 	need op_transport_create
 	get .result.check_value >tk.kcv
 	typed_from TK1 3 >components

@@ -274,7 +274,7 @@ run_in() {
 # Whether a command is one for two officers: proving a passphrase takes a quarter of a second.
 for_two() {
 	case " $* " in
-	*' destroy '* | *' officer '* | *' export --'* | *' import '* | *' rotate '* | *' --override '* | \
+	*' destroy '* | *' officer '* | *' export --'* | *' key export '* | *' import '* | *' rotate '* | *' --override '* | \
 		*' export-listing '* | *' import-listing '* | *' reissue '* | *' --erase '* | \
 		*' site-key restore '* | *' zone-key restore '* | *' backup restore '* | \
 		*' --rebuild '* | *' replicate '* | *' --witness '* | *' hsm remove '*)
