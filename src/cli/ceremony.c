@@ -168,8 +168,10 @@ static enum kms_status carry_out(
 	case CER_PLAN_RESTORE:
 		return op_backup_restore(site, f[CER_PLAN_BACKUP_FILE], NULL, &cli->result, err);
 	case CER_PLAN_DESTROY:
-		return op_key_destroy(
-			site, f[CER_PLAN_LABEL], f[CER_PLAN_TITLE], &cli->result, err);
+		return op_key_destroy(site,
+			&(struct op_key_change){
+				.name = f[CER_PLAN_LABEL], .reason = f[CER_PLAN_TITLE]},
+			&cli->result, err);
 	default:
 		return run_components(cli, site, plan, err);
 	}

@@ -22,8 +22,14 @@ CLI_RUN(backup_verify);
 CLI_RUN(backup_restore);
 CLI_RUN(hsm_add);
 CLI_RUN(hsm_list);
+CLI_RUN(hsm_remove);
 CLI_RUN(hsm_replicate);
 CLI_RUN(hsm_compare);
+
+/* keyblock.c */
+CLI_RUN(key_export);
+CLI_RUN(key_import);
+CLI_RUN(key_block_show);
 
 /* run.c, and card.c for card_…: one function each for the table. */
 CLI_RUN(site_init);
@@ -49,6 +55,7 @@ CLI_RUN(key_suspend);
 CLI_RUN(key_resume);
 CLI_RUN(key_retire);
 CLI_RUN(key_compromise);
+CLI_RUN(key_impact);
 CLI_RUN(key_destroy);
 CLI_RUN(exchange_request);
 CLI_RUN(exchange_export);

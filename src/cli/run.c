@@ -41,7 +41,7 @@ enum kms_status cli_site_status(struct cli *cli, struct kms_err *err)
 	if (!st)
 		cli_print_fields(cli, cli->result,
 			"name role site hsm hsm_serial created fingerprint keys officers partners "
-			"audit_entries unfinished_operations");
+			"audit_entries unfinished_operations periods_end_soon periods_over");
 	return st;
 }
 
@@ -141,7 +141,7 @@ enum kms_status cli_officer_list(struct cli *cli, struct kms_err *err)
 /* ---- hsm ---- */
 
 static const char key_columns[] =
-	"label keyset role algorithm state kvn check_value check_method location origin";
+	"label keyset role algorithm state kvn check_value check_method location origin expires";
 
 enum kms_status cli_hsm_setup(struct cli *cli, struct kms_err *err)
 {
@@ -261,11 +261,13 @@ enum kms_status cli_key_show(struct cli *cli, struct kms_err *err)
 
 static enum kms_status change_state(struct cli *cli, enum key_state state, struct kms_err *err)
 {
+	const struct op_key_change in = {
+		.name = cli->positional[0], .reason = cli_value(cli, "--reason")};
 	OPEN_SITE;
-	st = op_key_change(
-		site, cli->positional[0], state, cli_value(cli, "--reason"), &cli->result, err);
+
+	st = op_key_change(site, &in, state, &cli->result, err);
 	if (!st)
-		cli_print_fields(cli, cli->result, "label state cards");
+		cli_print_fields(cli, cli->result, "label keyset keys state cards");
 	return st;
 }
 
@@ -279,23 +281,70 @@ enum kms_status cli_key_resume(struct cli *cli, struct kms_err *err)
 	return change_state(cli, KEY_ACTIVE, err);
 }
 
+static const char end_fields[] =
+	"label keyset keys state cards destroyed transport_key transport_key_stays witness";
+
 enum kms_status cli_key_retire(struct cli *cli, struct kms_err *err)
 {
-	return change_state(cli, KEY_DEACTIVATED, err);
+	const struct op_key_change in = {
+		.name = cli->positional[0], .reason = cli_value(cli, "--reason")};
+	const char *witness = cli_value(cli, "--witness");
+
+	if (!witness)
+		return change_state(cli, KEY_DEACTIVATED, err);
+	OPEN_SITE;
+	st = op_key_retire(site, &in, witness, &cli->result, err);
+	if (!st) {
+		cli_print_fields(cli, cli->result, end_fields);
+		dry_run_note(cli);
+	}
+	return st;
+}
+
+static void print_impact(struct cli *cli)
+{
+	const json_t *line;
+	size_t i;
+
+	cli_print_fields(cli, cli->result,
+		"name label keyset keys state cards cards_file transport_keys backups");
+	cli_print_table(cli, json_object_get(cli->result, "keysets"),
+		"keyset customer origin cards partners hsms");
+	json_array_foreach(json_object_get(cli->result, "todo"), i, line)
+		cli_print(cli, "to do  %s", json_string_value(line));
 }
 
 enum kms_status cli_key_compromise(struct cli *cli, struct kms_err *err)
 {
-	return change_state(cli, KEY_COMPROMISED, err);
+	const struct op_key_change in = {.name = cli->positional[0],
+		.reason = cli_value(cli, "--reason"),
+		.cards_path = cli_value(cli, "--cards")};
+	OPEN_SITE;
+
+	st = op_key_change(site, &in, KEY_COMPROMISED, &cli->result, err);
+	if (cli->result)
+		print_impact(cli);
+	return st;
+}
+
+enum kms_status cli_key_impact(struct cli *cli, struct kms_err *err)
+{
+	OPEN_SITE;
+	st = op_key_impact(site, cli->positional[0], cli_value(cli, "--cards"), &cli->result, err);
+	if (!st)
+		print_impact(cli);
+	return st;
 }
 
 enum kms_status cli_key_destroy(struct cli *cli, struct kms_err *err)
 {
+	const struct op_key_change in = {
+		.name = cli->positional[0], .reason = cli_value(cli, "--reason")};
 	OPEN_SITE;
-	st = op_key_destroy(
-		site, cli->positional[0], cli_value(cli, "--reason"), &cli->result, err);
+
+	st = op_key_destroy(site, &in, &cli->result, err);
 	if (!st) {
-		cli_print_fields(cli, cli->result, "label state");
+		cli_print_fields(cli, cli->result, end_fields);
 		dry_run_note(cli);
 	}
 	return st;

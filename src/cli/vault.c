@@ -90,6 +90,19 @@ enum kms_status cli_hsm_add(struct cli *cli, struct kms_err *err)
 	return st;
 }
 
+enum kms_status cli_hsm_remove(struct cli *cli, struct kms_err *err)
+{
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	enum kms_status st = cli_open_site(cli, &site, err);
+
+	if (!st)
+		st = op_hsm_remove(
+			site, cli->positional[0], cli_switch(cli, "--lost"), &cli->result, err);
+	if (!st)
+		cli_print_fields(cli, cli->result, "name destroyed given_up");
+	return st;
+}
+
 enum kms_status cli_hsm_list(struct cli *cli, struct kms_err *err)
 {
 	CLI_SITE_AUTO struct op_site *site = NULL;

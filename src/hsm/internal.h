@@ -240,7 +240,7 @@ struct hsm_template {
 	CK_ULONG count;
 	CK_KEY_TYPE key_type;
 	CK_ULONG value_len;
-	CK_MECHANISM_TYPE mechanism;
+	CK_MECHANISM_TYPE mechanisms[2];
 };
 
 struct hsm_role_row {

@@ -16,6 +16,7 @@ static const struct hsm_role_row table[HSM_INNER_ROLE_COUNT] = {
 	[HSM_TRANSPORT_UNWRAP]  = {"transport-unwrap",  SECRET,  true,  true, false, HSM_CAN_UNWRAP,  true,  true},
 	[HSM_TRANSPORT_ENCRYPT] = {"transport-encrypt", SECRET,  true,  true, false, HSM_CAN_ENCRYPT, true,  true},
 	[HSM_TRANSPORT_DECRYPT] = {"transport-decrypt", SECRET,  true,  true, false, HSM_CAN_DECRYPT, true,  true},
+	[HSM_TRANSPORT_DERIVE]  = {"transport-derive",  SECRET,  true,  true, false, HSM_CAN_DERIVE,  true,  true},
 	[HSM_SITE]              = {"site",              SECRET,  true,  true, false, HSM_CAN_WRAP | HSM_CAN_UNWRAP, true, true},
 	[HSM_ZONE]              = {"zone",              SECRET,  true,  true, false, HSM_CAN_WRAP | HSM_CAN_UNWRAP, true, true},
 	[HSM_IDENTITY]          = {"identity",          PRIVATE, true,  true, false, HSM_CAN_SIGN,    true,  false},
@@ -127,6 +128,20 @@ static bool wants_value_len(const struct hsm *hsm, enum hsm_alg alg, enum hsm_te
 	       (purpose == HSM_FOR_UNWRAP && hsm->quirks->unwrap_needs_value_len);
 }
 
+/* What a bound key may be used by, and nothing else. */
+static CK_ULONG allowed_mechanisms(
+	const struct hsm *hsm, enum hsm_alg alg, enum hsm_wrap wrap, CK_MECHANISM_TYPE *ret)
+{
+	CK_ULONG count = 0;
+
+	ret[count++] = hsm_wrap_mechanism(alg, wrap);
+	/* Where the token has it, hsm_derive_cmac takes it. */
+	if (wrap == HSM_WRAP_BLOCK && !hsm_is_tdea(alg) &&
+		hsm->caps[CAP_KDF_COUNTER].answer == HSM_WORKS)
+		ret[count++] = CKM_SP800_108_COUNTER_KDF;
+	return count;
+}
+
 static void add_locks(struct hsm_template *t, const struct hsm *hsm, const struct hsm_role_row *row,
 	enum hsm_alg alg, enum hsm_template_for purpose, const struct hsm_new *spec)
 {
@@ -136,8 +151,10 @@ static void add_locks(struct hsm_template *t, const struct hsm *hsm, const struc
 		add_bool(t, CKA_WRAP_WITH_TRUSTED, true);
 	if (row->bound && !copied && spec && spec->wrap &&
 		hsm->caps[CAP_ALLOWED_MECHANISMS].answer == HSM_WORKS) {
-		t->mechanism = hsm_wrap_mechanism(alg, spec->wrap);
-		hsm_template_add(t, CKA_ALLOWED_MECHANISMS, &t->mechanism, sizeof(t->mechanism));
+		CK_ULONG count = allowed_mechanisms(hsm, alg, spec->wrap, t->mechanisms);
+
+		hsm_template_add(
+			t, CKA_ALLOWED_MECHANISMS, t->mechanisms, count * sizeof(t->mechanisms[0]));
 	}
 	if (row->locked && row->bound && !copied && hsm->caps[CAP_COPYABLE].answer == HSM_WORKS)
 		add_bool(t, CKA_COPYABLE, false);
@@ -197,6 +214,8 @@ enum kms_status hsm_template_prepare(struct hsm *hsm, unsigned role, struct kms_
 		st = hsm_cap_works(hsm, CAP_COPYABLE, &works, err);
 	if (!st && row->bound)
 		st = hsm_cap_works(hsm, CAP_ALLOWED_MECHANISMS, &works, err);
+	if (!st && role == HSM_TRANSPORT_DERIVE)
+		st = hsm_cap_works(hsm, CAP_KDF_COUNTER, &works, err);
 	return st;
 }
 

@@ -7,9 +7,11 @@
 
 #include "ops/meta.h"
 #include "ops/op.h"
+#include "ops/reconcile.h"
 #include "ops/survey.h"
 #include "ops/token.h"
 #include "store/cards.h"
+#include "store/journal.h"
 #include "store/lock.h"
 
 #include <stdio.h>
@@ -17,19 +19,50 @@
 
 enum { LOCK_WAIT_SECONDS = 10, WAITING_MAX = 50 };
 
-/* A site whose HSM was never set up may have no token, or one without a PIN: nothing is on it. */
-static enum kms_status find_token(struct op_site *site, bool set_up, struct kms_err *err)
+/* How far the site is with its HSM. */
+enum stage {
+	NOT_SET_UP,
+	SET_UP,
+	REBUILDING, /* a new token was to take the lost one's place, and did not come to it */
+};
+
+static enum kms_status find_stage(struct op_site *site, enum stage *ret_stage, struct kms_err *err)
+{
+	STORE_AUTO(op_list) struct store_op_list ops = {0};
+	FREE_AUTO char *identity = NULL;
+	enum kms_status st = op_meta_find(site, META_IDENTITY, &identity, err);
+
+	if (!st)
+		st = store_ops(site->store, "intent", &ops, err);
+	if (st)
+		return st;
+	*ret_stage = identity ? SET_UP : NOT_SET_UP;
+	for (size_t i = 0; i < ops.count; i++)
+		if (strcmp(ops.items[i].kind, OP_HSM_REBUILD) == 0)
+			*ret_stage = REBUILDING;
+	return KMS_OK;
+}
+
+/*
+ * A site whose HSM was never set up may have no token, or one without a PIN: nothing is on it. The
+ * token of a rebuild is not yet the recorded one.
+ */
+static enum kms_status find_token(struct op_site *site, enum stage stage, struct kms_err *err)
 {
 	enum op_token token;
 	enum kms_status st;
 
-	if (set_up)
+	if (stage == SET_UP)
 		return op_site_login(site, err);
 	st = op_token_state(site, &token, err);
 	if (st)
 		return st;
 	site->token_blank = token != OP_TOKEN_READY;
-	return KMS_OK;
+	if (stage == NOT_SET_UP || site->token_blank)
+		return KMS_OK;
+	st = op_token_login(site, site->hsm, "pin", "", err);
+	site->token_found = site->logged_in = st == KMS_OK;
+	return st;
 }
 
 static enum kms_status take_findings(json_t *findings, json_t *from, struct kms_err *err)
@@ -96,8 +129,9 @@ static enum kms_status conclude(
 enum kms_status op_doctor(struct op_site *site, json_t **ret_report, struct kms_err *err)
 {
 	STORE_LOCK_AUTO struct store_lock *lock = NULL;
-	FREE_AUTO char *lock_path = NULL, *identity = NULL;
+	FREE_AUTO char *lock_path = NULL;
 	JS_AUTO json_t *settled = json_array(), *findings = json_array();
+	enum stage stage;
 	enum kms_status st;
 
 	if (!settled || !findings)
@@ -106,14 +140,18 @@ enum kms_status op_doctor(struct op_site *site, json_t **ret_report, struct kms_
 	if (!st)
 		st = store_lock_take(lock_path, LOCK_WAIT_SECONDS, &lock, err);
 	if (!st)
-		st = op_meta_find(site, META_IDENTITY, &identity, err);
+		st = find_stage(site, &stage, err);
 	if (!st)
-		st = find_token(site, identity != NULL, err);
+		st = find_token(site, stage, err);
 	if (!st)
 		st = op_reconcile(site, true, settled, err);
-	if (!st && identity && !site->dry_run)
+	if (!st && stage == SET_UP && !site->dry_run)
 		st = op_log_checkpoint(site, NULL, err);
-	if (!st && identity)
+	if (!st && stage == SET_UP)
 		st = examine(site, findings, err);
+	if (!st && stage == REBUILDING &&
+		json_array_append_new(findings,
+			json_string("the site has no HSM: repeat 'cardkms hsm setup --rebuild'")))
+		st = kms_nomem(err);
 	return st ? st : conclude(settled, findings, ret_report, err);
 }

@@ -8,6 +8,7 @@
 #include "hsm/probe.h"
 #include "ops/keygen.h"
 #include "ops/rebuild.h"
+#include "ops/reconcile.h"
 #include "ops/token.h"
 
 #include <stdio.h>
@@ -416,7 +417,7 @@ enum kms_status op_hsm_setup(struct op_site *site, const struct op_hsm_setup *in
 		.commit = setup_commit,
 	};
 	static const struct op_kind rebuild = {
-		.name = "hsm.rebuild",
+		.name = OP_HSM_REBUILD,
 		.dual = DUAL_DESTROY,
 		.check = setup_check,
 		.validate = setup_validate,

@@ -2,6 +2,8 @@
 #include "ops/hsms.h"
 
 #include "ops/meta.h"
+#include "ops/op.h"
+#include "ops/period.h"
 #include "ops/token.h"
 
 #include <stdio.h>
@@ -146,6 +148,11 @@ enum kms_status op_hsm_open(
 		st = load(site, h, err);
 	if (!st)
 		st = hsm_find_token(h->hsm, err);
+	if (st == KMS_ERR_NOT_FOUND && h->hsm)
+		kms_hint(err,
+			"connect the HSM '%s'; if it is gone for good: 'cardkms hsm remove %s "
+			"--lost'",
+			name, name);
 	if (!st)
 		st = same_serial(h, err);
 	if (!st)
@@ -172,6 +179,19 @@ enum kms_status op_hsm_login(
 	return KMS_OK;
 }
 
+enum kms_status op_hsm_enter(
+	struct op_site *site, const char *name, struct op_hsm **ret_hsm, struct kms_err *err)
+{
+	enum kms_status st = op_hsm_login(site, name, ret_hsm, err);
+
+	return st ? st : op_reconcile(site, false, NULL, err);
+}
+
+bool op_hsm_is_gone(const struct op_site *site, const char *name)
+{
+	return site->gone && strcmp(site->gone, name) == 0;
+}
+
 bool op_hsm_logged_in(const struct op_site *site, const char *name)
 {
 	const struct op_hsm *h = opened(site, name);
@@ -196,8 +216,10 @@ static enum kms_status by_production_hsm(struct op_site *site, struct kms_err *e
 		if (passed.msg[0])
 			op_say(site, "note: another HSM is taken: %s", passed.msg);
 		st = op_hsm_login(site, row->name, &h, &passed);
-		if (!st)
+		if (!st) {
 			site->cards = h->hsm;
+			op_period_warn(site);
+		}
 		/* One that is away is no reason to stop, if there is another. A wrong PIN is. */
 		else if (st != KMS_ERR_AUTH)
 			st = KMS_OK;

@@ -30,6 +30,16 @@ KMS_CHECKED enum kms_status op_hsm_open(
 KMS_CHECKED enum kms_status op_hsm_login(
 	struct op_site *site, const char *name, struct op_hsm **ret_hsm, struct kms_err *err);
 
+/*
+ * op_hsm_login for an operation about to work there: settles what an interrupted one left, now that
+ * it can be. Not for reconciliation itself.
+ */
+KMS_CHECKED enum kms_status op_hsm_enter(
+	struct op_site *site, const char *name, struct op_hsm **ret_hsm, struct kms_err *err);
+
+/* What was there counts as gone: hsm remove --lost. */
+bool op_hsm_is_gone(const struct op_site *site, const char *name);
+
 bool op_hsm_logged_in(const struct op_site *site, const char *name);
 
 /* As op_hsm_open, of a row that is not in the store yet; takes the row's texts by copy. */

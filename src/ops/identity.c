@@ -7,6 +7,7 @@
 #include "ceremony/words.h"
 #include "exchange/identity.h"
 #include "ops/meta.h"
+#include "ops/period.h"
 #include "store/auditlog.h"
 #include "store/journal.h"
 #include "store/people.h"
@@ -20,6 +21,7 @@ enum kms_status op_site_status(struct op_site *site, json_t **ret_report, struct
 	STORE_AUTO(officer_list) struct store_officer_list officers = {0};
 	STORE_AUTO(partner_list) struct store_partner_list partners = {0};
 	STORE_AUTO(op_list) struct store_op_list unfinished = {0};
+	JS_AUTO json_t *soon = json_array(), *over = json_array();
 	FREE_AUTO char *fingerprint = NULL, *serial = NULL, *created = NULL;
 	int64_t entries = 0;
 	enum kms_status st;
@@ -39,14 +41,18 @@ enum kms_status op_site_status(struct op_site *site, json_t **ret_report, struct
 		st = store_ops(site->store, "intent", &unfinished, err);
 	if (!st)
 		st = store_audit_size(site->store, &entries, err);
+	if (!st)
+		st = op_period_list(site, soon, over, err);
 	if (st)
 		return st;
-	*ret_report = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:I, s:I, s:I, s:I, s:I}",
-		"name", site->name, "role", site->role, "site", site->dir, "hsm", site->hsm_uri,
-		"created", created, "fingerprint", fingerprint, "hsm_serial", serial, "keys",
+	*ret_report = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:I, s:I, s:I, s:I, s:I, s:O, s:O}", "name",
+		site->name, "role", site->role, "site", site->dir, "hsm", site->hsm_uri, "created",
+		created, "fingerprint", fingerprint, "hsm_serial", serial, "keys",
 		(json_int_t)keys.count, "officers", (json_int_t)officers.count, "partners",
 		(json_int_t)partners.count, "audit_entries", (json_int_t)entries,
-		"unfinished_operations", (json_int_t)unfinished.count);
+		"unfinished_operations", (json_int_t)unfinished.count, "periods_end_soon", soon,
+		"periods_over", over);
 	return *ret_report ? KMS_OK : kms_nomem(err);
 }
 

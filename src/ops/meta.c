@@ -109,7 +109,8 @@ enum kms_status op_wrapping_parse(
 		st = key_wrapping_parse(text, &wrapping, err);
 	if (!st && wrapping == KEY_WRAP_AES_KWP)
 		st = kms_fail(err, KMS_ERR_INVALID,
-			"a transport key is bound to aes-kw, raw-hex (ECB) or raw-cbc, not to '%s'",
+			"a transport key is bound to aes-kw, raw-hex (ECB), raw-cbc, x9143-b or "
+			"x9143-d, not to '%s'",
 			text);
 	if (!st)
 		*ret_wrapping = wrapping;

@@ -84,8 +84,9 @@ static enum kms_status check_passphrase(struct op_site *site, struct store_offic
 	return site->dry_run ? KMS_OK : count_failure(site, officer, 0, err);
 }
 
+/* approves: only a security officer will do. */
 static enum kms_status prove_one(
-	struct op *op, const char *name, char **ret_name, struct kms_err *err)
+	struct op *op, const char *name, bool approves, char **ret_name, struct kms_err *err)
 {
 	STORE_AUTO(officer) struct store_officer officer = {0};
 	char folded[NAME_MAX_BYTES + 1];
@@ -102,7 +103,7 @@ static enum kms_status prove_one(
 		return st;
 	if (strcmp(officer.state, "active") != 0)
 		return kms_fail(err, KMS_ERR_DENIED, "officer '%s' is disabled", officer.name);
-	if (strcmp(officer.role, role_approves) != 0) {
+	if (approves && strcmp(officer.role, role_approves) != 0) {
 		kms_fail(err, KMS_ERR_DENIED, "'%s' is enrolled as %s and cannot approve",
 			officer.name, officer.role);
 		return kms_hint(err, "only a security-officer can");
@@ -155,8 +156,20 @@ enum kms_status op_officers_prove(struct op *op, struct kms_err *err)
 		return kms_hint(err, "two different people must approve");
 	}
 	for (size_t i = 0; !st && i < OP_OFFICERS; i++)
-		st = prove_one(op, names[i], &op->officers[i], err);
+		st = prove_one(op, names[i], true, &op->officers[i], err);
 	return st;
+}
+
+enum kms_status op_witness_prove(
+	struct op *op, const char *name, char **ret_name, struct kms_err *err)
+{
+	for (size_t i = 0; i < OP_OFFICERS; i++)
+		if (op->officers[i] && name_same(op->officers[i], name)) {
+			kms_fail(err, KMS_ERR_DENIED, "'%s' approves, and cannot be the witness",
+				op->officers[i]);
+			return kms_hint(err, "a witness is a third person, of whatever role");
+		}
+	return prove_one(op, name, false, ret_name, err);
 }
 
 /* ---- officer add ---- */

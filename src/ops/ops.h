@@ -64,6 +64,9 @@ struct op_hsm_add {
 };
 OP_CALL op_hsm_add(struct op_site *site, const struct op_hsm_add *in, json_t **ret_report,
 	struct kms_err *err);
+/* Destroys its copies first; or, if it is lost, gives them up. */
+OP_CALL op_hsm_remove(struct op_site *site, const char *name, bool lost, json_t **ret_report,
+	struct kms_err *err);
 OP_CALL op_hsm_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
 struct op_replicate {
@@ -83,9 +86,21 @@ OP_CALL op_key_list(struct op_site *site, const char *keyset, const char *state,
 	json_t **ret_report, struct kms_err *err);
 OP_CALL op_key_show(
 	struct op_site *site, const char *label, json_t **ret_report, struct kms_err *err);
-OP_CALL op_key_change(struct op_site *site, const char *label, enum key_state state,
-	const char *reason, json_t **ret_report, struct kms_err *err);
-OP_CALL op_key_destroy(struct op_site *site, const char *label, const char *reason,
+/* ---- key_change.c, key_destroy.c ---- */
+struct op_key_change {
+	const char *name;	/* a key's label, or a key set: then all of its keys that can */
+	const char *reason;	/* or NULL */
+	const char *cards_path; /* compromise: the dependent cards, as CSV; or NULL */
+};
+OP_CALL op_key_change(struct op_site *site, const struct op_key_change *in, enum key_state state,
+	json_t **ret_report, struct kms_err *err);
+/* What hangs on a key, and what to do if somebody knows it. */
+OP_CALL op_key_impact(struct op_site *site, const char *name, const char *cards_path,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_key_destroy(struct op_site *site, const struct op_key_change *in, json_t **ret_report,
+	struct kms_err *err);
+/* Before a witness: destroyed at once; of an imported key set with its transport key. */
+OP_CALL op_key_retire(struct op_site *site, const struct op_key_change *in, const char *witness,
 	json_t **ret_report, struct kms_err *err);
 
 /* ---- transport.c, sitekey.c: keys that are shown or typed as components ---- */
@@ -191,6 +206,33 @@ struct op_import_listing {
 };
 OP_CALL op_exchange_import_listing(struct op_site *site, const struct op_import_listing *import,
 	json_t **ret_report, struct kms_err *err);
+
+/* ---- keyblock.c: for payment HSMs and clouds, keys in X9.143 key blocks, one a line ---- */
+
+struct op_key_export {
+	const char *name;	   /* a master's label, or a key set */
+	const char *transport_key; /* bound to x9143-b or x9143-d */
+	const char *path;
+	const char *usage;	   /* NULL: B3 */
+	const char *exportability; /* NULL: N; S by override */
+	const char *carrier;	   /* or NULL */
+};
+OP_CALL op_key_export(struct op_site *site, const struct op_key_export *in, json_t **ret_report,
+	struct kms_err *err);
+
+struct op_key_import {
+	const char *path;
+	const char *transport_key;
+	const char *plan_path; /* says what the key sets are: enc, mac, kek of each in its order */
+	const char *usage;     /* NULL: B3 or E5 */
+	char *const *check_values; /* of each block in the file's order, or none */
+	size_t check_value_count;
+	const char *carrier; /* or NULL */
+};
+OP_CALL op_key_import(struct op_site *site, const struct op_key_import *in, json_t **ret_report,
+	struct kms_err *err);
+/* What the headers of a file of key blocks say; believes nothing, needs no site. */
+OP_CALL op_key_block_show(const char *path, json_t **ret_report, struct kms_err *err);
 
 /* ---- backup.c, backup_check.c, backup_restore.c ---- */
 /* site_key: its label, or NULL for the only one. */

@@ -12,7 +12,7 @@
 #include "ops/op.h"
 
 #include "base/hex.h"
-#include "ops/hsms.h"
+#include "ops/doom.h"
 #include "ops/meeting.h"
 #include "ops/meta.h"
 #include "ops/reconcile.h"
@@ -24,7 +24,8 @@
 
 static bool is_destruction(const struct store_op *op)
 {
-	return strcmp(op->kind, OP_KEY_DESTROY) == 0;
+	return strcmp(op->kind, OP_KEY_DESTROY) == 0 || strcmp(op->kind, OP_KEY_RETIRE) == 0 ||
+	       strcmp(op->kind, OP_HSM_REMOVE) == 0;
 }
 
 static bool is_of_card(const struct store_op *op)
@@ -179,6 +180,8 @@ static enum kms_status destroy_made(struct op_site *site, const struct store_key
 	for (size_t i = 0; !st && i < copies->count; i++) {
 		struct op_hsm *other = NULL;
 
+		if (op_hsm_is_gone(site, copies->items[i].hsm))
+			continue;
 		st = op_hsm_login(site, copies->items[i].hsm, &other, err);
 		if (!st)
 			st = destroy_object(other->hsm, copies->items[i].cka_id, "the copy", err);
@@ -256,36 +259,44 @@ static enum kms_status roll_back(
 	return store_end(site->store, st, err);
 }
 
+/* The HSM whose removal was interrupted. */
+static enum kms_status end_hsm(
+	struct op_site *site, const struct store_op *op, int64_t now, struct kms_err *err)
+{
+	STORE_AUTO(hsm) struct store_hsm row = {0};
+	struct store_hsm ended;
+	enum kms_status st = store_hsm_get(site->store, op->subject, &row, err);
+
+	if (st)
+		return st;
+	ended = row;
+	ended.state = "removed";
+	ended.changed = now;
+	return store_hsm_update(site->store, &ended, row.state, err);
+}
+
 static enum kms_status roll_forward(
 	struct op_site *site, const struct store_op *op, const char *why, struct kms_err *err)
 {
-	STORE_AUTO(key) struct store_key row = {0};
-	JS_AUTO json_t *detail = NULL;
-	const char *cka_id;
+	struct op_doom doom __attribute__((cleanup(op_doom_free))) = {0};
 	int64_t now = 0;
-	enum kms_status st;
+	enum kms_status st = op_doom_read(op->detail, &doom, err);
 
-	st = js_parse_object("journal row", op->detail ? op->detail : "",
-		op->detail ? strlen(op->detail) : 0, &detail, err);
 	if (!st)
-		st = js_get_text(detail, "journal row", "id", &cka_id, err);
-	if (!st)
-		st = store_key_get(site->store, cka_id, &row, err);
-	if (!st)
-		st = op_site_login(site, err);
-	if (!st)
-		st = destroy_object(site->hsm, cka_id, row.label, err);
+		st = op_doom_objects(site, &doom, err);
 	if (!st)
 		st = op_log_clock(site, &now, err);
 	if (!st)
 		st = store_begin(site->store, err);
 	if (st)
 		return st;
-	st = store_key_set_state(site->store, cka_id, row.state, "destroyed", why, now, err);
+	st = op_doom_rows(site, &doom, why, now, err);
+	if (!st && strcmp(op->kind, OP_HSM_REMOVE) == 0)
+		st = end_hsm(site, op, now, err);
 	if (!st)
 		st = store_op_finish(site->store, op->id, "done", "completed later", now, err);
 	if (!st)
-		st = log_settled(site, op, "completed: the key is destroyed", why, err);
+		st = log_settled(site, op, "completed: what was to be destroyed is", why, err);
 	return store_end(site->store, st, err);
 }
 
@@ -307,9 +318,14 @@ static enum kms_status close_card_op(
 {
 	STORE_AUTO(change) struct store_change change = {0};
 	int64_t now = 0;
+	const char *outcome = "not done";
 	bool waits;
 	enum kms_status st = waiting_card(site, op, &change, &waits, err);
 
+	if (waits)
+		outcome = "interrupted: the card waits";
+	else if (!st && change.outcome)
+		outcome = change.outcome;
 	if (!st)
 		st = op_log_clock(site, &now, err);
 	if (!st)
@@ -318,8 +334,7 @@ static enum kms_status close_card_op(
 		return st;
 	st = store_op_finish(site->store, op->id, "failed", why, now, err);
 	if (!st)
-		st = log_settled(
-			site, op, waits ? "interrupted: the card waits" : "interrupted", why, err);
+		st = log_settled(site, op, outcome, why, err);
 	st = store_end(site->store, st, err);
 	if (!st && waits)
 		op_say(site, "card %s waits: cardkms card resume", change.card_id);
@@ -352,12 +367,17 @@ static enum kms_status lacks_login(
 	STORE_AUTO(key_list) struct store_key_list keys = {0};
 	STORE_AUTO(copy_list) struct store_copy_list copies = {0};
 	enum kms_status st = pending_keys(site, op->id, &keys, err);
-	bool lacks = !site->logged_in && (keys.count > 0 || is_destruction(op));
+	struct op_doom doom __attribute__((cleanup(op_doom_free))) = {0};
+	bool lacks = !site->logged_in && keys.count > 0;
 
+	if (!st && is_destruction(op))
+		st = op_doom_read(op->detail, &doom, err);
+	lacks |= op_doom_lacks_login(site, &doom);
 	if (!st)
 		st = pending_copies(site, op->id, &copies, err);
 	for (size_t i = 0; !st && i < copies.count; i++)
-		lacks |= !op_hsm_logged_in(site, copies.items[i].hsm);
+		lacks |= !op_hsm_logged_in(site, copies.items[i].hsm) &&
+			 !op_hsm_is_gone(site, copies.items[i].hsm);
 	if (!st)
 		*ret_lacks = lacks;
 	return st;

@@ -3,8 +3,13 @@
 #ifndef OPS_RECONCILE_H
 #define OPS_RECONCILE_H
 
-/* The one kind that is completed, not undone; its journal detail has the CKA_ID as "id". */
+/* The kinds that are completed, not undone; their journal detail has the list (doom.h). */
 #define OP_KEY_DESTROY "key.destroy"
+#define OP_KEY_RETIRE  "key.retire"
+#define OP_HSM_REMOVE  "hsm.remove"
+
+/* The one kind that works on another token than the site's own: the one that takes its place. */
+#define OP_HSM_REBUILD "hsm.rebuild"
 
 /* Kinds of operations on cards: what one of them did to the card cannot be undone from here. */
 #define OP_CARD_PREFIX "card."

@@ -14,6 +14,7 @@
 #include "ops/incoming.h"
 #include "ops/ops.h"
 #include "ops/outgoing.h"
+#include "ops/period.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,7 @@ enum kms_status op_copy_role(const struct op_hsm *hsm, const struct store_key *r
 
 enum kms_status op_copy_verify(struct op_hsm *hsm, const struct store_key *row, struct kms_err *err)
 {
-	enum hsm_role role;
+	enum hsm_role role = HSM_ROLE_NONE;
 	enum kms_status st = op_copy_role(hsm, row, &role, err);
 
 	return st ? st : op_key_verify_at(hsm->hsm, row, role, err);
@@ -149,6 +150,8 @@ static enum kms_status add_replica(struct op *op, const struct store_key *row, s
 	enum key_alg under;
 	enum kms_status st = op_key_is_here(row, err);
 
+	if (!st)
+		st = op_period_check(op, row, "copy", err);
 	*r = (struct replica){.row = row, .in = {.sent_as = row->label}};
 	if (!st)
 		st = key_alg_parse(row->algorithm, &r->set.alg, err);
@@ -203,11 +206,8 @@ static enum kms_status replicate_validate(struct op *op, struct kms_err *err)
 	const struct store_key_filter live = {.live = true};
 	struct replicate_args *a = op->args;
 	const struct store_copy_filter there = {.hsm = a->args->hsm, .state = "active"};
-	enum kms_status st = op_hsm_login(op->site, a->args->hsm, &a->to, err);
+	enum kms_status st = op_hsm_enter(op->site, a->args->hsm, &a->to, err);
 
-	/* What an interrupted one left there can be settled now. */
-	if (!st)
-		st = op_reconcile(op->site, false, NULL, err);
 	if (!st)
 		st = store_keys(op->site->store, &live, &a->keys, err);
 	if (!st)
@@ -281,7 +281,7 @@ static enum kms_status copy_one(struct op *op, struct replica *r, struct hsm_key
 {
 	const struct incoming_place place = copied_to(op->args);
 	struct doc_key wrapped;
-	enum kms_status st = outgoing_key(op, r->row, here, KEY_WRAP_AES_KW, &wrapped, err);
+	enum kms_status st = outgoing_key(op, r->row, here, KEY_WRAP_AES_KW, NULL, &wrapped, err);
 
 	if (!st) {
 		r->in.block = wrapped.block;

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "ops/hsms.h"
 #include "ops/meta.h"
+#include "ops/period.h"
 #include "ops/token.h"
 #include "store/auditlog.h"
 #include "store/keys.h"
@@ -146,12 +147,16 @@ static enum kms_status parse_entry(
 	if (strcmp(e->section, "hsm") == 0 && strcmp(e->name, "init-args") == 0)
 		return take_text(&site->init_args, e->value, err);
 	if (strcmp(e->section, "policy") == 0) {
+		bool *allowed = strcmp(e->name, "host-assisted") == 0 ? &site->policy.host_assisted
+				: strcmp(e->name, "key-blocks") == 0  ? &site->policy.key_blocks
+								      : NULL;
+
 		if (strcmp(e->name, "two-officers") == 0)
 			return policy_words(e, source, &site->policy.two_officers, err);
-		if (strcmp(e->name, "host-assisted") == 0) {
+		if (allowed) {
 			st = policy_choice(e, source, allow, &choice, err);
 			if (!st)
-				site->policy.host_assisted = choice == 1;
+				*allowed = choice == 1;
 			return st;
 		}
 		if (strcmp(e->name, "vault") == 0) {
@@ -170,7 +175,7 @@ static enum kms_status parse_entry(
 	kms_fail(err, KMS_ERR_INVALID, "%s, line %d: unknown setting '%s' in [%s]", source, e->line,
 		e->name, e->section);
 	return kms_hint(err, "known are [site] name, role; [hsm] uri, init-args; "
-			     "[policy] two-officers, host-assisted, tdea2, vault");
+			     "[policy] two-officers, host-assisted, key-blocks, tdea2, vault");
 }
 
 static enum kms_status check_role(const char *role, struct kms_err *err)
@@ -249,7 +254,7 @@ static enum kms_status site_ini_text(
 	return st ? st
 		  : buf_puts(out,
 			    "\n[policy]\ntwo-officers = import export destroy override\n"
-			    "host-assisted = allow\ntdea2 = ask\n",
+			    "host-assisted = allow\nkey-blocks = forbid\ntdea2 = ask\n",
 			    err);
 }
 
@@ -539,7 +544,9 @@ enum kms_status op_site_login(struct op_site *site, struct kms_err *err)
 	st = op_site_hsm(site, err);
 	if (!st)
 		st = op_token_login(site, site->hsm, "pin", "", err);
-	if (!st)
-		site->logged_in = true;
-	return st;
+	if (st)
+		return st;
+	site->logged_in = true;
+	op_period_warn(site);
+	return KMS_OK;
 }

@@ -43,6 +43,7 @@ enum op_tdea2 { TDEA2_ALLOW, TDEA2_ASK, TDEA2_FORBID };
 struct op_policy {
 	unsigned two_officers; /* enum op_dual, or-ed */
 	bool host_assisted; /* may a key pass through locked host memory where the token lacks it */
+	bool key_blocks;    /* may keys travel as X9.143 key blocks, which no token makes inside */
 	enum op_tdea2 tdea2;
 	bool vault_offline; /* the principal HSM does no card work: production HSMs do */
 };
@@ -73,6 +74,7 @@ struct op_site {
 	bool logged_in;
 	struct op_hsm *others; /* opened, beside the principal one: ops/hsms.h */
 	struct hsm *cards;     /* hsm, or that of one of the others; NULL until op_site_cards_hsm */
+	const char *gone;      /* another HSM that is being given up: nothing is looked for there */
 	bool in_operation;     /* op_run writes its own failure into the audit log */
 
 	char last_op[33]; /* id of the operation that was run last, "" if none was */

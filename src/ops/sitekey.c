@@ -107,7 +107,7 @@ static enum kms_status site_key_validate(struct op *op, struct kms_err *err)
 	enum kms_status st = KMS_OK;
 
 	if (a->in->hsm)
-		st = op_hsm_login(op->site, a->in->hsm, &a->key.at, err);
+		st = op_hsm_enter(op->site, a->in->hsm, &a->key.at, err);
 	if (!st && a->key.at && a->in->zone != op_hsm_is_production(a->key.at)) {
 		kms_fail(err, KMS_ERR_DENIED, "the HSM '%s' is a %s HSM: it gets no %s", a->in->hsm,
 			a->key.at->row.kind, component_key_noun(a->key.role));

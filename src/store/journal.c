@@ -40,19 +40,32 @@ enum kms_status store_op_get(
 	return kms_fail(err, KMS_ERR_NOT_FOUND, "no operation '%s'", id);
 }
 
+static enum kms_status fetch_ops(struct store_query *q, struct store_op_list *ret_list)
+{
+	void *items = NULL;
+	size_t count = 0;
+	enum kms_status st = store_fetch_all(q, &op_type, &items, &count);
+
+	if (!st)
+		*ret_list = (struct store_op_list){items, count};
+	return st;
+}
+
 enum kms_status store_ops(
 	struct store *s, const char *state, struct store_op_list *ret_list, struct kms_err *err)
 {
 	struct store_query q = store_query(s, SQL_OP_LIST, err);
-	void *items = NULL;
-	size_t count = 0;
-	enum kms_status st;
 
 	store_put_text(&q, state);
-	st = store_fetch_all(&q, &op_type, &items, &count);
-	if (!st)
-		*ret_list = (struct store_op_list){items, count};
-	return st;
+	return fetch_ops(&q, ret_list);
+}
+
+enum kms_status store_ops_exchange(
+	struct store *s, struct store_op_list *ret_list, struct kms_err *err)
+{
+	struct store_query q = store_query(s, SQL_OP_LIST_EXCHANGE, err);
+
+	return fetch_ops(&q, ret_list);
 }
 
 static enum kms_status ended_already(struct store *s, const char *id, struct kms_err *err)

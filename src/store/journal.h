@@ -30,6 +30,9 @@ KMS_CHECKED enum kms_status store_op_get(
 /* Of one state, or of all (NULL). */
 KMS_CHECKED enum kms_status store_ops(
 	struct store *s, const char *state, struct store_op_list *ret_list, struct kms_err *err);
+/* Those of exchanges (kind exchange.…) that are done. */
+KMS_CHECKED enum kms_status store_ops_exchange(
+	struct store *s, struct store_op_list *ret_list, struct kms_err *err);
 /* Only while in state intent, else KMS_ERR_STATE. */
 KMS_CHECKED enum kms_status store_op_set_detail(
 	struct store *s, const char *id, const char *detail, struct kms_err *err);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HSMs beside the principal one, copies of keys on them, backups, former identities. */
+/*
+ * HSMs beside the principal one, copies of keys on them, backups, former identities; and a way to the
+ * few operations of exchanges among the very many on cards.
+ */
 #include "store/migration.h"
 
 /* clang-format off */
@@ -28,6 +31,8 @@ const char store_migration_0003[] =
 ");\n"
 "CREATE INDEX key_copy_key ON key_copy (cka_id);\n"
 "CREATE INDEX key_copy_op ON key_copy (op_id);\n"
+"CREATE INDEX operation_exchange ON operation (started, id)\n"
+"	WHERE kind >= 'exchange.' AND kind < 'exchange/';\n"
 "CREATE TABLE backup (\n"
 "	id TEXT NOT NULL PRIMARY KEY,\n"
 "	sha256 TEXT NOT NULL,\n"

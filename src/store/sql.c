@@ -164,6 +164,11 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 	[SQL_OP_LIST] = {"SELECT " OPERATION " FROM operation "
 			 "WHERE CAST($1 AS TEXT) IS NULL OR state = $1 ORDER BY started, id",
 		false},
+	/* The conditions of the index operation_exchange, word for word. */
+	[SQL_OP_LIST_EXCHANGE] = {"SELECT " OPERATION " FROM operation "
+				  "WHERE kind >= 'exchange.' AND kind < 'exchange/' "
+				  "AND state = 'done' ORDER BY started, id",
+		false},
 	[SQL_OP_SET_DETAIL] =
 		{"UPDATE operation SET detail = $2 WHERE id = $1 AND state = 'intent'", true},
 	[SQL_OP_FINISH] = {"UPDATE operation SET state = $2, outcome = $3, finished = $4 "

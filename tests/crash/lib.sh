@@ -29,6 +29,10 @@ preload=("LD_PRELOAD=$CARDKMS_BIN/libfaultfs.so" "FAULTFS_DIR=$HERE" FAULTFS_EXC
 # ---- the operations: from which fixture, at which site, how, and what there is of it then ----
 
 declare -A at from
+# What doctor may have to say where it cannot be content: of an operation that starts without an HSM.
+declare -A doctor_says
+# What is wrong before anything was settled, where that is not for wrong_at to say.
+declare -A control
 # effect_NAME prints "whole", "none", or else what is wrong.
 sql() { # SITE QUERY
 	sqlite3 "$HERE/$1/site/cardkms.db" "$2" 2>&1
@@ -167,6 +171,15 @@ effect_import() {
 	echo "$keys"
 }
 
+at[key_import]=b from[key_import]=blocks
+op_key_import() {
+	b key import out --transport-key TKB --plan loan.ini
+}
+effect_key_import() {
+	some b 4 "SELECT (SELECT count(*) FROM key_object WHERE keyset = 'Loan1' AND state = 'active')
+		+ (SELECT count(*) FROM keyset WHERE name = 'Loan1' AND state = 'active')"
+}
+
 at[receipt]=a from[receipt]=imported
 op_receipt() {
 	a exchange receipt rcpt
@@ -193,7 +206,7 @@ effect_key_suspend() {
 }
 
 operations=(site_init officer_add hsm_setup partner_add hsm_update transport_create
-	transport_import request export import receipt key_destroy key_suspend)
+	transport_import request export import receipt key_import key_destroy key_suspend)
 
 # ---- fixtures ----
 
@@ -219,6 +232,16 @@ build_fixtures() {
 	keep strangers
 	need op_partner_add
 	keep pair
+	sed -i 's/^key-blocks = forbid$/key-blocks = allow/' a/site/site.ini b/site/site.ini
+	plan_maker | sed 's/OPMasterKey1/Loan1/; s/partner/never/' >loan.ini
+	need a transport-key create TKB --algorithm aes256 --components 3 --partner 'Example Bank' \
+		--pairs pairs.ini --sheets . --wrapping x9143
+	EXTRA=$(typed_from TKB 3 .) need b transport-key import TKB --algorithm aes256 --components 3 \
+		--partner 'Card Maker' --pairs pairs.ini --check-value "$(get .result.check_value)" \
+		--wrapping x9143
+	need a key export OPMasterKey1 --transport-key TKB -o out
+	keep blocks
+	use pair
 	need op_transport_create
 	get .result.check_value >tk.kcv
 	typed_from TK1 3 >components
@@ -242,24 +265,39 @@ is_set_up() {
 
 # What is wrong with a site, on standard output.
 wrong_at() {
-	local site=$1 n
+	local site=$1 other
 	[ -e "$HERE/$site/site/site.ini" ] || return 0
-	n=$(sql "$site" "SELECT (SELECT count(*) FROM operation WHERE state = 'intent')
-		+ (SELECT count(*) FROM key_object WHERE state = 'pending')
-		+ (SELECT count(*) FROM keyset WHERE state = 'pending')
-		+ (SELECT count(*) FROM ceremony WHERE state = 'started')")
-	[ "$n" = 0 ] || echo "unfinished: $n"
+	unfinished_at "$site"
 	if is_set_up "$site"; then
 		on "$site" audit verify || echo "audit verify: $(said)"
-		on "$site" hsm check || echo "hsm check: $(said)"
+		on "$site" hsm check || only_lost || echo "hsm check: $(said)"
+		for other in $(sql "$site" "SELECT name FROM hsm WHERE state = 'active'"); do
+			on "$site" hsm compare "$other" || echo "hsm compare $other: $(said)"
+		done
 	fi
+}
+
+# hsm check found nothing but keys that the registry knows to be lost with their HSM.
+only_lost() {
+	[ "$CODE" -eq 3 ] && [ "$(get '.result.findings | all(contains("was lost with the HSM"))')" = true ]
+}
+
+unfinished_at() {
+	local n
+	n=$(sql "$1" "SELECT (SELECT count(*) FROM operation WHERE state = 'intent')
+		+ (SELECT count(*) FROM key_object WHERE state = 'pending' OR location = 'restoring')
+		+ (SELECT count(*) FROM keyset WHERE state = 'pending')
+		+ (SELECT count(*) FROM hsm WHERE state = 'pending')
+		+ (SELECT count(*) FROM key_copy WHERE state = 'pending')
+		+ (SELECT count(*) FROM ceremony WHERE state = 'started')")
+	[ "$n" = 0 ] || echo "unfinished: $n"
 }
 
 # settle OP WAY: by doctor, or by the operation itself, run again. Prints what is wrong.
 settle() {
 	local op=$1 way=$2 site=${at[$1]} effect
 	if [ "$way" = doctor ] && [ -e "$HERE/$site/site/site.ini" ]; then
-		on "$site" doctor || echo "doctor: $(said)"
+		on "$site" doctor || has "$(said)" "${doctor_says[$op]:-none}" || echo "doctor: $(said)"
 		effect=$("effect_$op")
 		[ "$effect" = whole ] || [ "$effect" = none ] || echo "after doctor $effect"
 	else
@@ -280,4 +318,111 @@ settle() {
 lose() { # WHAT TEXT
 	echo "lost: $1 (SEED=$SEED):"
 	printf '    %s\n' "${2//$'\n'/$'\n'    }"
+}
+
+# ---- killing ----
+#
+# sweep_one OP: one run to its end, and kills before and after each call that changes the token and at
+# each sync, of which a sample takes one. `surely`: the operation whose second change, done, is in
+# every sample; `powerless`: those that a sample runs once more without any sync.
+
+trials=0 lost=0 control_lost=0 ends=0 ends_lost=0 ends_control=0
+
+# kill_at OP WORD…: one trial; the words are for env.
+kill_at() {
+	local op=$1 way=doctor wrong
+	shift
+	use "${from[$op]}"
+	FAULT=("$@")
+	"op_$op" 2>/dev/null
+	FAULT=()
+	if [ "$CODE" -ne 137 ]; then
+		lose "$op $*" "was not killed: exit $CODE; $(said)"
+		lost=$((lost + 1))
+		return
+	fi
+	trials=$((trials + 1))
+	wrong=$("${control[$op]:-wrong_at}" "${at[$op]}")
+	[ -z "$wrong" ] || control_lost=$((control_lost + 1))
+	[ $((RANDOM % 2)) -eq 0 ] || way=again
+	wrong=$(settle "$op" "$way")
+	if [ "$wrong" ]; then
+		lose "$op, killed at ${*: -2}, settled by $way" "$wrong"
+		lost=$((lost + 1))
+	fi
+}
+
+# end_of OP LOSE: not killed; FAULTFS_LOSE at the end. Sets CODE; prints what is missing then.
+end_of() {
+	local op=$1
+	use "${from[$op]}"
+	: >"$TMPDIR/files.log"
+	: >"$TMPDIR/calls.log"
+	FAULT=("${preload[@]}" FAULTFS_LOSE="$2" FAULTFS_LOG="$TMPDIR/files.log"
+		KILLP11_LOG="$TMPDIR/calls.log")
+	"op_$op"
+	FAULT=()
+	if [ "$CODE" -ne 0 ]; then
+		echo "exit $CODE: $(said)"
+		return
+	fi
+	local effect
+	effect=$("effect_$op")
+	[ "$effect" = whole ] || echo "it exited with 0, and its effect is: $effect"
+	wrong_at "${at[$op]}"
+}
+
+# The points of an operation, one a line, from the logs of the run before.
+points() {
+	local n changes syncs
+	changes=$(grep -c ' change$' "$TMPDIR/calls.log")
+	syncs=$(grep -c '^sync ' "$TMPDIR/files.log")
+	for ((n = 1; n <= changes; n++)); do
+		echo "KILLP11_AT=change:$n:before"
+		echo "KILLP11_AT=change:$n:after"
+	done
+	for ((n = 1; n <= syncs; n++)); do
+		echo "${preload[*]} FAULTFS_AT=sync:$n:before"
+		echo "${preload[*]} FAULTFS_AT=sync:$n:before FAULTFS_LOSE=unsynced"
+		echo "${preload[*]} FAULTFS_AT=sync:$n:after FAULTFS_LOSE=unsynced"
+	done
+}
+
+# Of the lines of standard input, all or as many as the sample takes.
+chosen() { # HOW_MANY
+	local lines=() n
+	mapfile -t lines
+	if full; then
+		printf '%s\n' "${lines[@]}"
+		return
+	fi
+	for ((n = 0; n < $1; n++)); do
+		echo "${lines[RANDOM % ${#lines[@]}]}"
+	done
+}
+
+sweep_one() {
+	local op=$1 wrong words list
+	wrong=$(end_of "$op" unsynced)
+	ends=$((ends + 1))
+	if [ "$wrong" ]; then
+		lose "$op, at its end" "$wrong"
+		ends_lost=$((ends_lost + 1))
+	fi
+	points >"$TMPDIR/points"
+	# RANDOM moves on only in this shell.
+	chosen 1 <"$TMPDIR/points" >"$TMPDIR/chosen"
+	# A sample of this size may happen to hold no point where the control loses: this is one.
+	if ! full && [ "$op" = "${surely:-}" ]; then
+		echo KILLP11_AT=change:2:after >>"$TMPDIR/chosen"
+	fi
+	list=$(cat "$TMPDIR/chosen")
+	while read -r -a words; do
+		kill_at "$op" "${words[@]}"
+	done <<<"$list"
+	if full || [[ " ${powerless:-} " == *" $op "* ]]; then
+		wrong=$(end_of "$op" all)
+		[ -z "$wrong" ] || ends_control=$((ends_control + 1))
+	fi
+	! full || echo "$op: $(wc -l <"$TMPDIR/points") points, $(grep -c change "$TMPDIR/points") at the token"
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the program will not do: used by exchange_flip.sh and exchange_forged.sh on prepared sites.
+ * What the program will not do: used by exchange_flip.sh, exchange_forged.sh and vault_forged.sh on
+ * prepared sites.
  *
- *   exchange_forge flip SITE request|package|receipt FILE [TRANSPORT-KEY]
+ *   exchange_forge flip SITE request|package|receipt|backup FILE [TRANSPORT-KEY]
  *       gives FILE with each byte changed, to three other values (SWEEP=full: to all), to the
  *       operation that takes it, as a dry run: everything up to the intent. All must be refused,
  *       the original accepted. Prints `flip KIND bytes N trials N accepted N control ok|FAILED`.
- *   exchange_forge sign SITE request|package|receipt IN OUT
+ *   exchange_forge sign SITE request|package|receipt|backup IN OUT
  *       IN, which may have been edited, signed anew by the site: what a dishonest partner can send.
  *   exchange_forge derive SITE LABEL HEX
  *       derives from the key of that label with the data HEX, by PKCS#11 calls of its own, encrypts
@@ -17,6 +18,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/hex.h"
+#include "exchange/backup.h"
 #include "hsm/p11.h"
 #include "ops/exchange.h"
 #include "ops/meta.h"
@@ -120,6 +122,8 @@ static enum kms_status give(const struct target *t, struct kms_err *err)
 		return op_exchange_export(t->site, &export, &report, err);
 	if (strcmp(t->kind, "package") == 0)
 		return op_exchange_import(t->site, &import, &report, err);
+	if (strcmp(t->kind, "backup") == 0)
+		return op_backup_restore(t->site, t->path, NULL, &report, err);
 	return op_exchange_receipt(t->site, t->path, &report, err);
 }
 
@@ -196,6 +200,20 @@ static int flip(char **argv)
 
 /* ---- sign ---- */
 
+static void sign_backup(struct op_site *site, const struct buf *in,
+	const struct p256_signer *signer, struct buf *ret_out, struct kms_err *err)
+{
+	DOC_BACKUP_AUTO struct doc_backup backup = {0};
+	FREE_AUTO char *fingerprint = NULL, *identity = NULL;
+
+	must(doc_backup_parse(in->data, in->len, &backup, err), err);
+	must(op_meta_find(site, META_FINGERPRINT, &fingerprint, err), err);
+	must(op_meta_find(site, META_IDENTITY, &identity, err), err);
+	backup.site.fingerprint = fingerprint;
+	backup.identity = identity;
+	must(doc_backup_write(&backup, signer, ret_out, err), err);
+}
+
 static int sign(char **argv)
 {
 	struct op_site *site = open_site(argv[0]);
@@ -214,6 +232,8 @@ static int sign(char **argv)
 	} else if (strcmp(argv[1], "package") == 0) {
 		must(doc_package_parse(in.data, in.len, &package, &err), &err);
 		must(doc_package_write(&package, &signer, &out, &err), &err);
+	} else if (strcmp(argv[1], "backup") == 0) {
+		sign_backup(site, &in, &signer, &out, &err);
 	} else {
 		must(doc_receipt_parse(in.data, in.len, &receipt, &err), &err);
 		must(doc_receipt_write(&receipt, &signer, &out, &err), &err);

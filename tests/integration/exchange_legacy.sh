@@ -90,7 +90,7 @@ sed -i 's/tdea3/tdea2/;s/an10922/visa2/' plan.ini
 ok 'and after all that the right one' import
 refused 'a second time' 1 'already' import
 
-refused 'a legacy transport key with AES key wrap' 1 'raw wrapping only' \
+refused 'a legacy transport key with AES key wrap' 1 'raw wrapping or key blocks only' \
 	a transport-key create LK2 --algorithm aes128 --components 2 --partner 'Old' --legacy \
 	--pairs pairs.ini --sheets sheets
 refused 'an export by request needs an enrolled partner' 1 'no partner' \

@@ -274,8 +274,10 @@ run_in() {
 # Whether a command is one for two officers: proving a passphrase takes a quarter of a second.
 for_two() {
 	case " $* " in
-	*' destroy '* | *' officer '* | *' export --'* | *' import '* | *' rotate '* | *' --override '* | \
-		*' export-listing '* | *' import-listing '* | *' reissue '* | *' --erase '*)
+	*' destroy '* | *' officer '* | *' export --'* | *' key export '* | *' import '* | *' rotate '* | *' --override '* | \
+		*' export-listing '* | *' import-listing '* | *' reissue '* | *' --erase '* | \
+		*' site-key restore '* | *' zone-key restore '* | *' backup restore '* | \
+		*' --rebuild '* | *' replicate '* | *' --witness '* | *' hsm remove '*)
 		return 0
 		;;
 	*) return 1 ;;

@@ -5,14 +5,6 @@
 # SoftHSM and into NSS softokn.
 . "$(dirname "$0")/lib.sh"
 
-# The two-officer commands of this script.
-for_two() {
-	case " $* " in
-	*' restore '* | *' destroy '* | *' officer '* | *' --rebuild'* | *' import '*) return 0 ;;
-	*) return 1 ;;
-	esac
-}
-
 plan_all() { # every algorithm
 	cat <<-'END'
 		[plan]

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two sites and one exchange between them: the four documents as texts. */
+/* Two sites and one exchange between them, and a backup of one: the documents as texts. */
 #ifndef TEST_EXCHANGE_SAMPLE_H
 #define TEST_EXCHANGE_SAMPLE_H
 
+#include "exchange/backup.h"
 #include "exchange/identity.h"
 #include "exchange/package.h"
 #include "exchange/receipt.h"
@@ -23,7 +24,7 @@ struct site {
 
 struct exchange {
 	struct site maker, issuer;
-	struct buf request, package, receipt; /* texts */
+	struct buf request, package, receipt, backup; /* texts */
 	unsigned char request_hash[HASH_SIZE], package_hash[HASH_SIZE];
 	/* What the texts were written from, to be changed and written again. */
 	struct doc_request asked;
@@ -35,6 +36,11 @@ struct exchange {
 	const char *overrides[1];
 	struct doc_receipt received;
 	struct doc_checked_key got[SAMPLE_KEYS];
+	struct doc_backup saved; /* of the maker: the same key sets and keys */
+	struct doc_backup_set saved_sets[2];
+	struct doc_backup_key saved_keys[SAMPLE_KEYS];
+	struct doc_backup_out left_out[1];
+	const char *partners[1];
 };
 
 static inline void site_open(struct site *site, const char *name, enum doc_site_role role)
@@ -159,6 +165,44 @@ static inline void fill_receipt(struct exchange *x)
 	memcpy(x->received.package_hash, x->package_hash, HASH_SIZE);
 }
 
+static inline void fill_backup(struct exchange *x)
+{
+	for (size_t i = 0; i < 2; i++)
+		x->saved_sets[i] =
+			(struct doc_backup_set){i ? "Other Bank" : "generated", NOON - 60};
+	for (size_t i = 0; i < SAMPLE_KEYS; i++)
+		x->saved_keys[i] = (struct doc_backup_key){.id = {0x1D, (unsigned char)i},
+			.state = i ? KEY_ACTIVE : KEY_SUSPENDED,
+			.reason = i ? "" : "being looked into",
+			.created = NOON - 60,
+			.changed = NOON - 30,
+			.activated = NOON - 60,
+			.expires = i < 3 ? 0 : NOON + 1000};
+	x->left_out[0] = (struct doc_backup_out){"cardkms-identity", KEY_ROLE_IDENTITY};
+	x->partners[0] = x->issuer.text.data;
+	x->saved = (struct doc_backup){.id = "BK-1",
+		.site = party(&x->maker),
+		.identity = x->maker.text.data,
+		.hsm_serial = "B00C000000000002",
+		.keys = {.transport = {"SK-2026", KEY_AES256,
+				 {KEY_KCV_AES_GP, {0x12, 0x34, 0x56}, 3}},
+			.ceremony = "8F3K-22QD",
+			.wrapping = KEY_WRAP_AES_KW,
+			.keysets = x->sets,
+			.keyset_count = 2,
+			.keys = x->keys,
+			.key_count = SAMPLE_KEYS},
+		.sets = x->saved_sets,
+		.records = x->saved_keys,
+		.left_out = x->left_out,
+		.left_out_count = 1,
+		.partners = x->partners,
+		.partner_count = 1,
+		.checkpoint = sample_note,
+		.created = NOON + 240,
+		.seal = {0x5E, 0xA1}};
+}
+
 static inline void exchange_open(struct exchange *x)
 {
 	struct kms_err err = {0};
@@ -176,6 +220,8 @@ static inline void exchange_open(struct exchange *x)
 	fill_receipt(x);
 	expect_ok(&err,
 		doc_receipt_write(&x->received, &x->issuer.identity.signer, &x->receipt, &err));
+	fill_backup(x);
+	expect_ok(&err, doc_backup_write(&x->saved, &x->maker.identity.signer, &x->backup, &err));
 }
 
 static inline void exchange_close(struct exchange *x)
@@ -185,6 +231,7 @@ static inline void exchange_close(struct exchange *x)
 	buf_free(&x->request);
 	buf_free(&x->package);
 	buf_free(&x->receipt);
+	buf_free(&x->backup);
 }
 
 /* Parses and verifies a text of that kind, as the site would that receives it. */
@@ -214,6 +261,12 @@ static inline enum kms_status accept_doc(const struct exchange *x, enum doc_kind
 		st = doc_package_parse(text, len, &doc, err);
 		return st ? st : doc_package_verify(&doc, fingerprint, point, err);
 	}
+	if (kind == DOC_BACKUP) {
+		DOC_BACKUP_AUTO struct doc_backup doc = {0};
+
+		st = doc_backup_parse(text, len, &doc, err);
+		return st ? st : doc_backup_verify(&doc, x->maker.doc.fingerprint, err);
+	}
 	{
 		DOC_RECEIPT_AUTO struct doc_receipt doc = {0};
 
@@ -227,6 +280,7 @@ static inline const struct buf *text_of(const struct exchange *x, enum doc_kind 
 	return kind == DOC_IDENTITY  ? &x->issuer.text
 	       : kind == DOC_REQUEST ? &x->request
 	       : kind == DOC_PACKAGE ? &x->package
+	       : kind == DOC_BACKUP  ? &x->backup
 				     : &x->receipt;
 }
 

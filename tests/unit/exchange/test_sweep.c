@@ -196,12 +196,17 @@ static void receipt(void **state)
 	sweep_kind(open_once(state), DOC_RECEIPT);
 }
 
+static void backup(void **state)
+{
+	sweep_kind(open_once(state), DOC_BACKUP);
+}
+
 /* The signature's second spelling (r, n - s), which plain ECDSA accepts. */
 static void high_s(void **state)
 {
 	struct exchange *x = *state;
 
-	for (enum doc_kind kind = DOC_IDENTITY; kind <= DOC_RECEIPT; kind++) {
+	for (enum doc_kind kind = DOC_IDENTITY; kind <= DOC_BACKUP; kind++) {
 		const struct buf *text = text_of(x, kind);
 		JS_AUTO json_t *object = json_loadb(text->data, text->len, 0, NULL);
 		unsigned char sig[P256_SIG_SIZE];
@@ -237,8 +242,8 @@ static void wrong_kind(void **state)
 	struct exchange *x = *state;
 	struct kms_err err = {0};
 
-	for (enum doc_kind as = DOC_IDENTITY; as <= DOC_RECEIPT; as++)
-		for (enum doc_kind kind = DOC_IDENTITY; kind <= DOC_RECEIPT; kind++) {
+	for (enum doc_kind as = DOC_IDENTITY; as <= DOC_BACKUP; as++)
+		for (enum doc_kind kind = DOC_IDENTITY; kind <= DOC_BACKUP; kind++) {
 			enum doc_kind found;
 
 			expect_ok(&err, doc_kind(text_of(x, kind)->data, text_of(x, kind)->len,
@@ -257,13 +262,15 @@ static void too_long(void **state)
 	struct exchange *x = *state;
 	struct kms_err err = {0};
 	enum doc_kind found;
-	char *text = malloc(DOC_MAX + 1);
+	char *text = malloc(DOC_BACKUP_MAX + 1);
 
 	assert_non_null(text);
-	memset(text, ' ', DOC_MAX + 1);
-	for (enum doc_kind kind = DOC_IDENTITY; kind <= DOC_RECEIPT; kind++)
-		expect_err(&err, accept_doc(x, kind, text, DOC_MAX + 1, &err), KMS_ERR_INVALID,
-			"longer than");
+	memset(text, ' ', DOC_BACKUP_MAX + 1);
+	for (enum doc_kind kind = DOC_IDENTITY; kind <= DOC_BACKUP; kind++)
+		expect_err(&err,
+			accept_doc(x, kind, text,
+				(kind == DOC_BACKUP ? DOC_BACKUP_MAX : DOC_MAX) + 1, &err),
+			KMS_ERR_INVALID, "longer than");
 	expect_err(&err, doc_kind(text, DOC_MAX + 1, &found, &err), KMS_ERR_INVALID, "longer than");
 	free(text);
 }
@@ -275,6 +282,7 @@ int main(void)
 		cmocka_unit_test(request),
 		cmocka_unit_test(package),
 		cmocka_unit_test(receipt),
+		cmocka_unit_test(backup),
 		cmocka_unit_test(high_s),
 		cmocka_unit_test(duplicate_member),
 		cmocka_unit_test(wrong_kind),

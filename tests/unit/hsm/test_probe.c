@@ -120,6 +120,8 @@ static void ways_of_softhsm(void **state)
 		{HSM_OP_UNWRAP_RAW_AES, HSM_HOST_ASSISTED, "C_Decrypt"},
 		{HSM_OP_WRAP_RAW_TDEA, HSM_HOST_ASSISTED, "C_Encrypt"},
 		{HSM_OP_UNWRAP_RAW_TDEA, HSM_HOST_ASSISTED, "C_Decrypt"},
+		{HSM_OP_WRAP_BLOCK_AES, HSM_HOST_ASSISTED, "derived keys inside"},
+		{HSM_OP_UNWRAP_BLOCK_TDEA, HSM_HOST_ASSISTED, "derived keys inside"},
 		{HSM_OP_DERIVE_ECB_TDEA, HSM_IN_HSM, "DES3_ECB_ENCRYPT_DATA"},
 		{HSM_OP_DERIVE_CMAC_AES, HSM_IN_HSM, "CMAC composed"},
 		{HSM_OP_DERIVE_CMAC_SPLICED, HSM_HOST_ASSISTED, "XOR in secret memory"},

@@ -49,6 +49,18 @@ static inline void scenario_ops(struct store *s)
 	assert_int_equal(open.count, 1);
 	assert_string_equal(open.items[0].id, OP_2);
 	assert_null(open.items[0].detail);
+	store_op_list_free(&open);
+
+	/* Exchanges that are done, and nothing else. */
+	op = (struct store_op){
+		OP_EX, "exchange.export", "Bank", "A. Ortiz", 130, "intent", "{}", 0, NULL};
+	CHANGE(store_op_add(s, &op, &err));
+	OK(store_ops_exchange(s, &open, &err));
+	assert_int_equal(open.count, 0);
+	CHANGE(store_op_finish(s, OP_EX, "done", NULL, 140, &err));
+	OK(store_ops_exchange(s, &open, &err));
+	assert_int_equal(open.count, 1);
+	assert_string_equal(open.items[0].id, OP_EX);
 }
 
 static inline void scenario_meetings(struct store *s)
