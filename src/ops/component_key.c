@@ -225,7 +225,7 @@ enum kms_status component_key_validate(struct op *op, struct kms_err *err)
 		st = separation_over_time(op, err);
 	if (!st)
 		st = token_can_combine(op, err);
-	if (!st)
+	if (!st && !(a->direction && strcmp(a->direction, "unwrap") == 0))
 		st = op_trust_begin(op, component_key_hsm(op), a->at ? a->at->row.name : NULL,
 			a->hsm_role, &a->trust, err);
 	if (!st)

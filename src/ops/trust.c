@@ -45,7 +45,7 @@ enum kms_status op_trust_begin(struct op *op, struct hsm *hsm, const char *hsm_n
 
 	if (st || !guarded)
 		return st;
-	if (role == HSM_TRANSPORT_ENCRYPT)
+	if (role == HSM_TRANSPORT_ENCRYPT || role == HSM_TRANSPORT_DERIVE)
 		return cannot_be_trusted(err);
 	if (!wraps_masters(role))
 		return KMS_OK;

@@ -19,8 +19,8 @@ struct op_trust {
 void op_trust_clear(struct op_trust *trust);
 
 /*
- * Reads the administrator PIN and tries it, once. hsm_name: NULL for the principal HSM. Refused: a role
- * that could not wrap a master.
+ * For a key that shall wrap masters: reads the administrator PIN and tries it, once. hsm_name: NULL for
+ * the principal HSM. Refused: a role whose wrapping passes through the host.
  */
 KMS_CHECKED enum kms_status op_trust_begin(struct op *op, struct hsm *hsm, const char *hsm_name,
 	enum hsm_role role, struct op_trust *trust, struct kms_err *err);
