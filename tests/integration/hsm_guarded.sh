@@ -22,7 +22,7 @@ WITHOUT=so-pin refused 'a transport key without the administrator' 1 \
 	'no terminal … administrator (SO) PIN … so-pin=' create
 EXTRA='so-pin=00000000' refused 'with a wrong administrator PIN' 1 'PIN is wrong (it was tried once)' create
 refused 'raw wrapping' 1 'pass through this machine … under a key that it trusts … aes-kw' create --wrapping raw-hex
-sed -i 's/^\[policy\]$/&\nkey-blocks = allow/' a/site/site.ini
+sed -i 's/^key-blocks = .*/key-blocks = allow/' a/site/site.ini
 refused 'key blocks' 1 'pass through this machine … under a key that it trusts' create --wrapping x9143
 check 'no component was shown' test -z "$(ls sheets)"
 ok 'with the administrator' create
