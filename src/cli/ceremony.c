@@ -209,7 +209,7 @@ static enum kms_status in_a_meeting(struct cli *cli, struct op_site *site,
 	}
 	cli_say("meeting %s is over: 'cardkms ceremony report %s -o F' writes its minutes",
 		meeting.id, meeting.id);
-	if (cli->result && json_is_object(cli->result) &&
+	if (json_is_object(cli->result) &&
 		json_object_set_new(cli->result, "meeting", json_string(meeting.id)))
 		return kms_nomem(err);
 	if (!st)

@@ -218,13 +218,14 @@ static enum kms_status show(struct cli *cli, struct op_site *site, struct op_com
 
 	key->prepare = sheets.dir ? sheets_prepare : NULL;
 	key->room = sheets.dir ? sheets_room : terminal_room;
-	key->room_ctx = &sheets;
 	key->unattended = sheets.dir != NULL;
 	if (!sheets.dir && !cli->dry_run && !term_available()) {
 		kms_fail(err, KMS_ERR_IO, "there is no terminal to show the components on");
 		return kms_hint(err, "give a folder for the sheets: --sheets DIR");
 	}
+	key->room_ctx = &sheets;
 	st = op(site, args, &cli->result, err);
+	key->room_ctx = NULL;
 	if (st)
 		sheets_remove(&sheets);
 	sheets_close(&sheets);

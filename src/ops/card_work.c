@@ -237,12 +237,12 @@ enum kms_status op_card_work_ask(
 {
 	enum kms_status st = KMS_ERR_NOT_FOUND;
 
-	for (size_t i = 0; st == KMS_ERR_NOT_FOUND && i < count; i++) {
-		if (i > 0 && versions[i] == versions[0])
+	for (const unsigned *v = versions; st == KMS_ERR_NOT_FOUND && v < versions + count; v++) {
+		if (v > versions && *v == *versions)
 			continue;
-		st = is_answered(&w->guard, versions[i])
+		st = is_answered(&w->guard, *v)
 			     ? KMS_OK
-			     : card_guard_ask(&w->guard, versions[i], w->challenge_len, err);
+			     : card_guard_ask(&w->guard, *v, w->challenge_len, err);
 	}
 	if (st == KMS_ERR_NOT_FOUND) {
 		kms_fail(err, KMS_ERR_NOT_FOUND,

@@ -255,12 +255,13 @@ static enum kms_status sets_of_op(
 	for (i = 0; !st && i < m->sets.count; i++)
 		if (m->sets.items[i].op_id && strcmp(m->sets.items[i].op_id, op->id) == 0)
 			st = add_set(m, m->sets.items[i].name, err);
-	if (!st && is_export(op))
-		json_array_foreach(json_object_get(detail, note_keysets), i, name)
-		{
-			if (!st)
-				st = add_set(m, json_string_value(name), err);
-		}
+	if (st || !is_export(op))
+		return st;
+	json_array_foreach(json_object_get(detail, note_keysets), i, name)
+	{
+		if (!st)
+			st = add_set(m, json_string_value(name), err);
+	}
 	return st;
 }
 

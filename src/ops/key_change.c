@@ -161,12 +161,11 @@ static enum kms_status state_validate(struct op *op, struct kms_err *err)
 
 	if (!st && a->to == KEY_COMPROMISED)
 		st = op_impact(op->site, &a->keys, &a->impact, err);
-	if (!st && a->impact)
-		json_object_foreach(a->impact, member, value)
-		{
-			if (!st)
-				st = op_report(op, member, json_incref(value), err);
-		}
+	json_object_foreach(a->impact, member, value)
+	{
+		if (!st)
+			st = op_report(op, member, json_incref(value), err);
+	}
 	return st;
 }
 

@@ -124,12 +124,12 @@ static enum kms_status site_key_validate(struct op *op, struct kms_err *err)
 	return st ? st : component_key_validate(op, err);
 }
 
-#define KIND(kind_name, two)                                                               \
-	{                                                                                  \
-		.name = kind_name, .needs = OP_NEED_IDENTITY | OP_NEED_LOGIN, .dual = two, \
-		.check = site_key_check, .validate = site_key_validate,                    \
-		.intend = component_key_intend, .act = component_key_act,                  \
-		.verify = component_key_verify, .commit = component_key_commit,            \
+#define KIND(kind_name, two)                                                                   \
+	{                                                                                      \
+		.name = (kind_name), .needs = OP_NEED_IDENTITY | OP_NEED_LOGIN, .dual = (two), \
+		.check = site_key_check, .validate = site_key_validate,                        \
+		.intend = component_key_intend, .act = component_key_act,                      \
+		.verify = component_key_verify, .commit = component_key_commit,                \
 	}
 
 static const struct op_kind site_create = KIND("site-key.create", DUAL_GENERATE);
