@@ -36,9 +36,10 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (60) each
 	@scripts/bootstrap build test fuzz
 	@scripts/fuzz
 
-sweep: build ## kill and fault sweeps in full
+sweep: build ## kill and fault sweeps in full, and every token
 	@scripts/bootstrap test
 	@scripts/sweep
+	@scripts/tokens
 
 coverage: ## lines of src/ that the tests run; at least 85 %
 	@scripts/bootstrap build test coverage

@@ -17,7 +17,7 @@
 #include "ops/cardkeys.h"
 #include "ops/ops.h"
 #include "support/bench.h"
-#include "support/place.h"
+#include "support/site.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,48 +55,14 @@ static const char plan[] = "[plan]\nname = bench\n"
 
 /* ---- a site ---- */
 
-static enum kms_status give(void *ctx, const char *name, const char *prompt,
-	struct secret *ret_value, struct kms_err *err)
-{
-	(void)ctx;
-	(void)prompt;
-	return secret_copy(ret_value, strcmp(name, "so-pin") ? "87654321" : "12345678", 8, err);
-}
-
-static enum kms_status agree(void *ctx, const char *question, struct kms_err *err)
-{
-	(void)ctx;
-	(void)question;
-	(void)err;
-	return KMS_OK;
-}
-
 static enum kms_status site_open(const struct bench_place *place, const char *module,
 	struct op_site **ret_site, struct kms_err *err)
 {
-	const struct op_front front = {.secret = give, .new_secret = give, .confirm = agree};
-	char uri[PATH_MAX + 64], dir[PATH_MAX], path[PATH_MAX];
-	struct op_site_options options = {.name = "Bench", .role = "manufacturer", .hsm_uri = uri};
-	json_t *report = NULL;
-	enum kms_status st;
+	enum kms_status st = bench_site_make(place, module, plan, err);
 
-	snprintf(uri, sizeof(uri), "pkcs11:token=bench?module-path=%s", module);
-	snprintf(dir, sizeof(dir), "%s/site", place->dir);
-	snprintf(path, sizeof(path), "%s/plan.ini", place->dir);
-	st = file_write(path, 0600, plan, sizeof(plan) - 1, err);
 	if (!st)
-		st = bench_softhsm_conf(place, err);
-	if (!st)
-		st = op_site_init(dir, &options, &front, false, &report, err);
-	json_decref(report);
-	report = NULL;
-	if (!st)
-		st = op_site_open(dir, &front, ret_site, err);
-	if (!st)
-		st = op_hsm_setup(
-			*ret_site, &(struct op_hsm_setup){.plan_path = path}, &report, err);
-	json_decref(report);
-	return st;
+		st = bench_site_open(place, ret_site, err);
+	return st ? st : op_site_login(*ret_site, err);
 }
 
 /* ---- one card ---- */

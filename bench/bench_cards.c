@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "ops/ops.h"
 #include "support/bench.h"
-#include "support/place.h"
+#include "support/site.h"
 
 #include "../tests/support/p11forward/faults.h"
 
@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CARDS = 20, ROUNDS = 15, SYNCS = 4, TALLY = 4096 };
+enum { CARDS = 20, ROUNDS = 15, SYNCS = 4, PAGES = ROUNDS * SYNCS };
 
 #define MODULE "/usr/lib/softhsm/libsofthsm2.so"
 
@@ -43,46 +43,6 @@ static const char plan[] = "[plan]\nname = bench\n"
 			   "customer = Bank\nkey-version = 0x20\nexport = never\n";
 
 /* ---- site and cards ---- */
-
-static enum kms_status give(void *ctx, const char *name, const char *prompt,
-	struct secret *ret_value, struct kms_err *err)
-{
-	(void)ctx;
-	(void)prompt;
-	return secret_copy(ret_value, strcmp(name, "so-pin") ? "87654321" : "12345678", 8, err);
-}
-
-static const struct op_front front = {.secret = give, .new_secret = give};
-
-/* The site is made with this module; both halves of the benchmark have one of their own. */
-static enum kms_status site_make(
-	const struct bench_place *place, const char *module, struct kms_err *err)
-{
-	char uri[PATH_MAX + 64], dir[PATH_MAX], path[PATH_MAX];
-	const struct op_site_options options = {
-		.name = "Bench", .role = "manufacturer", .hsm_uri = uri};
-	struct op_site *site = NULL;
-	json_t *report = NULL;
-	enum kms_status st;
-
-	snprintf(uri, sizeof(uri), "pkcs11:token=bench?module-path=%s", module);
-	snprintf(dir, sizeof(dir), "%s/site", place->dir);
-	snprintf(path, sizeof(path), "%s/plan.ini", place->dir);
-	st = file_write(path, 0600, plan, sizeof(plan) - 1, err);
-	if (!st)
-		st = bench_softhsm_conf(place, err);
-	if (!st)
-		st = op_site_init(dir, &options, &front, false, &report, err);
-	json_decref(report);
-	report = NULL;
-	if (!st)
-		st = op_site_open(dir, &front, &site, err);
-	if (!st)
-		st = op_hsm_setup(site, &(struct op_hsm_setup){.plan_path = path}, &report, err);
-	json_decref(report);
-	op_site_close(site);
-	return st;
-}
 
 static const char *bin(void)
 {
@@ -192,9 +152,9 @@ static enum kms_status one_round(struct desk *desk, struct kms_err *err)
 }
 
 static enum kms_status desk_open(
-	struct desk *desk, const char *dir, const char *reader, struct kms_err *err)
+	struct desk *desk, const struct bench_place *place, const char *reader, struct kms_err *err)
 {
-	enum kms_status st = op_site_open(dir, &front, &desk->site, err);
+	enum kms_status st = bench_site_open(place, &desk->site, err);
 	static char profiles[PATH_MAX];
 
 	desk->reader = reader;
@@ -254,27 +214,35 @@ static enum kms_status take_parts(
 	return KMS_OK;
 }
 
-/* For comparison: as many fdatasyncs as a card has transactions. */
+/* For comparison: as many fdatasyncs as a card has transactions, in a file that has its size. */
 static enum kms_status disk(const struct bench_place *place, struct kms_err *err)
 {
 	static const char page[4096];
 	double ms[ROUNDS];
 	char path[PATH_MAX];
+	bool good;
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/syncs", place->dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	for (size_t r = 0; fd >= 0 && r < ROUNDS; r++) {
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	good = fd >= 0;
+	for (off_t at = 0; good && at < PAGES; at++)
+		good = pwrite(fd, page, sizeof(page), at * (off_t)sizeof(page)) == sizeof(page);
+	good = good && fdatasync(fd) == 0;
+	for (size_t r = 0; good && r < ROUNDS; r++) {
 		double start = bench_now();
 
-		for (size_t i = 0; i < SYNCS; i++)
-			if (write(fd, page, sizeof(page)) != sizeof(page) || fdatasync(fd) < 0)
-				return kms_fail(err, KMS_ERR_IO, "cannot write '%s'", path);
+		for (size_t i = 0; good && i < SYNCS; i++)
+			good = pwrite(fd, page, sizeof(page),
+				       (off_t)(r * SYNCS + i) * (off_t)sizeof(page)) ==
+				       sizeof(page) &&
+			       fdatasync(fd) == 0;
 		ms[r] = (bench_now() - start) * 1e3;
 	}
-	if (fd < 0)
+	if (fd >= 0)
+		close(fd);
+	if (!good)
 		return kms_fail(err, KMS_ERR_IO, "cannot write '%s'", path);
-	close(fd);
 	bench_print("takeover.disk_ms", NULL, bench_median(ms, ROUNDS), "ms");
 	return KMS_OK;
 }
@@ -282,7 +250,7 @@ static enum kms_status disk(const struct bench_place *place, struct kms_err *err
 static enum kms_status parts(struct kms_err *err)
 {
 	BENCH_PLACE_AUTO struct bench_place place = {{0}};
-	char module[PATH_MAX], times[PATH_MAX], dir[PATH_MAX];
+	char module[PATH_MAX], times[PATH_MAX];
 	struct box box = {.sim = 0};
 	struct desk desk = {.turn = 0};
 	const struct faults_time *token = MAP_FAILED;
@@ -293,14 +261,13 @@ static enum kms_status parts(struct kms_err *err)
 		return st;
 	snprintf(module, sizeof(module), "%s/libp11forward.so", bin());
 	snprintf(times, sizeof(times), "%s/times", place.dir);
-	snprintf(dir, sizeof(dir), "%s/site", place.dir);
 	setenv("KILLP11_MODULE", MODULE, 1);
 	setenv("KILLP11_TIME", times, 1);
-	st = site_make(&place, module, err);
+	st = bench_site_make(&place, module, plan, err);
 	if (!st)
 		st = box_open(&box, 1, err);
 	if (!st)
-		st = desk_open(&desk, dir, box.reader, err);
+		st = desk_open(&desk, &place, box.reader, err);
 	fd = open(times, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		token = mmap(NULL, sizeof(*token), PROT_READ, MAP_SHARED, fd, 0);
@@ -318,12 +285,12 @@ static enum kms_status parts(struct kms_err *err)
 /* ---- cards per second, by processes ---- */
 
 /* A worker says that it is ready, waits for the start, runs, and says that it is done. */
-static int worker(const char *dir, const char *reader, int ready, int start)
+static int worker(const struct bench_place *place, const char *reader, int ready, int start)
 {
 	struct desk desk = {.turn = 0};
 	struct kms_err err = {0};
 	char byte = 0;
-	enum kms_status st = desk_open(&desk, dir, reader, &err);
+	enum kms_status st = desk_open(&desk, place, reader, &err);
 
 	if (write(ready, &byte, 1) != 1 || read(start, &byte, 1) != 1)
 		return 1;
@@ -333,8 +300,8 @@ static int worker(const char *dir, const char *reader, int ready, int start)
 	return bench_exit(st, &err);
 }
 
-static enum kms_status measure(
-	const char *dir, struct box *boxes, size_t count, const char *what, struct kms_err *err)
+static enum kms_status measure(const struct bench_place *place, struct box *boxes, size_t count,
+	const char *what, struct kms_err *err)
 {
 	pid_t pids[2];
 	int ready[2], start[2], status;
@@ -344,13 +311,13 @@ static enum kms_status measure(
 
 	if (pipe(ready) < 0 || pipe(start) < 0)
 		return kms_fail(err, KMS_ERR_IO, "no pipes");
+	/* One by one: SoftHSM may see no token while another process logs in to it. */
 	for (size_t i = 0; i < count; i++) {
 		pids[i] = fork();
 		if (pids[i] == 0)
-			_exit(worker(dir, boxes[i].reader, ready[1], start[0]));
-	}
-	for (size_t i = 0; i < count; i++)
+			_exit(worker(place, boxes[i].reader, ready[1], start[0]));
 		good &= read(ready[0], &byte, 1) == 1;
+	}
 	begun = bench_now();
 	for (size_t i = 0; i < count; i++)
 		good &= write(start[1], &byte, 1) == 1;
@@ -364,8 +331,8 @@ static enum kms_status measure(
 }
 
 /* New cards for each: a worker begins by injecting. */
-static enum kms_status measure_new(
-	const char *dir, size_t count, const char *what, unsigned number, struct kms_err *err)
+static enum kms_status measure_new(const struct bench_place *place, size_t count, const char *what,
+	unsigned number, struct kms_err *err)
 {
 	struct box boxes[2] = {{.sim = 0}, {.sim = 0}};
 	enum kms_status st = KMS_OK;
@@ -373,7 +340,7 @@ static enum kms_status measure_new(
 	for (size_t i = 0; !st && i < count; i++)
 		st = box_open(&boxes[i], number + (unsigned)i, err);
 	if (!st)
-		st = measure(dir, boxes, count, what, err);
+		st = measure(place, boxes, count, what, err);
 	for (size_t i = 0; i < count; i++)
 		box_close(&boxes[i]);
 	return st;
@@ -382,15 +349,13 @@ static enum kms_status measure_new(
 static enum kms_status rates(struct kms_err *err)
 {
 	BENCH_PLACE_AUTO struct bench_place place = {{0}};
-	char dir[PATH_MAX];
 	enum kms_status st = bench_place_open(&place, err);
 
-	snprintf(dir, sizeof(dir), "%s/site", place.dir);
 	if (!st)
-		st = site_make(&place, MODULE, err);
+		st = bench_site_make(&place, MODULE, plan, err);
 	if (!st)
-		st = measure_new(dir, 1, NULL, 1, err);
-	return st ? st : measure_new(dir, 2, "two", 2, err);
+		st = measure_new(&place, 1, NULL, 1, err);
+	return st ? st : measure_new(&place, 2, "two", 2, err);
 }
 
 /* The module with the clock stays loaded: its half is another process. */

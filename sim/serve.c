@@ -121,7 +121,11 @@ static enum kms_status vpcd_loop(const struct sim_serve *serve, const struct add
 {
 	struct sim_slot *slot = serve->box->slots[0];
 	enum kms_status st = KMS_OK;
-	bool stop = false;
+	/*
+	 * The reader may just have lost another card. pcscd looks every 0.4 s, and must see it empty:
+	 * otherwise a card torn in SCardTransmit and put in again stays "absent" for ever.
+	 */
+	bool stop = pause_for(signals, GONE_MS);
 	int waited = 0;
 
 	while (!stop && !st) {

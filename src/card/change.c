@@ -32,7 +32,7 @@ static enum kms_status spend_as(
 static enum kms_status close_as(struct card_change *change, enum card_change_step step,
 	const char *reason, struct kms_err *err)
 {
-	snprintf(change->record.reason, sizeof(change->record.reason), "%s", reason);
+	snprintf(change->record.reason, sizeof(change->record.reason), "%.255s", reason);
 	return write_step(change, step, card_guard_save, err);
 }
 
@@ -93,10 +93,8 @@ static enum kms_status drop_old(struct card_change *change, struct kms_err *err)
 		return close_as(change, CHANGE_DONE, "", err);
 	if (config->rule == CARD_REPLACE || config->rule == CARD_FF_CONSUMED)
 		return close_as(change, CHANGE_OLD_STAYS,
-			config->old.version == config->fresh.version
-				? "the new keys are the old ones"
-				: "the old key set still opens the card: it does not follow its "
-				  "profile's initial-set rule",
+			"the old key set still opens the card: it does not follow its profile's "
+			"initial-set rule",
 			err);
 	if (config->no_delete)
 		return close_as(change, CHANGE_OLD_STAYS,

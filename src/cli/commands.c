@@ -2,6 +2,8 @@
 /* The command table. Order is that of the help; words here are the manual. */
 #include "cli/commands.h"
 
+#include "cli/options.h"
+
 const struct cli_option cli_global_options[] = {
 	{"-s", "DIR", "the site's folder (or the environment's CARDKMS_SITE)", 0},
 	{"--json", NULL, "one JSON object on standard output", 0},
@@ -14,56 +16,6 @@ const struct cli_option cli_global_options[] = {
 	{"--version", NULL, "the program's version", 0},
 	{NULL, NULL, NULL, 0},
 };
-
-/* clang-format off */
-#define TRANSPORT_OPTIONS \
-	{"--algorithm", "A", "tdea2, tdea3, aes128, aes192 or aes256", OPTION_REQUIRED}, \
-	{"--components", "N", "how many: 2 to 9 (3 is usual)", OPTION_REQUIRED}, \
-	{"--partner", "ORG", "the enrolled partner it is shared with", OPTION_REQUIRED}, \
-	{"--pairs", "F", "who holds which component", OPTION_REQUIRED}, \
-	{"--wrapping", "W", "aes-kw (default for AES), raw-hex (ECB) or raw-cbc", OPTION_OPTIONAL}, \
-	{"--legacy", NULL, "the partner runs a legacy KMS: no identity, raw wrapping", OPTION_OPTIONAL}
-
-#define VAULT_KEY_OPTIONS \
-	{"--algorithm", "A", "aes256 (default), aes192 or aes128", OPTION_OPTIONAL}, \
-	{"--components", "N", "how many: 2 to 9 (default 3)", OPTION_OPTIONAL}, \
-	{"--pairs", "F", "who holds which component", OPTION_REQUIRED}
-
-#define SHEETS \
-	{"--sheets", "DIR", "write the component sheets there instead of showing them", \
-		OPTION_OPTIONAL}
-
-#define TYPED_IN \
-	{"--check-value", "HEX", "of the whole key, as its ceremony's record says", OPTION_REQUIRED}, \
-	{"--ceremony", "ID", "the id that must be on every sheet", OPTION_OPTIONAL}, \
-	{"--hsm", "NAME", "restore it on this HSM of the site, not on the principal one", \
-		OPTION_OPTIONAL}, \
-	{"--fingerprint", "HEX", "of the identity on the sheets, if the site had another one then", \
-		OPTION_OPTIONAL}
-/* clang-format on */
-
-/* clang-format off */
-#define CARD_OPTIONS \
-	{"--reader", "R", "a reader's name, tcp:HOST:PORT for cardsim; default: the one with a card", \
-		OPTION_OPTIONAL}, \
-	{"--profile", "P", "the card's profile; default: as recorded, or recognised", OPTION_OPTIONAL}, \
-	{"--trace", "F", "append the commands to F, without secrets (simulated cards only)", \
-		OPTION_OPTIONAL}
-#define CARD_AID \
-	{"--aid", "AID", "of a supplementary security domain, in hex", OPTION_OPTIONAL}
-#define CARD_COUNT \
-	{"--count", "N", "so many cards, one after the other", OPTION_OPTIONAL}
-#define CARD_VERSIONS \
-	{"--key-version", "HH", "of the new set on the card, in hex; default: that of the key plan", \
-		OPTION_OPTIONAL}, \
-	{"--from-version", "HH", "of the set that is on the card; default: as recorded or planned", \
-		OPTION_OPTIONAL}
-/* clang-format on */
-
-#define REASON                                                             \
-	{                                                                  \
-		"--reason", "TEXT", "why, for the record", OPTION_OPTIONAL \
-	}
 
 const struct cli_command cli_commands[] = {
 	{
@@ -202,6 +154,17 @@ const struct cli_command cli_commands[] = {
 		.details =
 			"Each mechanism is tried with a known answer on objects that do not stay.",
 		.run = cli_hsm_capabilities,
+	},
+	{
+		.path = "hsm qualify",
+		.summary = "whether an HSM is fit: known answers, attributes, published attacks",
+		.details = "Nothing of it stays on the token. An attack that succeeds is one that "
+			   "a holder "
+			   "of the operator PIN can make: docs/hsm-support.md says what it means. "
+			   "Exits "
+			   "with 3 if something is missing that every site needs.",
+		.options = {{"-o", "F", "the report, also as F.json", OPTION_OPTIONAL}},
+		.run = cli_hsm_qualify,
 	},
 	{
 		.path = "hsm check",
@@ -352,6 +315,65 @@ const struct cli_command cli_commands[] = {
 		.positional = {{"LABEL", "a key, or a key set"}},
 		.options = {REASON},
 		.run = cli_key_destroy,
+	},
+	{
+		.path = "key export",
+		.summary = "masters in X9.143 (TR-31) key blocks, for a payment HSM or a cloud",
+		.details = "One block a line: of a key set enc, mac, kek, or of one key. The "
+			   "transport key\n"
+			   "must be bound to key blocks (transport-key … --wrapping x9143). Each "
+			   "key passes\n"
+			   "through this machine's locked memory: only if site.ini has key-blocks "
+			   "= allow.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"LABEL", "a master key, or a key set"}},
+		.options =
+			{{"--transport-key", "LABEL", "shared with the recipient", OPTION_REQUIRED},
+				{"-o", "F", "the file to write", OPTION_REQUIRED},
+				{"--usage", "U",
+					"key usage in the header: B3 (default), E5, E6 or two "
+					"digits",
+					OPTION_OPTIONAL},
+				{"--exportability", "X",
+					"N (default): the recipient keeps it; E: may pass it on; "
+					"S: "
+					"also in weaker forms, by --override",
+					OPTION_OPTIONAL},
+				{"--carrier", "NAME", "who will carry it", OPTION_OPTIONAL}},
+		.run = cli_key_export,
+	},
+	{
+		.path = "key import",
+		.summary = "key sets from X9.143 (TR-31) key blocks of a payment HSM or a cloud",
+		.details = "The key plan says what the key sets are; the file has enc, mac and kek "
+			   "of each\n"
+			   "in its order, one block a line. Usage, algorithm, mode of use, key "
+			   "version\n"
+			   "number and exportability of each header must fit the plan.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"F", "the key blocks (docs/formats/key-block.md)"}},
+		.options =
+			{{"--transport-key", "LABEL", "under which they were made",
+				 OPTION_REQUIRED},
+				{"--plan", "F", "the key plan of these key sets", OPTION_REQUIRED},
+				{"--usage", "U",
+					"the only key usage to take (default: B3 or E5), as agreed "
+					"with "
+					"the sender",
+					OPTION_OPTIONAL},
+				{"--check-value", "HEX",
+					"of each key in the file's order, as the sender says",
+					OPTION_REPEATED},
+				{"--carrier", "NAME", "who carried it", OPTION_OPTIONAL}},
+		.run = cli_key_import,
+	},
+	{
+		.path = "key block show",
+		.summary = "explain what the headers of key blocks say; needs no key and no site",
+		.details = "Nothing of it is proved: that takes the key block protection key.",
+		.flags = CLI_NO_SITE,
+		.positional = {{"F", "key blocks, one a line"}},
+		.run = cli_key_block_show,
 	},
 	{
 		.path = "transport-key create",
@@ -677,126 +699,7 @@ const struct cli_command cli_commands[] = {
 			OPTION_OPTIONAL}},
 		.run = cli_audit_prove,
 	},
-	{
-		.path = "card list",
-		.summary = "the cards of the registry, and the readers",
-		.options = {{"--state", "S",
-				    "only in this state (known, changing, active, quarantined, "
-				    "terminated)",
-				    OPTION_OPTIONAL},
-			{"--profile", "P", "only of this profile", OPTION_OPTIONAL},
-			{"--after", "CARD", "go on after this one", OPTION_OPTIONAL},
-			{"--limit", "N", "at most so many (500)", OPTION_OPTIONAL},
-			{"--reader", "R", "this reader, or tcp:HOST:PORT", OPTION_OPTIONAL}},
-		.run = cli_card_list,
-	},
-	{
-		.path = "card info",
-		.summary = "who a card is, what it says of itself, what the registry knows of it",
-		.details = "Nothing is authenticated: what a card says of itself proves nothing.",
-		.positional = {{"[CARD]", "of the registry; default: the one in the reader"}},
-		.options = {CARD_OPTIONS},
-		.run = cli_card_info,
-	},
-	{
-		.path = "card inject",
-		.summary = "a new card's initial keys are replaced by its own of a key set",
-		.details =
-			"The initial keys come by --pin-fd (initial.enc, initial.mac, initial.kek "
-			"in\n"
-			"hex); without them the public test keys of the card's profile are taken.\n"
-			"A card that is taken over already is said so, and is no error.",
-		.flags = CLI_CHANGES,
-		.options = {CARD_OPTIONS, {"--keyset", "NEW", "the key set", OPTION_REQUIRED},
-			{"--customer", "ORG", "whose card it is", OPTION_REQUIRED}, CARD_VERSIONS,
-			CARD_COUNT},
-		.run = cli_card_inject,
-	},
-	{
-		.path = "card replace",
-		.summary = "take a card over: its keys are replaced by those of another key set",
-		.details =
-			"The card must hold the old set: its cryptogram is checked before anything "
-			"is\n"
-			"authenticated, so a wrong master key set spends no try. If the card is "
-			"torn,\n"
-			"'card resume' finds out which keys it has and goes on.",
-		.flags = CLI_CHANGES,
-		.options = {CARD_OPTIONS,
-			{"--keyset", "NEW", "the key set it shall have", OPTION_REQUIRED},
-			{"--from", "OLD", "the key set it has; default: as recorded",
-				OPTION_OPTIONAL},
-			{"--customer", "ORG", "whose card it is; default: of the old set",
-				OPTION_OPTIONAL},
-			CARD_VERSIONS, CARD_COUNT},
-		.run = cli_card_replace,
-	},
-	{
-		.path = "card verify",
-		.summary = "prove which key set opens a card, and which no longer does",
-		.details =
-			"The recorded set (or --keyset) is authenticated with. Sets named by --not "
-			"are\n"
-			"judged by the card's cryptogram alone: no try is spent on a wrong key.\n"
-			"Exit code 3 if it is not as it should be.",
-		.flags = CLI_CHANGES,
-		.options = {CARD_OPTIONS, CARD_AID,
-			{"--keyset", "K", "instead of the recorded one", OPTION_OPTIONAL},
-			{"--key-version", "HH", "its version on the card", OPTION_OPTIONAL},
-			{"--not", "K", "a set that must not open it", OPTION_REPEATED}, CARD_COUNT},
-		.run = cli_card_verify,
-	},
-	{
-		.path = "card resume",
-		.summary = "find out what a torn card has, and finish its change",
-		.details = "Finds the open change of the card in the reader. Initial keys are "
-			   "needed again\n"
-			   "where it began with them.",
-		.flags = CLI_CHANGES,
-		.options = {CARD_OPTIONS, CARD_AID,
-			{"--settle", NULL, "do not go on: keep the keys that the card has",
-				OPTION_OPTIONAL}},
-		.run = cli_card_resume,
-	},
-	{
-		.path = "card history",
-		.summary = "all that happened to a card",
-		.positional = {{"CARD", "its id, as in 'card list'"}},
-		.run = cli_card_history,
-	},
-	{
-		.path = "card domain create",
-		.summary = "a supplementary security domain on a card",
-		.details = "Opened by the issuer security domain's keys until 'card domain keys' "
-			   "gives it its\n"
-			   "own.",
-		.flags = CLI_CHANGES,
-		.options = {CARD_OPTIONS,
-			{"--aid", "AID", "of the new domain, in hex", OPTION_REQUIRED},
-			{"--file", "AID", "load file (A0000001515350)", OPTION_OPTIONAL},
-			{"--module", "AID", "module (A000000151535041)", OPTION_OPTIONAL},
-			{"--privileges", "HEX", "2 or 6 digits (800000: security domain)",
-				OPTION_OPTIONAL}},
-		.run = cli_card_domain_create,
-	},
-	{
-		.path = "card domain keys",
-		.summary = "give a supplementary security domain keys of its own, or replace them",
-		.flags = CLI_CHANGES,
-		.options = {CARD_OPTIONS,
-			{"--aid", "AID", "of the domain, in hex", OPTION_REQUIRED},
-			{"--keyset", "K", "the key set", OPTION_REQUIRED},
-			{"--key-version", "HH", "of the new set on the card", OPTION_OPTIONAL},
-			CARD_COUNT},
-		.run = cli_card_domain_keys,
-	},
-	{
-		.path = "card domain list",
-		.summary = "the security domains of a card, with their keys",
-		.positional = {{"[CARD]", "of the registry; default: the one in the reader"}},
-		.options = {CARD_OPTIONS},
-		.run = cli_card_domain_list,
-	},
+#include "cli/table_cards.h"
 	{
 		.path = "doctor",
 		.summary = "settle what an interrupted operation left; compare store, HSM and log",

@@ -26,6 +26,11 @@ CLI_RUN(hsm_remove);
 CLI_RUN(hsm_replicate);
 CLI_RUN(hsm_compare);
 
+/* keyblock.c */
+CLI_RUN(key_export);
+CLI_RUN(key_import);
+CLI_RUN(key_block_show);
+
 /* run.c, and card.c for card_…: one function each for the table. */
 CLI_RUN(site_init);
 CLI_RUN(site_status);
@@ -42,6 +47,7 @@ CLI_RUN(hsm_setup);
 CLI_RUN(hsm_update);
 CLI_RUN(hsm_status);
 CLI_RUN(hsm_capabilities);
+CLI_RUN(hsm_qualify);
 CLI_RUN(hsm_check);
 CLI_RUN(key_list);
 CLI_RUN(key_show);

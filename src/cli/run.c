@@ -184,12 +184,8 @@ enum kms_status cli_hsm_status(struct cli *cli, struct kms_err *err)
 	return st;
 }
 
-enum kms_status cli_hsm_capabilities(struct cli *cli, struct kms_err *err)
+static void print_capabilities(struct cli *cli)
 {
-	OPEN_SITE;
-	st = op_hsm_capabilities(site, &cli->result, err);
-	if (st)
-		return st;
 	cli_print_fields(cli, cli->result, "token manufacturer model firmware serial");
 	cli_print(cli, " ");
 	cli_print_table(
@@ -197,7 +193,32 @@ enum kms_status cli_hsm_capabilities(struct cli *cli, struct kms_err *err)
 	cli_print(cli, " ");
 	cli_print_table(
 		cli, json_object_get(cli->result, "operations"), "operation where strategy");
-	return KMS_OK;
+}
+
+enum kms_status cli_hsm_capabilities(struct cli *cli, struct kms_err *err)
+{
+	OPEN_SITE;
+	st = op_hsm_capabilities(site, &cli->result, err);
+	if (!st)
+		print_capabilities(cli);
+	return st;
+}
+
+enum kms_status cli_hsm_qualify(struct cli *cli, struct kms_err *err)
+{
+	OPEN_SITE;
+	st = op_hsm_qualify(site, cli_value(cli, "-o"), &cli->result, err);
+	if (!cli->result)
+		return st;
+	print_capabilities(cli);
+	cli_print(cli, " ");
+	cli_print_table(cli, json_object_get(cli->result, "roles"), "role attributes");
+	cli_print(cli, " ");
+	cli_print_table(
+		cli, json_object_get(cli->result, "attacks"), "attack target outcome native what");
+	cli_print(cli, " ");
+	cli_print_fields(cli, cli->result, "result findings");
+	return st;
 }
 
 enum kms_status cli_hsm_check(struct cli *cli, struct kms_err *err)

@@ -51,10 +51,10 @@ static enum kms_status read_transport(
 		(st = js_get_text(object, what, "wrapping", &wrapping, err)) ||
 		(st = key_wrapping_parse(wrapping, &package->wrapping, err)))
 		return st;
-	if (package->wrapping != KEY_WRAP_AES_KW && package->wrapping != KEY_WRAP_ECB &&
-		package->wrapping != KEY_WRAP_CBC)
+	if (package->wrapping == KEY_WRAP_AES_KWP)
 		return kms_fail(err, KMS_ERR_INVALID,
-			"%s: 'wrapping' is none of aes-kw, raw-ecb, raw-cbc", what);
+			"%s: 'wrapping' is none of aes-kw, raw-ecb, raw-cbc, x9143-b, x9143-d",
+			what);
 	return KMS_OK;
 }
 

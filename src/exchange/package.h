@@ -6,10 +6,11 @@
 #include "exchange/doc.h"
 #include "exchange/request.h"
 #include "keys/div.h"
+#include "keys/keyblock.h"
 #include "keys/plan.h"
 #include "keys/wrap.h"
 
-enum { DOC_OVERRIDES_MAX = 32, DOC_BLOCK_MAX = 48 };
+enum { DOC_OVERRIDES_MAX = 32, DOC_BLOCK_MAX = KEY_BLOCK_MASTER_MAX };
 
 struct doc_keyset {
 	const char *name;
@@ -27,8 +28,10 @@ struct doc_key {
 	enum key_role role; /* enc, mac, kek */
 	enum key_alg alg;
 	struct key_kcv kcv;
-	unsigned char block[DOC_BLOCK_MAX]; /* the wrapped key */
-	size_t block_len;		    /* key_wrapped_len(wrapping, transport.alg, length) */
+	/* The wrapped key: key_wrapped_len(wrapping, transport.alg, length) bytes, or, where keys
+	 * travel as key blocks, the text of one. */
+	unsigned char block[DOC_BLOCK_MAX];
+	size_t block_len;
 };
 
 struct doc_package {
@@ -43,7 +46,7 @@ struct doc_package {
 
 	struct doc_checked_key transport;
 	const char *ceremony;	    /* in which the transport key was made */
-	enum key_wrapping wrapping; /* aes-kw, raw-ecb or raw-cbc (IV of zeros) */
+	enum key_wrapping wrapping; /* aes-kw, raw-ecb, raw-cbc (IV of zeros), x9143-b or -d */
 
 	const struct doc_keyset *keysets; /* 1 … DOC_KEYSETS_MAX, each with keys */
 	size_t keyset_count;

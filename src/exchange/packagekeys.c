@@ -159,6 +159,30 @@ static enum kms_status check_place(const struct doc_keys_form *form,
 	return key_div_fits(&keyset->div, key->alg, err);
 }
 
+/* What the block's header must say for its key is for whoever opens it. */
+static enum kms_status read_key_block(const json_t *object, const struct doc_keys_form *form,
+	const struct doc_package *package, struct doc_key *key, struct kms_err *err)
+{
+	struct key_block block;
+	const char *text;
+	enum kms_status st = js_get_text(object, form->key_what, "block", &text, err);
+
+	if (st)
+		return st;
+	if (package->wrapping != key_wrapping_block(package->transport.alg) ||
+		strlen(text) > sizeof(key->block))
+		return kms_fail(err, KMS_ERR_INVALID,
+			"%s: the key block of '%s' is not one of %s under a key of %s", form->what,
+			key->label, key_wrapping_name(package->wrapping),
+			key_alg_name(package->transport.alg));
+	st = key_block_parse(text, strlen(text), &block, err);
+	if (st)
+		return kms_prefix(err, "%s: '%s': ", form->what, key->label);
+	memcpy(key->block, text, strlen(text));
+	key->block_len = strlen(text);
+	return KMS_OK;
+}
+
 static enum kms_status read_block(const json_t *object, const struct doc_keys_form *form,
 	const struct doc_package *package, struct doc_key *key, struct kms_err *err)
 {
@@ -168,14 +192,15 @@ static enum kms_status read_block(const json_t *object, const struct doc_keys_fo
 	int64_t said;
 	enum kms_status st;
 
+	st = js_get_int(object, key_what, "length", (int64_t)length, (int64_t)length, &said, err);
+	if (st || key_wrapping_is_block(package->wrapping))
+		return st ? st : read_key_block(object, form, package, key, err);
 	if (len == 0 || len > sizeof(key->block))
 		return kms_fail(err, KMS_ERR_INVALID,
 			"%s: an %s key cannot be wrapped under an %s key by %s", form->what,
 			key_alg_name(key->alg), key_alg_name(package->transport.alg),
 			key_wrapping_name(package->wrapping));
-	st = js_get_int(object, key_what, "length", (int64_t)length, (int64_t)length, &said, err);
-	if (!st)
-		st = doc_read_hex(object, key_what, "block", key->block, len, err);
+	st = doc_read_hex(object, key_what, "block", key->block, len, err);
 	if (!st)
 		key->block_len = len;
 	return st;
@@ -303,6 +328,15 @@ static unsigned version_of(const struct doc_package *package, const struct doc_k
 	return 0;
 }
 
+static json_t *block_json(const struct doc_package *package, const struct doc_key *key)
+{
+	size_t len = key->block_len <= sizeof(key->block) ? key->block_len : 0;
+
+	return key_wrapping_is_block(package->wrapping)
+		       ? json_stringn((const char *)key->block, len)
+		       : doc_hex(key->block, len);
+}
+
 static json_t *key_json(const struct doc_package *package, const struct doc_key *key)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:s, s:o}", "label", key->label,
@@ -310,7 +344,7 @@ static json_t *key_json(const struct doc_package *package, const struct doc_key 
 		key_alg_name(key->alg), "length", (int)key_alg_info(key->alg)->length,
 		"key_version", (int)version_of(package, key), "check_value", doc_kcv_hex(&key->kcv),
 		"check_method", key_kcv_method_name(key->kcv.method), "block",
-		doc_hex(key->block, key->block_len <= sizeof(key->block) ? key->block_len : 0));
+		block_json(package, key));
 }
 
 json_t *doc_keys_json(const struct doc_package *package)

@@ -353,6 +353,6 @@ const struct hsm_probe hsm_probes[CAP_COUNT] = {
 	[CAP_USAGE]              = {"usage", "a key does only what its usage attributes say", 0, hsm_try_usage, 0},
 	[CAP_WRAP_TRUSTED]       = {"wrap-with-trusted", "WRAP_WITH_TRUSTED refuses other wrapping keys", 0, hsm_try_wrap_trusted, 0},
 	[CAP_TRUSTED_RESERVED]   = {"trusted-reserved", "an operator cannot make a key TRUSTED", 0, hsm_try_trusted_reserved, 0},
-	[CAP_TRUSTED_PRIVATE]    = {"trusted-private", "a TRUSTED key can be PRIVATE (not tried: it takes the administrator)", 0, hsm_try_trusted_private, 0},
+	[CAP_TRUSTED_PRIVATE]    = {"trusted-private", "a TRUSTED key can be PRIVATE (tried by hsm setup: it takes the administrator)", 0, hsm_try_trusted_private, 0},
 };
 /* clang-format on */

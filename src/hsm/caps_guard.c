@@ -20,10 +20,9 @@ static CK_RV make(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned role, CK_
 	struct hsm_template t;
 
 	hsm_template_fill(&t, hsm, role, HSM_AES128, 0, HSM_FOR_CREATE, NULL);
-	hsm_template_add(&t, CKA_VALUE, hsm_test_key(HSM_AES128), 16);
 	if (len)
 		hsm_template_add(&t, type, value, len);
-	return hsm->p11->C_CreateObject(session, t.attr, t.count, ret_key);
+	return hsm_raw_create(hsm, session, &t, hsm_test_key(HSM_AES128), 16, ret_key);
 }
 
 static bool flag_set(
@@ -138,8 +137,8 @@ CK_RV hsm_try_usage(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long ar
 		return rv;
 	if (encrypt(hsm, session, key, false) == CKR_OK)
 		return HSM_RV_WRONG;
-	return refused(
-		hsm_raw_ecb_read(hsm, session, key, HSM_AES128, NULL, zeros, sizeof(zeros), out));
+	return refused(hsm_raw_ecb_derived(
+		hsm, session, key, HSM_AES128, NULL, zeros, sizeof(zeros), out));
 }
 
 CK_RV hsm_try_wrap_trusted(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg)
@@ -170,7 +169,8 @@ CK_RV hsm_try_trusted_reserved(struct hsm *hsm, CK_SESSION_HANDLE session, unsig
 
 CK_RV hsm_try_trusted_private(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned long arg)
 {
+	(void)hsm;
 	(void)session;
 	(void)arg;
-	return hsm->quirks->no_private_trusted ? HSM_RV_WRONG : HSM_RV_UNTRIED;
+	return HSM_RV_UNTRIED;
 }

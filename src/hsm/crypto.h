@@ -29,6 +29,13 @@ KMS_CHECKED enum kms_status hsm_unwrap(struct hsm *hsm, struct hsm_key *kek, enu
 	const struct hsm_new *spec, struct hsm_made *ret_made, struct kms_err *err);
 
 /*
+ * The value of a key that may leave, for what must be done to it in secret memory: under a key wrap
+ * key that this process makes for the purpose and the token forgets at once. Needs allow_host.
+ */
+KMS_CHECKED enum kms_status hsm_key_read(struct hsm *hsm, struct hsm_key *target, bool allow_host,
+	struct secret *ret_value, struct kms_err *err);
+
+/*
  * The check value of what wrapped bytes hold, from a session object that is gone afterwards: whether
  * they could be unwrapped, without a new key on the token. kek has UNWRAP; `name` is for messages.
  * KMS_ERR_MISMATCH as hsm_unwrap.

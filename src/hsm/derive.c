@@ -32,7 +32,7 @@ CK_RV hsm_raw_derive_data(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_
 	return hsm->p11->C_DeriveKey(session, &mech, base, t->attr, t->count, ret_object);
 }
 
-CK_RV hsm_raw_ecb_read(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE base,
+CK_RV hsm_raw_ecb_derived(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE base,
 	enum hsm_alg base_alg, const unsigned char *iv, const unsigned char *data, size_t len,
 	unsigned char *out)
 {

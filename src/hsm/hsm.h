@@ -48,6 +48,18 @@ KMS_CHECKED enum kms_status hsm_open(
 	const char *uri, const char *init_args, struct hsm **ret_hsm, struct kms_err *err);
 
 /*
+ * The same; `tell` is called, from a thread of its own, when one unit of work has kept waiting for
+ * `seconds`, and again after each such time: "the HSM has not answered for 5 s: generate 'LABEL'".
+ */
+struct hsm_watch {
+	void (*tell)(void *ctx, const char *text);
+	void *ctx;
+	unsigned seconds;
+};
+KMS_CHECKED enum kms_status hsm_open_watched(const char *uri, const char *init_args,
+	const struct hsm_watch *watch, struct hsm **ret_hsm, struct kms_err *err);
+
+/*
  * Whether two may be open at once. PKCS#11 starts a module once in a process: two tokens of one module
  * share its start, so both must have been opened with the same init_args, else KMS_ERR_UNSUPPORTED.
  * When one of them starts the module anew after a lost device, the other loses its session objects.
@@ -130,6 +142,8 @@ KMS_CHECKED enum kms_status hsm_check_so_pin(
  */
 KMS_CHECKED enum kms_status hsm_login(
 	struct hsm *hsm, const struct secret *pin, struct kms_err *err);
+/* The operator again after an administrator's login, with the PIN that worked: it is not asked for. */
+KMS_CHECKED enum kms_status hsm_login_again(struct hsm *hsm, struct kms_err *err);
 bool hsm_logged_in(const struct hsm *hsm);
 
 /* Random bytes from the token, straight into secret memory. */

@@ -23,7 +23,6 @@ struct hsm_quirks {
 	bool initialised_by_pin;     /* a token without a user PIN is one to be set up */
 	bool unwrap_needs_value_len; /* CKA_VALUE_LEN in the template of an AES unwrap */
 	bool unwrap_loses_value_len; /* an unwrapped AES key says CKA_VALUE_LEN 0 */
-	bool no_private_trusted;     /* a TRUSTED key cannot be PRIVATE */
 	size_t derive_max;  /* bytes that one *_ENCRYPT_DATA derivation takes, 0: no limit known */
 	CK_RV kw_broken_rv; /* what unwrapping a block that is not intact answers, besides
 					the codes of the specification; CKR_OK: nothing else */
@@ -132,9 +131,13 @@ CK_RV hsm_test_value(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDL
 
 enum { HSM_POOL_MAX = 32 };
 
+struct hsm_watcher;
+
 struct hsm {
 	CK_FUNCTION_LIST *p11;
-	bool initialised; /* C_Initialize was ours, so C_Finalize is */
+	struct hsm_watcher *watcher; /* or NULL */
+	bool loaded;		     /* the module is ours to release */
+	bool initialised;	     /* C_Initialize was ours, so C_Finalize is */
 	char *module_path;
 	char *init_args;
 	P11KitUri *uri;
@@ -146,6 +149,8 @@ struct hsm {
 	char label[33]; /* of the found token, to find it again */
 	char serial[17];
 	const struct hsm_quirks *quirks;
+	_Atomic bool carries;	    /* takes no key in clear (bring.c) */
+	_Atomic bool reads_by_copy; /* gives out nothing derived (bring.c) */
 
 	pthread_mutex_t lock; /* guards all below */
 	CK_SESSION_HANDLE idle[HSM_POOL_MAX];
@@ -161,6 +166,9 @@ struct hsm {
 };
 
 /* module.c */
+/* As hsm_open, on functions that need not be loaded: for a token that is made up. */
+KMS_CHECKED enum kms_status hsm_open_list(
+	const char *uri, CK_FUNCTION_LIST *functions, struct hsm **ret_hsm, struct kms_err *err);
 KMS_CHECKED enum kms_status hsm_module_start(struct hsm *hsm, struct kms_err *err);
 
 /* uri.c */
@@ -168,8 +176,18 @@ KMS_CHECKED enum kms_status hsm_uri_parse(
 	const char *text, P11KitUri **ret_uri, char **ret_module_path, struct kms_err *err);
 void hsm_text(char *out, const unsigned char *padded, size_t len);
 
+/* watch.c: around whatever may take long; one within another is part of the outer one. */
+KMS_CHECKED enum kms_status hsm_watch_start(
+	struct hsm *hsm, const struct hsm_watch *watch, struct kms_err *err);
+void hsm_watch_stop(struct hsm *hsm);
+void hsm_work_begins(struct hsm *hsm, const char *doing, const char *what);
+void hsm_work_ends(struct hsm *hsm);
+
 /* token.c */
 KMS_CHECKED enum kms_status hsm_find_again(struct hsm *hsm, struct kms_err *err);
+/* SO login in a session of its own, after every other session was closed. */
+KMS_CHECKED enum kms_status hsm_so_session(struct hsm *hsm, const struct secret *so_pin,
+	CK_SESSION_HANDLE *ret_session, struct kms_err *err);
 
 /* session.c */
 struct hsm_session {
@@ -222,7 +240,7 @@ struct hsm_template {
 	CK_ULONG count;
 	CK_KEY_TYPE key_type;
 	CK_ULONG value_len;
-	CK_MECHANISM_TYPE mechanism;
+	CK_MECHANISM_TYPE mechanisms[2];
 };
 
 struct hsm_role_row {
@@ -234,6 +252,7 @@ struct hsm_role_row {
 	unsigned usage; /* HSM_CAN_… */
 	bool locked;	/* MODIFIABLE = false and COPYABLE = false where the token honours it */
 	bool bound;	/* CKA_ALLOWED_MECHANISMS where the token honours it */
+	bool guarded;	/* WRAP_WITH_TRUSTED where the token guards exports by it */
 };
 
 /* role: enum hsm_role or enum hsm_inner_role; NULL for none. */
@@ -254,6 +273,11 @@ void hsm_template_fill(struct hsm_template *t, const struct hsm *hsm, unsigned r
 void hsm_template_add(
 	struct hsm_template *t, CK_ATTRIBUTE_TYPE type, const void *value, size_t len);
 
+/* Every usage attribute of the class: true where `usage` (HSM_CAN_…) has it. */
+void hsm_template_usage(struct hsm_template *t, CK_OBJECT_CLASS object_class, unsigned usage);
+/* The same object, but of the session: to try out what a token object would be. */
+void hsm_template_session(struct hsm_template *t);
+
 /* Probes the capabilities that the role's template asks about. */
 KMS_CHECKED enum kms_status hsm_template_prepare(
 	struct hsm *hsm, unsigned role, struct kms_err *err);
@@ -269,6 +293,8 @@ CK_MECHANISM_TYPE hsm_wrap_mechanism(enum hsm_alg kek, enum hsm_wrap how);
 CK_RV hsm_read_usage(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
 	CK_OBJECT_CLASS object_class, unsigned *ret_usage);
 unsigned hsm_role_usage(unsigned role);
+
+bool hsm_guards_exports(const struct hsm *hsm); /* as far as it was probed */
 
 /* --- make.c: the one path that ends in a new key --- */
 
@@ -302,6 +328,13 @@ CK_RV hsm_raw_derive_data(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_
 CK_RV hsm_raw_ecb_read(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE base,
 	enum hsm_alg base_alg, const unsigned char *iv, const unsigned char *data, size_t len,
 	unsigned char *out);
+/* The same, only by a derivation into an object that can be read. */
+CK_RV hsm_raw_ecb_derived(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE base,
+	enum hsm_alg base_alg, const unsigned char *iv, const unsigned char *data, size_t len,
+	unsigned char *out);
+/* bring.c: an object of this template (which has no CKA_VALUE yet) with this value. */
+CK_RV hsm_raw_create(struct hsm *hsm, CK_SESSION_HANDLE session, struct hsm_template *t,
+	const void *value, size_t len, CK_OBJECT_HANDLE *ret_object);
 CK_RV hsm_raw_import(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned role, enum hsm_alg alg,
 	const void *value, size_t len, CK_OBJECT_HANDLE *ret_object);
 CK_RV hsm_raw_kdf_counter(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE base,
@@ -329,6 +362,10 @@ CK_RV hsm_raw_check(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE
  */
 CK_RV hsm_raw_verify(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
 	unsigned role, const struct hsm_new *spec, char *diff, size_t diff_size);
+
+/* The same of a session object that was made to be one of the role. */
+CK_RV hsm_raw_verify_session(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+	unsigned role, char *diff, size_t diff_size);
 
 /* wrap.c */
 CK_RV hsm_raw_wrap(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE kek,

@@ -39,8 +39,7 @@ static CK_RV source_create(struct hsm *hsm, CK_SESSION_HANDLE session, struct hs
 {
 	const struct secret *value = arg;
 
-	hsm_template_add(t, CKA_VALUE, value->data, value->len);
-	return hsm->p11->C_CreateObject(session, t->attr, t->count, ret_object);
+	return hsm_raw_create(hsm, session, t, value->data, value->len, ret_object);
 }
 
 static enum kms_status value_rules(
@@ -175,8 +174,7 @@ CK_RV hsm_raw_import(struct hsm *hsm, CK_SESSION_HANDLE session, unsigned role, 
 	struct hsm_template t;
 
 	hsm_template_fill(&t, hsm, role, alg, len, HSM_FOR_CREATE, NULL);
-	hsm_template_add(&t, CKA_VALUE, value, len);
-	return hsm->p11->C_CreateObject(session, t.attr, t.count, ret_object);
+	return hsm_raw_create(hsm, session, &t, value, len, ret_object);
 }
 
 struct temp_ctx {

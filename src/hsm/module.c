@@ -29,14 +29,18 @@ static enum kms_status module_load(struct hsm *hsm, struct kms_err *err)
 			"module-path must name the PKCS#11 library of the HSM for this machine");
 		return KMS_ERR_HSM;
 	}
+	hsm->loaded = true;
 	return KMS_OK;
 }
 
 enum kms_status hsm_module_start(struct hsm *hsm, struct kms_err *err)
 {
 	CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK, .pReserved = hsm->init_args};
-	CK_RV rv = hsm->p11->C_Initialize(&args);
+	CK_RV rv;
 
+	hsm_work_begins(hsm, "connect", NULL);
+	rv = hsm->p11->C_Initialize(&args);
+	hsm_work_ends(hsm);
 	if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED)
 		return KMS_OK;
 	if (rv != CKR_OK) {
@@ -66,8 +70,10 @@ static enum kms_status mark_alive(struct hsm *hsm, struct kms_err *err)
 	return KMS_OK;
 }
 
-enum kms_status hsm_open(
-	const char *uri, const char *init_args, struct hsm **ret_hsm, struct kms_err *err)
+/* functions: NULL for those of the URI's module. */
+static enum kms_status open_with(const char *uri, const char *init_args,
+	const struct hsm_watch *watch, CK_FUNCTION_LIST *functions, struct hsm **ret_hsm,
+	struct kms_err *err)
 {
 	struct hsm *hsm = calloc(1, sizeof(*hsm));
 	enum kms_status st;
@@ -89,7 +95,10 @@ enum kms_status hsm_open(
 		}
 	}
 	st = mark_alive(hsm, err);
-	if (!st)
+	if (!st && watch)
+		st = hsm_watch_start(hsm, watch, err);
+	hsm->p11 = functions;
+	if (!st && !functions)
 		st = module_load(hsm, err);
 	if (!st)
 		st = hsm_module_start(hsm, err);
@@ -100,6 +109,24 @@ out:
 	}
 	*ret_hsm = hsm;
 	return KMS_OK;
+}
+
+enum kms_status hsm_open(
+	const char *uri, const char *init_args, struct hsm **ret_hsm, struct kms_err *err)
+{
+	return open_with(uri, init_args, NULL, NULL, ret_hsm, err);
+}
+
+enum kms_status hsm_open_watched(const char *uri, const char *init_args,
+	const struct hsm_watch *watch, struct hsm **ret_hsm, struct kms_err *err)
+{
+	return open_with(uri, init_args, watch, NULL, ret_hsm, err);
+}
+
+enum kms_status hsm_open_list(
+	const char *uri, CK_FUNCTION_LIST *functions, struct hsm **ret_hsm, struct kms_err *err)
+{
+	return open_with(uri, NULL, NULL, functions, ret_hsm, err);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -132,8 +159,10 @@ void hsm_close(struct hsm *hsm)
 		hsm_sessions_close(hsm);
 		if (hsm->initialised)
 			hsm->p11->C_Finalize(NULL);
-		p11_kit_module_release(hsm->p11);
+		if (hsm->loaded)
+			p11_kit_module_release(hsm->p11);
 	}
+	hsm_watch_stop(hsm);
 	secret_free(&hsm->pin);
 	if (hsm->uri)
 		p11_kit_uri_free(hsm->uri);

@@ -87,6 +87,8 @@ CK_MECHANISM_TYPE hsm_wrap_mechanism(enum hsm_alg kek, enum hsm_wrap how)
 		return CKM_AES_KEY_WRAP_KWP;
 	case HSM_WRAP_CBC:
 		return hsm_cipher_mechanism(kek, true);
+	case HSM_WRAP_BLOCK:
+		return hsm_is_tdea(kek) ? CKM_DES3_ECB_ENCRYPT_DATA : CKM_AES_ECB_ENCRYPT_DATA;
 	default:
 		return hsm_cipher_mechanism(kek, false);
 	}
@@ -94,7 +96,7 @@ CK_MECHANISM_TYPE hsm_wrap_mechanism(enum hsm_alg kek, enum hsm_wrap how)
 
 const char *hsm_wrap_name(enum hsm_wrap wrap)
 {
-	static const char *const names[] = {"none", "aes-kw", "aes-kwp", "ecb", "cbc"};
+	static const char *const names[] = {"none", "aes-kw", "aes-kwp", "ecb", "cbc", "key-block"};
 
 	return (size_t)wrap < COUNT_OF(names) ? names[wrap] : "none";
 }

@@ -38,6 +38,7 @@ enum hsm_role {
 	HSM_TRANSPORT_UNWRAP,  /* importing site: UNWRAP only */
 	HSM_TRANSPORT_ENCRYPT, /* the same where the token cannot wrap: ENCRYPT only, host-assisted */
 	HSM_TRANSPORT_DECRYPT, /* DECRYPT only, host-assisted */
+	HSM_TRANSPORT_DERIVE,  /* key blocks: DERIVE only; what is derived encrypts and MACs */
 	HSM_SITE,	       /* WRAP and UNWRAP */
 	HSM_ZONE,	       /* WRAP and UNWRAP */
 	HSM_IDENTITY,	       /* SIGN, private half not EXTRACTABLE */
@@ -62,9 +63,10 @@ enum hsm_wrap {
 	HSM_WRAP_AES_KWP, /* RFC 5649 */
 	HSM_WRAP_ECB,	  /* the value, zero-padded to whole blocks (AES-192 under AES: 32 bytes) */
 	HSM_WRAP_CBC,
+	HSM_WRAP_BLOCK, /* under keys derived from the wrapping key by CMAC; keys/blocktoken.h does it */
 };
 
-const char *hsm_wrap_name(enum hsm_wrap wrap); /* "aes-kw", "aes-kwp", "ecb", "cbc" */
+const char *hsm_wrap_name(enum hsm_wrap wrap); /* "aes-kw", "aes-kwp", "ecb", "cbc", "key-block" */
 
 enum hsm_where {
 	HSM_IN_HSM,	   /* on handles only */
@@ -104,7 +106,9 @@ enum {
 	HSM_IS_EXTRACTABLE = 1 << 8,
 	HSM_IS_MODIFIABLE = 1 << 9,
 	HSM_IS_PRIVATE = 1 << 10,
-	HSM_IS_LOCAL = 1 << 11, /* CKA_LOCAL: generated on this token */
+	HSM_IS_LOCAL = 1 << 11,	  /* CKA_LOCAL: generated on this token */
+	HSM_IS_TRUSTED = 1 << 12, /* may wrap keys that are … */
+	HSM_IS_GUARDED = 1 << 13, /* CKA_WRAP_WITH_TRUSTED */
 };
 
 struct hsm_key {

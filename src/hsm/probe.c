@@ -194,8 +194,10 @@ static bool take_answer(struct hsm *hsm, const char *name, const char *answer, c
 			value = (enum hsm_answer)a;
 	if (value == HSM_UNKNOWN)
 		return false;
-	for (size_t i = 0; i < FIRST_GUARD; i++) {
-		if (strcmp(hsm_probes[i].name, name))
+	for (size_t i = 0; i < CAP_COUNT; i++) {
+		/* Only setup can ask this one. */
+		if (strcmp(hsm_probes[i].name, name) ||
+			(i >= FIRST_GUARD && i != CAP_TRUSTED_PRIVATE))
 			continue;
 		snprintf(hsm->caps[i].native, sizeof(hsm->caps[i].native), "%s", native);
 		hsm->caps[i].answer = value;
@@ -237,6 +239,10 @@ static const char *const op_names[HSM_OP_COUNT] = {
 	[HSM_OP_UNWRAP_RAW_AES] = "unwrap-raw-aes",
 	[HSM_OP_WRAP_RAW_TDEA] = "wrap-raw-tdea",
 	[HSM_OP_UNWRAP_RAW_TDEA] = "unwrap-raw-tdea",
+	[HSM_OP_WRAP_BLOCK_AES] = "wrap-block-aes",
+	[HSM_OP_UNWRAP_BLOCK_AES] = "unwrap-block-aes",
+	[HSM_OP_WRAP_BLOCK_TDEA] = "wrap-block-tdea",
+	[HSM_OP_UNWRAP_BLOCK_TDEA] = "unwrap-block-tdea",
 	[HSM_OP_DERIVE_ECB_AES] = "derive-ecb-aes",
 	[HSM_OP_DERIVE_ECB_TDEA] = "derive-ecb-tdea",
 	[HSM_OP_DERIVE_CMAC_AES] = "derive-cmac-aes",
@@ -285,6 +291,19 @@ static const struct {
 		NEED(CAP_TDEA_ECB_UNWRAP) | NEED(CAP_TDEA_CBC_UNWRAP)},
 	{HSM_OP_UNWRAP_RAW_TDEA, "C_Decrypt, then C_CreateObject", HSM_HOST_ASSISTED,
 		NEED(CAP_IMPORT) | NEED(CAP_TDEA_ECB) | NEED(CAP_TDEA_CBC)},
+	{HSM_OP_WRAP_BLOCK_AES, "derived keys inside; AES_KEY_WRAP to the host, then C_Encrypt",
+		HSM_HOST_ASSISTED,
+		NEED(CAP_AES_ECB_DERIVE) | NEED(CAP_AES_CBC) | NEED(CAP_AES_KW_WRAP) |
+			NEED(CAP_IMPORT)},
+	{HSM_OP_UNWRAP_BLOCK_AES, "derived keys inside; C_Decrypt, then C_CreateObject",
+		HSM_HOST_ASSISTED, NEED(CAP_AES_ECB_DERIVE) | NEED(CAP_AES_CBC) | NEED(CAP_IMPORT)},
+	{HSM_OP_WRAP_BLOCK_TDEA, "derived keys inside; AES_KEY_WRAP to the host, then C_Encrypt",
+		HSM_HOST_ASSISTED,
+		NEED(CAP_TDEA_ECB_DERIVE) | NEED(CAP_TDEA_CBC) | NEED(CAP_AES_KW_WRAP) |
+			NEED(CAP_IMPORT)},
+	{HSM_OP_UNWRAP_BLOCK_TDEA, "derived keys inside; C_Decrypt, then C_CreateObject",
+		HSM_HOST_ASSISTED,
+		NEED(CAP_TDEA_ECB_DERIVE) | NEED(CAP_TDEA_CBC) | NEED(CAP_IMPORT)},
 	{HSM_OP_DERIVE_ECB_AES, "AES_ECB_ENCRYPT_DATA", HSM_IN_HSM, NEED(CAP_AES_ECB_DERIVE)},
 	{HSM_OP_DERIVE_ECB_TDEA, "DES3_ECB_ENCRYPT_DATA", HSM_IN_HSM, NEED(CAP_TDEA_ECB_DERIVE)},
 	{HSM_OP_DERIVE_CMAC_AES, "SP800_108_COUNTER_KDF, else composed of AES_ECB_ENCRYPT_DATA",
@@ -358,23 +377,37 @@ enum kms_status hsm_way(
 	return KMS_OK;
 }
 
+static enum hsm_op transport_op(enum hsm_alg alg, enum hsm_wrap wrap, bool out)
+{
+	const bool tdea = hsm_is_tdea(alg);
+
+	switch (wrap) {
+	case HSM_WRAP_ECB:
+	case HSM_WRAP_CBC:
+		if (tdea)
+			return out ? HSM_OP_WRAP_RAW_TDEA : HSM_OP_UNWRAP_RAW_TDEA;
+		return out ? HSM_OP_WRAP_RAW_AES : HSM_OP_UNWRAP_RAW_AES;
+	case HSM_WRAP_BLOCK:
+		if (tdea)
+			return out ? HSM_OP_WRAP_BLOCK_TDEA : HSM_OP_UNWRAP_BLOCK_TDEA;
+		return out ? HSM_OP_WRAP_BLOCK_AES : HSM_OP_UNWRAP_BLOCK_AES;
+	default:
+		return out ? HSM_OP_WRAP_AES_KW : HSM_OP_UNWRAP_AES_KW;
+	}
+}
+
 enum kms_status hsm_transport_role(struct hsm *hsm, enum hsm_alg alg, enum hsm_wrap wrap,
 	bool exporting, enum hsm_role *ret_role, enum hsm_where *ret_where, struct kms_err *err)
 {
-	bool raw = wrap == HSM_WRAP_ECB || wrap == HSM_WRAP_CBC;
+	bool kw = wrap == HSM_WRAP_AES_KW || wrap == HSM_WRAP_AES_KWP;
 	struct hsm_way way;
-	enum hsm_op op;
 	enum kms_status st;
 	bool host;
 
-	if (!hsm_block_len(alg) || wrap == HSM_WRAP_NONE || (!raw && hsm_is_tdea(alg)))
+	if (!hsm_block_len(alg) || wrap == HSM_WRAP_NONE || (kw && hsm_is_tdea(alg)))
 		return kms_fail(err, KMS_ERR_INVALID, "cannot wrap by %s under a %s transport key",
 			hsm_wrap_name(wrap), hsm_alg_name(alg));
-	op = !raw		? exporting ? HSM_OP_WRAP_AES_KW : HSM_OP_UNWRAP_AES_KW
-	     : hsm_is_tdea(alg) ? exporting ? HSM_OP_WRAP_RAW_TDEA : HSM_OP_UNWRAP_RAW_TDEA
-	     : exporting	? HSM_OP_WRAP_RAW_AES
-				: HSM_OP_UNWRAP_RAW_AES;
-	st = hsm_way(hsm, op, &way, err);
+	st = hsm_way(hsm, transport_op(alg, wrap, exporting), &way, err);
 	if (st)
 		return st;
 	if (wrap == HSM_WRAP_AES_KWP) {
@@ -392,9 +425,10 @@ enum kms_status hsm_transport_role(struct hsm *hsm, enum hsm_alg alg, enum hsm_w
 		return KMS_ERR_UNSUPPORTED;
 	}
 	host = way.where == HSM_HOST_ASSISTED;
-	*ret_role = exporting ? host ? HSM_TRANSPORT_ENCRYPT : HSM_TRANSPORT_WRAP
-		    : host    ? HSM_TRANSPORT_DECRYPT
-			      : HSM_TRANSPORT_UNWRAP;
+	*ret_role = wrap == HSM_WRAP_BLOCK ? HSM_TRANSPORT_DERIVE
+		    : exporting		   ? host ? HSM_TRANSPORT_ENCRYPT : HSM_TRANSPORT_WRAP
+		    : host		   ? HSM_TRANSPORT_DECRYPT
+					   : HSM_TRANSPORT_UNWRAP;
 	*ret_where = way.where;
 	return KMS_OK;
 }

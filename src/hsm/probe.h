@@ -45,6 +45,29 @@ KMS_CHECKED enum kms_status hsm_caps_save(
  */
 KMS_CHECKED enum kms_status hsm_caps_load(struct hsm *hsm, const char *text, struct kms_err *err);
 
+/*
+ * Whether the administrator can make a private key TRUSTED, so that WRAP_WITH_TRUSTED guards masters
+ * on this token. Only setup can ask, for it takes his PIN, which must be right: a throw-away token key
+ * is made, marked and destroyed. Not asked where the token does not enforce it anyway. Ends every
+ * session object; the operator is logged in again.
+ */
+KMS_CHECKED enum kms_status hsm_probe_trusted(
+	struct hsm *hsm, const struct secret *so_pin, struct kms_err *err);
+
+/* Destroys what a hsm_probe_trusted that was interrupted left on the token. */
+KMS_CHECKED enum kms_status hsm_probe_tidy(struct hsm *hsm, struct kms_err *err);
+
+/* Whether new extractable masters are made so that only a TRUSTED key can wrap them. */
+KMS_CHECKED enum kms_status hsm_exports_guarded(
+	struct hsm *hsm, bool *ret_guarded, struct kms_err *err);
+
+/*
+ * The administrator marks a private wrapping key as TRUSTED; read back. One try of his PIN, as
+ * hsm_check_so_pin. Ends every session object; the operator is logged in again.
+ */
+KMS_CHECKED enum kms_status hsm_key_trust(struct hsm *hsm, const unsigned char id[HSM_ID_LEN],
+	const char *name, const struct secret *so_pin, struct kms_err *err);
+
 /* An operation with several ways of doing it. */
 enum hsm_op {
 	HSM_OP_GENERATE_TDEA2,
@@ -59,6 +82,10 @@ enum hsm_op {
 	HSM_OP_UNWRAP_RAW_AES,
 	HSM_OP_WRAP_RAW_TDEA,
 	HSM_OP_UNWRAP_RAW_TDEA,
+	HSM_OP_WRAP_BLOCK_AES, /* key blocks under an AES transport key */
+	HSM_OP_UNWRAP_BLOCK_AES,
+	HSM_OP_WRAP_BLOCK_TDEA,
+	HSM_OP_UNWRAP_BLOCK_TDEA,
 	HSM_OP_DERIVE_ECB_AES,
 	HSM_OP_DERIVE_ECB_TDEA, /* EMV CPS, VISA2, GP visa */
 	HSM_OP_DERIVE_CMAC_AES, /* KDF3, AN10922-128 and -256, SCP03 */

@@ -12,7 +12,6 @@ static const struct hsm_quirks table[] = {
 	{
 		.manufacturer = "SoftHSM project",
 		.unwrap_loses_value_len = true,
-		.no_private_trusted = true,
 		.kw_broken_rv = CKR_GENERAL_ERROR,
 	},
 	{
@@ -21,7 +20,6 @@ static const struct hsm_quirks table[] = {
 		.label_fixed = true,
 		.initialised_by_pin = true,
 		.unwrap_needs_value_len = true,
-		.no_private_trusted = true,
 		.derive_max = 64,
 		.kw_broken_rv = CKR_DEVICE_ERROR,
 	},

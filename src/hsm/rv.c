@@ -19,6 +19,10 @@ struct rv_row {
 		name, #name, hint \
 	}
 
+#define PIN_RULES                                                                                 \
+	"choose a PIN by the token's own rules (its manual): length and kinds of characters, as " \
+	"capitals, digits and signs"
+
 static const struct rv_row rows[] = {
 	ROW(CKR_OK),
 	ROW(CKR_CANCEL),
@@ -67,8 +71,8 @@ static const struct rv_row rows[] = {
 	ROW(CKR_OPERATION_ACTIVE),
 	ROW(CKR_OPERATION_NOT_INITIALIZED),
 	ROW(CKR_PIN_INCORRECT),
-	ROW(CKR_PIN_INVALID),
-	ROW(CKR_PIN_LEN_RANGE),
+	ROW_HINT(CKR_PIN_INVALID, PIN_RULES),
+	ROW_HINT(CKR_PIN_LEN_RANGE, PIN_RULES),
 	ROW_HINT(CKR_PIN_EXPIRED, "set a new PIN with the token's own tool"),
 	ROW_HINT(CKR_PIN_LOCKED, "the administrator must unlock it"),
 	ROW(CKR_SESSION_CLOSED),

@@ -152,6 +152,12 @@ static enum kms_status refresh(struct hsm *hsm, struct hsm_key *key, struct kms_
 	st = hsm_key_find(hsm, key->id, key->label, &fresh, err);
 	if (st)
 		return st;
+	/* Lengths were checked for what it was. */
+	if (!hsm_alg_fits(fresh.alg, key->alg))
+		return kms_fail(err, KMS_ERR_MISMATCH,
+			"cannot use '%s' on token '%s': after the connection was lost it is %s, "
+			"and was %s",
+			key->label, hsm->label, hsm_alg_name(fresh.alg), hsm_alg_name(key->alg));
 	if (fresh.alg == HSM_AES_ANY)
 		fresh.alg = key->alg;
 	*key = fresh;
@@ -211,8 +217,8 @@ static enum kms_status attempt(struct hsm *hsm, const struct hsm_work *work, hsm
 	return KMS_OK;
 }
 
-enum kms_status hsm_do(struct hsm *hsm, const struct hsm_work *work, hsm_work_fn *fn, void *ctx,
-	CK_RV *ret_rv, struct kms_err *err)
+static enum kms_status run_work(struct hsm *hsm, const struct hsm_work *work, hsm_work_fn *fn,
+	void *ctx, CK_RV *ret_rv, struct kms_err *err)
 {
 	struct outcome out = {.rv = CKR_OK};
 	enum kms_status st;
@@ -235,4 +241,15 @@ enum kms_status hsm_do(struct hsm *hsm, const struct hsm_work *work, hsm_work_fn
 	if (st)
 		return st;
 	return out.rv == CKR_OK ? KMS_OK : hsm_fail_rv(hsm, out.rv, err, work->doing, work->what);
+}
+
+enum kms_status hsm_do(struct hsm *hsm, const struct hsm_work *work, hsm_work_fn *fn, void *ctx,
+	CK_RV *ret_rv, struct kms_err *err)
+{
+	enum kms_status st;
+
+	hsm_work_begins(hsm, work->doing, work->what);
+	st = run_work(hsm, work, fn, ctx, ret_rv, err);
+	hsm_work_ends(hsm);
+	return st;
 }

@@ -9,13 +9,14 @@
 
 /* clang-format off */
 static const struct hsm_role_row table[HSM_INNER_ROLE_COUNT] = {
-	/* name, class, token, private, extractable, usage, locked, bound */
-	[HSM_MASTER_VAULT]      = {"master-vault",      SECRET,  true,  true, true,  HSM_CAN_DERIVE,  true,  false},
+	/* name, class, token, private, extractable, usage, locked, bound, guarded */
+	[HSM_MASTER_VAULT]      = {"master-vault",      SECRET,  true,  true, true,  HSM_CAN_DERIVE,  true,  false, true},
 	[HSM_MASTER_PRODUCTION] = {"master-production", SECRET,  true,  true, false, HSM_CAN_DERIVE,  true,  false},
 	[HSM_TRANSPORT_WRAP]    = {"transport-wrap",    SECRET,  true,  true, false, HSM_CAN_WRAP,    true,  true},
 	[HSM_TRANSPORT_UNWRAP]  = {"transport-unwrap",  SECRET,  true,  true, false, HSM_CAN_UNWRAP,  true,  true},
 	[HSM_TRANSPORT_ENCRYPT] = {"transport-encrypt", SECRET,  true,  true, false, HSM_CAN_ENCRYPT, true,  true},
 	[HSM_TRANSPORT_DECRYPT] = {"transport-decrypt", SECRET,  true,  true, false, HSM_CAN_DECRYPT, true,  true},
+	[HSM_TRANSPORT_DERIVE]  = {"transport-derive",  SECRET,  true,  true, false, HSM_CAN_DERIVE,  true,  true},
 	[HSM_SITE]              = {"site",              SECRET,  true,  true, false, HSM_CAN_WRAP | HSM_CAN_UNWRAP, true, true},
 	[HSM_ZONE]              = {"zone",              SECRET,  true,  true, false, HSM_CAN_WRAP | HSM_CAN_UNWRAP, true, true},
 	[HSM_IDENTITY]          = {"identity",          PRIVATE, true,  true, false, HSM_CAN_SIGN,    true,  false},
@@ -56,6 +57,8 @@ static const struct {
 	{HSM_IS_MODIFIABLE, CKA_MODIFIABLE},
 	{HSM_IS_PRIVATE, CKA_PRIVATE},
 	{HSM_IS_LOCAL, CKA_LOCAL},
+	{HSM_IS_TRUSTED, CKA_TRUSTED},
+	{HSM_IS_GUARDED, CKA_WRAP_WITH_TRUSTED},
 };
 
 /* PKCS#11 gives these to secret keys and to private keys; VERIFY and ENCRYPT belong to the public
@@ -86,7 +89,7 @@ unsigned hsm_role_usage(unsigned role)
 	const struct hsm_role_row *row = &table[role];
 
 	return row->usage | HSM_IS_SENSITIVE | (row->extractable ? HSM_IS_EXTRACTABLE : 0) |
-	       (row->private_object ? HSM_IS_PRIVATE : 0);
+	       (row->private_object ? HSM_IS_PRIVATE : 0) | (row->guarded ? HSM_IS_GUARDED : 0);
 }
 
 void hsm_template_add(struct hsm_template *t, CK_ATTRIBUTE_TYPE type, const void *value, size_t len)
@@ -103,6 +106,20 @@ static void add_bool(struct hsm_template *t, CK_ATTRIBUTE_TYPE type, bool value)
 	hsm_template_add(t, type, value ? &yes : &no, sizeof(CK_BBOOL));
 }
 
+void hsm_template_usage(struct hsm_template *t, CK_OBJECT_CLASS object_class, unsigned usage)
+{
+	for (size_t i = 0; i < COUNT_OF(usages); i++)
+		if (usage_applies(usages[i].flag, object_class))
+			add_bool(t, usages[i].type, usage & usages[i].flag);
+}
+
+void hsm_template_session(struct hsm_template *t)
+{
+	for (CK_ULONG i = 0; i < t->count; i++)
+		if (t->attr[i].type == CKA_TOKEN)
+			t->attr[i].pValue = (void *)(uintptr_t)&no;
+}
+
 static bool wants_value_len(const struct hsm *hsm, enum hsm_alg alg, enum hsm_template_for purpose)
 {
 	if (hsm_is_tdea(alg) || alg == HSM_EC_P256)
@@ -111,15 +128,33 @@ static bool wants_value_len(const struct hsm *hsm, enum hsm_alg alg, enum hsm_te
 	       (purpose == HSM_FOR_UNWRAP && hsm->quirks->unwrap_needs_value_len);
 }
 
+/* What a bound key may be used by, and nothing else. */
+static CK_ULONG allowed_mechanisms(
+	const struct hsm *hsm, enum hsm_alg alg, enum hsm_wrap wrap, CK_MECHANISM_TYPE *ret)
+{
+	CK_ULONG count = 0;
+
+	ret[count++] = hsm_wrap_mechanism(alg, wrap);
+	/* Where the token has it, hsm_derive_cmac takes it. */
+	if (wrap == HSM_WRAP_BLOCK && !hsm_is_tdea(alg) &&
+		hsm->caps[CAP_KDF_COUNTER].answer == HSM_WORKS)
+		ret[count++] = CKM_SP800_108_COUNTER_KDF;
+	return count;
+}
+
 static void add_locks(struct hsm_template *t, const struct hsm *hsm, const struct hsm_role_row *row,
 	enum hsm_alg alg, enum hsm_template_for purpose, const struct hsm_new *spec)
 {
 	bool copied = purpose == HSM_FOR_COPY; /* SoftHSM lets no copy gain these two */
 
+	if (row->guarded && hsm_guards_exports(hsm))
+		add_bool(t, CKA_WRAP_WITH_TRUSTED, true);
 	if (row->bound && !copied && spec && spec->wrap &&
 		hsm->caps[CAP_ALLOWED_MECHANISMS].answer == HSM_WORKS) {
-		t->mechanism = hsm_wrap_mechanism(alg, spec->wrap);
-		hsm_template_add(t, CKA_ALLOWED_MECHANISMS, &t->mechanism, sizeof(t->mechanism));
+		CK_ULONG count = allowed_mechanisms(hsm, alg, spec->wrap, t->mechanisms);
+
+		hsm_template_add(
+			t, CKA_ALLOWED_MECHANISMS, t->mechanisms, count * sizeof(t->mechanisms[0]));
 	}
 	if (row->locked && row->bound && !copied && hsm->caps[CAP_COPYABLE].answer == HSM_WORKS)
 		add_bool(t, CKA_COPYABLE, false);
@@ -149,14 +184,19 @@ void hsm_template_fill(struct hsm_template *t, const struct hsm *hsm, unsigned r
 		add_bool(t, CKA_SENSITIVE, true);
 		add_bool(t, CKA_EXTRACTABLE, row->extractable);
 	}
-	for (size_t i = 0; i < COUNT_OF(usages); i++)
-		if (usage_applies(usages[i].flag, row->object_class))
-			add_bool(t, usages[i].type, row->usage & usages[i].flag);
+	hsm_template_usage(t, row->object_class, row->usage);
 	if (spec && row->token) {
 		hsm_template_add(t, CKA_ID, spec->id, HSM_ID_LEN);
 		hsm_template_add(t, CKA_LABEL, spec->label, strlen(spec->label));
 	}
 	add_locks(t, hsm, row, alg, purpose, spec);
+}
+
+bool hsm_guards_exports(const struct hsm *hsm)
+{
+	return hsm->caps[CAP_WRAP_TRUSTED].answer == HSM_WORKS &&
+	       hsm->caps[CAP_TRUSTED_RESERVED].answer == HSM_WORKS &&
+	       hsm->caps[CAP_TRUSTED_PRIVATE].answer == HSM_WORKS;
 }
 
 enum kms_status hsm_template_prepare(struct hsm *hsm, unsigned role, struct kms_err *err)
@@ -165,12 +205,17 @@ enum kms_status hsm_template_prepare(struct hsm *hsm, unsigned role, struct kms_
 	enum kms_status st = KMS_OK;
 	bool works;
 
-	if (row->locked)
+	if (row->guarded)
+		st = hsm_exports_guarded(hsm, &works, err);
+
+	if (!st && row->locked)
 		st = hsm_cap_works(hsm, CAP_MODIFIABLE, &works, err);
 	if (!st && row->bound)
 		st = hsm_cap_works(hsm, CAP_COPYABLE, &works, err);
 	if (!st && row->bound)
 		st = hsm_cap_works(hsm, CAP_ALLOWED_MECHANISMS, &works, err);
+	if (!st && role == HSM_TRANSPORT_DERIVE)
+		st = hsm_cap_works(hsm, CAP_KDF_COUNTER, &works, err);
 	return st;
 }
 

@@ -6,21 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SLOTS_MAX = 4096 };
+
 static enum kms_status slot_list(
 	struct hsm *hsm, CK_SLOT_ID **ret_slots, CK_ULONG *ret_count, struct kms_err *err)
 {
 	FREE_AUTO CK_SLOT_ID *slots = NULL;
 	CK_ULONG count = 0;
+	CK_ULONG room;
 	CK_RV rv;
 
 	/* The size query makes SoftHSM rebuild its list: it must come first. */
 	rv = hsm->p11->C_GetSlotList(CK_TRUE, NULL, &count);
+	/* What the module says of itself is not believed. */
+	if (rv == CKR_OK && count > SLOTS_MAX)
+		rv = CKR_GENERAL_ERROR;
+	room = count;
 	if (rv == CKR_OK) {
 		slots = calloc(count + 1, sizeof(*slots));
 		if (!slots)
 			return kms_nomem(err);
 		rv = hsm->p11->C_GetSlotList(CK_TRUE, slots, &count);
 	}
+	if (rv == CKR_OK && count > room)
+		rv = CKR_GENERAL_ERROR;
 	if (rv != CKR_OK) {
 		kms_fail(err, KMS_ERR_HSM, "cannot list the slots of %s: %s", hsm->module_path,
 			hsm_rv_name(rv));
@@ -163,7 +172,9 @@ static enum kms_status find(struct hsm *hsm, bool same, struct kms_err *err)
 	CK_SLOT_ID slot = 0;
 	size_t count = 0;
 
+	hsm_work_begins(hsm, "look for the token", NULL);
 	st = match(hsm, same, &slot, &t, &count, err);
+	hsm_work_ends(hsm);
 	if (st)
 		return st;
 	if (count == 0)
@@ -275,7 +286,9 @@ static enum kms_status init_token_at(struct hsm *hsm, CK_SLOT_ID slot, const cha
 	for (size_t i = 0; i < sizeof(padded) && label[i]; i++)
 		padded[i] = (CK_UTF8CHAR)label[i];
 	hsm_sessions_close(hsm); /* C_InitToken refuses while there is a session */
+	hsm_work_begins(hsm, "initialise the token", label);
 	rv = hsm->p11->C_InitToken(slot, so_pin->data, so_pin->len, padded);
+	hsm_work_ends(hsm);
 	if (rv == CKR_PIN_INCORRECT) {
 		kms_fail(err, KMS_ERR_AUTH,
 			"cannot initialise token '%s': the administrator PIN is wrong (it was "
@@ -375,8 +388,8 @@ static enum kms_status pin_failed(
 	return KMS_ERR_AUTH;
 }
 
-/* SO login in a session of its own; no user may be logged in then. */
-static enum kms_status so_session(struct hsm *hsm, const struct secret *so_pin,
+/* No user may be logged in then. */
+enum kms_status hsm_so_session(struct hsm *hsm, const struct secret *so_pin,
 	CK_SESSION_HANDLE *ret_session, struct kms_err *err)
 {
 	CK_SESSION_HANDLE session;
@@ -391,8 +404,10 @@ static enum kms_status so_session(struct hsm *hsm, const struct secret *so_pin,
 		hsm->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
 	if (rv != CKR_OK)
 		return hsm_fail_rv(hsm, rv, err, "open a session", NULL);
+	hsm_work_begins(hsm, "log in as administrator", NULL);
 	rv = hsm->quirks->no_so_pin ? hsm->p11->C_Login(session, CKU_SO, (CK_UTF8CHAR *)"", 0)
 				    : hsm->p11->C_Login(session, CKU_SO, so_pin->data, so_pin->len);
+	hsm_work_ends(hsm);
 	if (rv != CKR_OK) {
 		st = pin_failed(hsm, rv, true, "log in as administrator to", err);
 		hsm->p11->C_CloseSession(session);
@@ -414,7 +429,7 @@ enum kms_status hsm_init_pin(
 	if (!st)
 		st = pin_length(hsm, &info, pin, "operator", err);
 	if (!st)
-		st = so_session(hsm, so_pin, &session, err);
+		st = hsm_so_session(hsm, so_pin, &session, err);
 	if (st)
 		return st;
 	rv = hsm->p11->C_InitPIN(session, pin->data, pin->len);
@@ -430,7 +445,7 @@ enum kms_status hsm_check_so_pin(struct hsm *hsm, const struct secret *so_pin, s
 	CK_SESSION_HANDLE session = 0;
 	enum kms_status st;
 
-	st = so_session(hsm, so_pin, &session, err);
+	st = hsm_so_session(hsm, so_pin, &session, err);
 	if (st)
 		return st;
 	hsm->p11->C_Logout(session);
@@ -450,7 +465,9 @@ static enum kms_status login_once(
 		return st;
 	if (rv != CKR_OK)
 		return hsm_fail_rv(hsm, rv, err, "open a session", NULL);
+	hsm_work_begins(hsm, "log in", NULL);
 	rv = hsm->p11->C_Login(s.handle, CKU_USER, pin->data, pin->len);
+	hsm_work_ends(hsm);
 	hsm_give_back(hsm, &s, rv);
 	if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
 		return pin_failed(hsm, rv, false, "log in to", err);
@@ -489,6 +506,24 @@ enum kms_status hsm_login(struct hsm *hsm, const struct secret *pin, struct kms_
 		st = secret_copy(&hsm->pin, pin->data, pin->len, err);
 	if (!st)
 		hsm->logged_in = true;
+	return st;
+}
+
+enum kms_status hsm_login_again(struct hsm *hsm, struct kms_err *err)
+{
+	bool proved = false;
+	enum kms_status st;
+
+	if (!hsm->pin.len)
+		return kms_fail(err, KMS_ERR_STATE,
+			"cannot log in to token '%s' again: its PIN is "
+			"not known any more",
+			hsm->label);
+	st = login_once(hsm, &hsm->pin, &proved, err);
+	/* What was refused is not tried again. */
+	if (st == KMS_ERR_AUTH)
+		secret_free(&hsm->pin);
+	hsm->logged_in = !st;
 	return st;
 }
 

@@ -20,6 +20,7 @@ static const struct {
 	{HSM_IS_EXTRACTABLE, "EXTRACTABLE"},
 	{HSM_IS_PRIVATE, "PRIVATE"},
 	{HSM_IS_MODIFIABLE, "MODIFIABLE"},
+	{HSM_IS_GUARDED, "WRAP_WITH_TRUSTED"},
 };
 
 struct diff {
@@ -46,7 +47,8 @@ static void compare_usage(const struct hsm *hsm, const struct hsm_role_row *row,
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		unsigned flag = names[i].flag;
 
-		if (flag == HSM_IS_MODIFIABLE && !locks)
+		if ((flag == HSM_IS_MODIFIABLE && !locks) ||
+			(flag == HSM_IS_GUARDED && !hsm_guards_exports(hsm)))
 			continue;
 		if ((expected & flag) != (got & flag))
 			say(d, names[i].name, got & flag ? "true" : "false");
@@ -84,25 +86,39 @@ static void compare_spec(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_H
 		say(d, "LABEL", "another");
 }
 
-CK_RV hsm_raw_verify(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
-	unsigned role, const struct hsm_new *spec, char *diff, size_t diff_size)
+static CK_RV verify(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+	unsigned role, CK_BBOOL token, const struct hsm_new *spec, struct diff *d)
 {
 	const struct hsm_role_row *row = hsm_role_row(role);
-	struct diff d = {diff, diff_size, 0};
-	const CK_BBOOL token = row->token;
 	unsigned got = 0;
 	CK_RV rv;
 
-	*diff = 0;
+	*d->text = 0;
 	rv = hsm_read_usage(hsm, session, object, row->object_class, &got);
 	if (rv != CKR_OK)
 		return rv;
-	compare_usage(hsm, row, hsm_role_usage(role), got, &d);
+	compare_usage(hsm, row, hsm_role_usage(role), got, d);
 	if (!attr_is(hsm, session, object, CKA_TOKEN, &token, sizeof(token)))
-		say(&d, "TOKEN", row->token ? "false" : "true");
+		say(d, "TOKEN", token ? "false" : "true");
 	if (spec)
-		compare_spec(hsm, session, object, spec, &d);
-	return d.len ? HSM_RV_WRONG : CKR_OK;
+		compare_spec(hsm, session, object, spec, d);
+	return d->len ? HSM_RV_WRONG : CKR_OK;
+}
+
+CK_RV hsm_raw_verify(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+	unsigned role, const struct hsm_new *spec, char *diff, size_t diff_size)
+{
+	struct diff d = {diff, diff_size, 0};
+
+	return verify(hsm, session, object, role, hsm_role_row(role)->token, spec, &d);
+}
+
+CK_RV hsm_raw_verify_session(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+	unsigned role, char *diff, size_t diff_size)
+{
+	struct diff d = {diff, diff_size, 0};
+
+	return verify(hsm, session, object, role, CK_FALSE, NULL, &d);
 }
 
 struct role_ctx {
@@ -111,11 +127,21 @@ struct role_ctx {
 	char diff[256];
 };
 
+static bool wraps_masters(enum hsm_role role)
+{
+	return role == HSM_TRANSPORT_WRAP || role == HSM_SITE || role == HSM_ZONE;
+}
+
 static CK_RV run_role(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
 {
 	struct role_ctx *c = arg;
 	CK_RV rv = hsm_raw_verify(
 		hsm, session, c->key->handle, c->role, NULL, c->diff, sizeof(c->diff));
+
+	/* Marked after it was made (hsm_key_trust), so not in the row. */
+	if (rv == CKR_OK && wraps_masters(c->role) && hsm_guards_exports(hsm) &&
+		!(c->key->usage & HSM_IS_TRUSTED))
+		snprintf(c->diff, sizeof(c->diff), "TRUSTED is false");
 
 	return rv == HSM_RV_WRONG ? CKR_OK : rv;
 }

@@ -126,6 +126,14 @@ static enum kms_status take_out(
 	return st;
 }
 
+enum kms_status hsm_key_read(struct hsm *hsm, struct hsm_key *target, bool allow_host,
+	struct secret *ret_value, struct kms_err *err)
+{
+	if (!allow_host)
+		return hsm_deny_host(hsm, "wrap", target->label, err);
+	return take_out(hsm, target, ret_value, err);
+}
+
 static CK_RV run_encrypt_out(struct hsm *hsm, CK_SESSION_HANDLE session, void *arg)
 {
 	struct wrap_ctx *c = arg;

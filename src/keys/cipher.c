@@ -35,10 +35,10 @@ enum kms_status key_cipher_check(enum key_alg alg, const struct secret *key, str
 	return KMS_OK;
 }
 
-enum kms_status key_cipher(enum key_alg alg, enum key_cipher_mode mode, bool encrypt,
-	const struct secret *key, const void *data, size_t len, void *out, struct kms_err *err)
+static enum kms_status run(enum key_alg alg, enum key_cipher_mode mode, bool encrypt,
+	const struct secret *key, const unsigned char *iv, const void *data, size_t len, void *out,
+	struct kms_err *err)
 {
-	static const unsigned char iv[16];
 	EVP_CIPHER_CTX *ctx;
 	enum kms_status st;
 	int n = 0;
@@ -59,4 +59,18 @@ enum kms_status key_cipher(enum key_alg alg, enum key_cipher_mode mode, bool enc
 	EVP_CIPHER_CTX_free(ctx);
 	return ok ? KMS_OK
 		  : kms_fail(err, KMS_ERR_INTERNAL, "OpenSSL failed in %s", key_alg_name(alg));
+}
+
+enum kms_status key_cipher(enum key_alg alg, enum key_cipher_mode mode, bool encrypt,
+	const struct secret *key, const void *data, size_t len, void *out, struct kms_err *err)
+{
+	static const unsigned char zeros[16];
+
+	return run(alg, mode, encrypt, key, zeros, data, len, out, err);
+}
+
+enum kms_status key_cipher_iv(enum key_alg alg, bool encrypt, const struct secret *key,
+	const unsigned char *iv, const void *data, size_t len, void *out, struct kms_err *err)
+{
+	return run(alg, KEY_CIPHER_CBC, encrypt, key, iv, data, len, out, err);
 }

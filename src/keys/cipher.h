@@ -18,6 +18,10 @@ enum key_cipher_mode {
 KMS_CHECKED enum kms_status key_cipher(enum key_alg alg, enum key_cipher_mode mode, bool encrypt,
 	const struct secret *key, const void *data, size_t len, void *out, struct kms_err *err);
 
+/* The same in CBC under an IV of one block. */
+KMS_CHECKED enum kms_status key_cipher_iv(enum key_alg alg, bool encrypt, const struct secret *key,
+	const unsigned char *iv, const void *data, size_t len, void *out, struct kms_err *err);
+
 /* KMS_ERR_INVALID unless the algorithm is a cipher and the key has its length. */
 KMS_CHECKED enum kms_status key_cipher_check(
 	enum key_alg alg, const struct secret *key, struct kms_err *err);

@@ -62,6 +62,9 @@ enum hsm_wrap key_wrapping_to_hsm(enum key_wrapping wrapping)
 		return HSM_WRAP_ECB;
 	case KEY_WRAP_CBC:
 		return HSM_WRAP_CBC;
+	case KEY_WRAP_X9143_B:
+	case KEY_WRAP_X9143_D:
+		return HSM_WRAP_BLOCK;
 	case KEY_WRAP_NONE:
 		break;
 	}

@@ -18,6 +18,8 @@ static const char *const names[] = {
 	[KEY_WRAP_AES_KWP] = "aes-kwp",
 	[KEY_WRAP_ECB] = "raw-ecb",
 	[KEY_WRAP_CBC] = "raw-cbc",
+	[KEY_WRAP_X9143_B] = "x9143-b",
+	[KEY_WRAP_X9143_D] = "x9143-d",
 };
 
 enum { NAMES = sizeof(names) / sizeof(names[0]) };
@@ -37,12 +39,20 @@ enum kms_status key_wrapping_parse(
 		}
 	}
 	kms_fail(err, KMS_ERR_INVALID, "'%.40s' is no wrapping method", text);
-	return kms_hint(err, "one of: aes-kw, aes-kwp, raw-ecb, raw-cbc");
+	return kms_hint(err, "one of: aes-kw, aes-kwp, raw-ecb, raw-cbc, x9143-b, x9143-d");
 }
 
 bool key_wrapping_has_integrity(enum key_wrapping wrapping)
 {
-	return wrapping == KEY_WRAP_AES_KW || wrapping == KEY_WRAP_AES_KWP;
+	return wrapping == KEY_WRAP_AES_KW || wrapping == KEY_WRAP_AES_KWP ||
+	       key_wrapping_is_block(wrapping);
+}
+
+enum key_wrapping key_wrapping_block(enum key_alg kek_alg)
+{
+	return key_alg_is_aes(kek_alg)	  ? KEY_WRAP_X9143_D
+	       : key_alg_is_tdes(kek_alg) ? KEY_WRAP_X9143_B
+					  : KEY_WRAP_NONE;
 }
 
 static size_t round_up(size_t len, size_t block)
@@ -66,6 +76,8 @@ size_t key_wrapped_len(enum key_wrapping wrapping, enum key_alg kek_alg, size_t 
 		if (!aes && !key_alg_is_tdes(kek_alg))
 			return 0;
 		return len % SEMIBLOCK == 0 ? round_up(len, key_alg_info(kek_alg)->block) : 0;
+	case KEY_WRAP_X9143_B:
+	case KEY_WRAP_X9143_D:
 	case KEY_WRAP_NONE:
 		break;
 	}

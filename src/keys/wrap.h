@@ -16,6 +16,8 @@ enum key_wrapping {
 	KEY_WRAP_AES_KWP, /* "aes-kwp": RFC 5649 */
 	KEY_WRAP_ECB,	  /* "raw-ecb": no integrity; by override only */
 	KEY_WRAP_CBC,	  /* "raw-cbc": IV 0, no integrity; by override only */
+	KEY_WRAP_X9143_B, /* "x9143-b": key blocks under a TDEA key (keys/keyblock.h) */
+	KEY_WRAP_X9143_D, /* "x9143-d": the same under an AES key */
 };
 
 const char *key_wrapping_name(enum key_wrapping wrapping);
@@ -25,7 +27,17 @@ KMS_CHECKED enum kms_status key_wrapping_parse(
 /* Whether a wrapped blob that was altered is refused by the unwrapping itself. */
 bool key_wrapping_has_integrity(enum key_wrapping wrapping);
 
-/* Length of the wrapped form of len bytes, 0 where that length cannot be wrapped so. */
+/* Whether keys travel as key blocks, which are text and made by keys/keyblock.h and blocktoken.h. */
+static inline bool key_wrapping_is_block(enum key_wrapping wrapping)
+{
+	return wrapping == KEY_WRAP_X9143_B || wrapping == KEY_WRAP_X9143_D;
+}
+
+/* The wrapping by key blocks under such a key: KEY_WRAP_NONE if there is none. */
+enum key_wrapping key_wrapping_block(enum key_alg kek_alg);
+
+/* Length of the wrapped form of len bytes, 0 where that length cannot be wrapped so (and for key
+ * blocks). */
 size_t key_wrapped_len(enum key_wrapping wrapping, enum key_alg kek_alg, size_t len);
 
 /*

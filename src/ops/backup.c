@@ -247,8 +247,8 @@ static enum kms_status wrap_all(struct op *op, struct hsm_key *site_key, struct 
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && i < a->doc.keys.key_count; i++)
-		if ((st = outgoing_key(
-			     op, a->rows[i], site_key, KEY_WRAP_AES_KW, &a->doc_keys[i], err)))
+		if ((st = outgoing_key(op, a->rows[i], site_key, KEY_WRAP_AES_KW, NULL,
+			     &a->doc_keys[i], err)))
 			kms_prefix(err, "cannot back up '%s': ", a->rows[i]->label);
 	return st;
 }

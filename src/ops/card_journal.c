@@ -3,6 +3,7 @@
 #include "ops/card_work.h"
 
 #include "base/hex.h"
+#include "base/text.h"
 #include "ops/meta.h"
 
 #include <stdio.h>
@@ -159,15 +160,18 @@ static enum kms_status outcome_event(struct op_card_work *w, struct kms_err *err
 
 enum kms_status op_card_work_settle(struct op_card_work *w, struct kms_err *err)
 {
-	struct store *store = w->op->site->store;
-	const struct card_change_record *o = &w->outcome;
+	struct card_change_record *o = &w->outcome;
+	char cut[sizeof(o->reason)];
 	const char *reason = o->reason[0] ? o->reason : NULL;
 	bool lost = o->step == CHANGE_QUARANTINED;
 	const char *state;
 	enum kms_status st;
 
-	st = store_change_finish(
-		store, w->row.op_id, card_change_step_name(o->step), reason, w->op->now, err);
+	/* A reason may have been cut within a character: the registry takes whole ones. */
+	memcpy(cut, o->reason, sizeof(cut));
+	text_clean(cut, o->reason, sizeof(o->reason));
+	st = store_change_finish(w->op->site->store, w->row.op_id, card_change_step_name(o->step),
+		reason, w->op->now, err);
 	if (!st)
 		st = put_domain(w, lost ? CARD_STATE_QUARANTINED : CARD_STATE_ACTIVE, err);
 	if (!st)

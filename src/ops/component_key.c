@@ -18,6 +18,7 @@ void component_key_clear(struct component_key *key)
 {
 	free(key->serial);
 	store_key_free(&key->source);
+	op_trust_clear(&key->trust);
 	cer_free(key->cer);
 }
 
@@ -224,6 +225,9 @@ enum kms_status component_key_validate(struct op *op, struct kms_err *err)
 		st = separation_over_time(op, err);
 	if (!st)
 		st = token_can_combine(op, err);
+	if (!st && !(a->direction && strcmp(a->direction, "unwrap") == 0))
+		st = op_trust_begin(op, component_key_hsm(op), a->at ? a->at->row.name : NULL,
+			a->hsm_role, &a->trust, err);
 	if (!st)
 		st = take_facts(op, err);
 	if (!st)
@@ -487,6 +491,8 @@ static enum kms_status run_ceremony(struct op *op, struct kms_err *err)
 		st = a->in->room(a->in->room_ctx, a->cer, err);
 	if (!st)
 		st = combine(op, err);
+	if (!st)
+		st = op_trust_key(&a->trust, a->id, a->in->label, err);
 	if (!st && cer_state(a->cer) != CER_DONE)
 		st = kms_fail(err, KMS_ERR_INTERNAL, "the ceremony did not end");
 	if (st && a->cer)

@@ -15,6 +15,7 @@
 #include "ops/meta.h"
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/trust.h"
 
 struct component_key {
 	/* Set by the purpose before the steps run. */
@@ -41,6 +42,7 @@ struct component_key {
 	char ceremony[CER_ID_SIZE];
 	char *serial;
 	int64_t first_serial;
+	struct op_trust trust;
 	struct cer *cer;
 	struct hsm_made made;
 	struct key_kcv kcv;

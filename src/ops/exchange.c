@@ -164,6 +164,35 @@ enum kms_status op_transport_row(struct op_site *site, const char *label, const 
 	return KMS_OK;
 }
 
+/* A partner that has no identity here never had one; one that had may have lost it. */
+static enum kms_status not_revoked(struct op *op, const char *partner, struct kms_err *err)
+{
+	STORE_AUTO(partner) struct store_partner row = {0};
+	enum kms_status st = store_partner_get(op->site->store, partner, &row, err);
+
+	if (st != KMS_ERR_NOT_FOUND)
+		return st;
+	kms_err_clear(err);
+	return KMS_OK;
+}
+
+enum kms_status op_transport_partner(struct op *op, const char *label, char **ret_partner,
+	enum key_wrapping *ret_wrapping, struct kms_err *err)
+{
+	STORE_AUTO(key) struct store_key row = {0};
+	enum kms_status st = store_key_by_label(op->site->store, label, &row, err);
+
+	if (!st && !row.partner)
+		st = kms_fail(err, KMS_ERR_INVALID, "'%s' is no transport key", label);
+	if (!st)
+		st = key_wrapping_parse(row.wrapping ? row.wrapping : "", ret_wrapping, err);
+	if (!st)
+		st = not_revoked(op, row.partner, err);
+	if (!st && !(*ret_partner = strdup(row.partner)))
+		st = kms_nomem(err);
+	return st;
+}
+
 enum kms_status op_wrapping_rules(struct op *op, enum key_wrapping wrapping, enum key_alg wrapper,
 	enum key_alg wrapped, const char *label, struct kms_err *err)
 {
@@ -226,4 +255,12 @@ enum kms_status op_deliver(
 			"reissue %s -o FILE'",
 			id);
 	return st;
+}
+
+enum kms_status op_deliver_unkept(const char *path, const struct op_file *file, struct kms_err *err)
+{
+	enum kms_status st = file_write(path, 0600, file->text.data, file->text.len, err);
+
+	return st ? kms_hint(err, "the export is in the log; run it again to another file")
+		  : KMS_OK;
 }

@@ -61,6 +61,13 @@ KMS_CHECKED enum kms_status op_check_checkpoint(const struct store_partner *part
 KMS_CHECKED enum kms_status op_transport_row(struct op_site *site, const char *label,
 	const char *direction, const char *partner, struct store_key *ret_row, struct kms_err *err);
 
+/*
+ * Whom a transport key is shared with and what it is bound to, where no document says so. A partner
+ * without identity here will do; one that was revoked will not. *ret_partner is to be freed.
+ */
+KMS_CHECKED enum kms_status op_transport_partner(struct op *op, const char *label,
+	char **ret_partner, enum key_wrapping *ret_wrapping, struct kms_err *err);
+
 /* Raw wrapping has no integrity, and a wrapper may be weaker than a key: by override only. */
 KMS_CHECKED enum kms_status op_wrapping_rules(struct op *op, enum key_wrapping wrapping,
 	enum key_alg wrapper, enum key_alg wrapped, const char *label, struct kms_err *err);
@@ -81,6 +88,10 @@ KMS_CHECKED enum kms_status op_doc_add(
 /* Writes a document that is in the store already; a failure says how to write it again. */
 KMS_CHECKED enum kms_status op_deliver(
 	const char *path, const struct op_file *file, const char *id, struct kms_err *err);
+
+/* Writes, for its owner only, what is kept nowhere: a failure says that it can be exported again. */
+KMS_CHECKED enum kms_status op_deliver_unkept(
+	const char *path, const struct op_file *file, struct kms_err *err);
 
 /* label, algorithm, check value and method of what travels, for reports and the audit log. */
 KMS_CHECKED enum kms_status op_checked_json(json_t *rows, const char *label, enum key_alg alg,

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "hsm/probe.h"
 #include "ops/hsms.h"
 #include "ops/meta.h"
 #include "ops/token.h"
@@ -112,6 +113,8 @@ static enum kms_status add_validate(struct op *op, struct kms_err *err)
 		st = op_hsm_is_another(op->site, a->h, err);
 	if (!st && a->token == OP_TOKEN_READY)
 		st = hsm_token_info(a->h->hsm, &a->info, err);
+	if (!st && a->token == OP_TOKEN_READY)
+		st = op_ask_last_try(op->site, &a->info, err);
 	if (!st && a->token != OP_TOKEN_READY)
 		st = ask(op, "so-pin", "administrator (SO) PIN", true, &a->so_pin, err);
 	if (!st)
@@ -148,7 +151,10 @@ static enum kms_status add_act(struct op *op, struct kms_err *err)
 
 	if (!st)
 		a->h->logged_in = true;
-	return st;
+	/* It decides how the copies of masters are made, as on the principal HSM. */
+	if (!st && !op_hsm_is_production(a->h) && a->token != OP_TOKEN_READY)
+		st = hsm_probe_trusted(a->h->hsm, &a->so_pin, err);
+	return st ? st : op_caps_save_at(op->site, a->h->hsm, err);
 }
 
 static enum kms_status add_commit(struct op *op, struct kms_err *err)

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "exchange/identity.h"
 #include "hsm/crypto.h"
+#include "hsm/probe.h"
 #include "ops/keygen.h"
 #include "ops/rebuild.h"
 #include "ops/reconcile.h"
@@ -117,6 +118,8 @@ static enum kms_status enter_ready_token(struct op *op, struct setup_args *a, st
 
 	st = hsm_token_info(op->site->hsm, &a->info, err);
 	if (!st)
+		st = op_ask_last_try(op->site, &a->info, err);
+	if (!st)
 		st = ask_pins(op, a, false, err);
 	if (!st)
 		st = hsm_login(op->site->hsm, &a->pin, err);
@@ -124,7 +127,8 @@ static enum kms_status enter_ready_token(struct op *op, struct setup_args *a, st
 		return st;
 	op->site->token_found = true;
 	op->site->logged_in = true;
-	return op_reconcile(op->site, true, NULL, err);
+	st = hsm_probe_tidy(op->site->hsm, err);
+	return st ? st : op_reconcile(op->site, true, NULL, err);
 }
 
 /* It must be empty, or be erased on request. */
@@ -334,6 +338,11 @@ static enum kms_status setup_act(struct op *op, struct kms_err *err)
 	struct setup_args *a = op->args;
 	enum kms_status st = prepare_token(op, a, err);
 
+	/* Before the first master: it decides how masters are made. */
+	if (!st)
+		st = hsm_probe_trusted(op->site->hsm, &a->so_pin, err);
+	if (!st)
+		st = op_caps_save(op->site, err);
 	/* On a token that could not be logged in to before, this comes first of all. */
 	if (!st && a->token != OP_TOKEN_READY)
 		st = keygen_try_token(&a->gen, op, err);

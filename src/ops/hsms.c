@@ -4,6 +4,7 @@
 #include "ops/meta.h"
 #include "ops/op.h"
 #include "ops/period.h"
+#include "ops/token.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,9 +49,9 @@ static enum kms_status load(struct op_site *site, struct op_hsm *h, struct kms_e
 	enum kms_status st;
 
 	if (!site->hsm && !site->policy.vault_offline &&
-		hsm_open(site->hsm_uri, site->init_args, &site->hsm, &away))
+		op_token_open(site, site->hsm_uri, site->init_args, &site->hsm, &away))
 		op_say(site, "note: the principal HSM is not here: %s", away.msg);
-	st = hsm_open(h->row.uri, h->row.init_args, &h->hsm, err);
+	st = op_token_open(site, h->row.uri, h->row.init_args, &h->hsm, err);
 	if (!st && site->hsm)
 		st = hsm_beside(h->hsm, site->hsm, err);
 	for (const struct op_hsm *other = site->others; !st && other; other = other->next)

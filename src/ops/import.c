@@ -17,6 +17,7 @@
 #include <string.h>
 
 struct import_args {
+	struct incoming in; /* the first: incoming_step_… */
 	const struct op_import *args;
 	struct op_file package_file, receipt_file;
 	struct doc_package package;
@@ -24,7 +25,6 @@ struct import_args {
 	struct store_partner partner;
 	struct store_doc request_row;
 	struct doc_request request;
-	struct incoming in;
 	char receipt_id[DOC_ID_MAX + 1];
 	char *checkpoint;
 };
@@ -233,20 +233,6 @@ static enum kms_status import_validate(struct op *op, struct kms_err *err)
 	return st ? st : op_report(op, "partner", json_string(a->partner.name), err);
 }
 
-static enum kms_status import_intend(struct op *op, struct kms_err *err)
-{
-	struct import_args *a = op->args;
-
-	return incoming_intend(&a->in, op, err);
-}
-
-static enum kms_status import_act(struct op *op, struct kms_err *err)
-{
-	struct import_args *a = op->args;
-
-	return incoming_act(&a->in, op, err);
-}
-
 static enum kms_status write_receipt(struct op *op, struct kms_err *err)
 {
 	struct import_args *a = op->args;
@@ -341,8 +327,8 @@ enum kms_status op_exchange_import(struct op_site *site, const struct op_import 
 		.dual = DUAL_IMPORT,
 		.check = import_check,
 		.validate = import_validate,
-		.intend = import_intend,
-		.act = import_act,
+		.intend = incoming_step_intend,
+		.act = incoming_step_act,
 		.verify = import_verify,
 		.commit = import_commit,
 		.deliver = import_deliver,

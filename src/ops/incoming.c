@@ -3,6 +3,7 @@
 
 #include "base/hex.h"
 #include "hsm/crypto.h"
+#include "keys/blocktoken.h"
 #include "ops/ceremony.h"
 
 #include <stdio.h>
@@ -63,7 +64,7 @@ enum kms_status incoming_transport(struct incoming *in, struct op *op, const cha
 		st = key_wrapping_parse(
 			in->transport.wrapping ? in->transport.wrapping : "", &in->wrapping, err);
 	if (!st)
-		st = check_transport_value(in, said, err);
+		st = said ? check_transport_value(in, said, err) : KMS_OK;
 	if (!st && in->wrapping != wrapping)
 		st = kms_fail(err, KMS_ERR_DENIED,
 			"transport key '%s' is bound to %s, the keys are wrapped by %s",
@@ -74,7 +75,9 @@ enum kms_status incoming_transport(struct incoming *in, struct op *op, const cha
 	if (!st)
 		st = hsm_transport_role(op->site->hsm, key_alg_to_hsm(in->transport_alg),
 			key_wrapping_to_hsm(in->wrapping), false, &role, &where, err);
-	if (!st && where == HSM_HOST_ASSISTED)
+	if (!st && key_wrapping_is_block(in->wrapping))
+		st = op_key_blocks(op, "each imported key", err);
+	else if (!st && where == HSM_HOST_ASSISTED)
 		st = op_host_assisted(op, "each imported key", err);
 	if (!st)
 		st = op_meta_find(op->site, META_HSM_SERIAL, &in->serial, err);
@@ -94,6 +97,18 @@ enum kms_status incoming_alloc(struct incoming *in, size_t sets, size_t keys, st
 	in->set_count = sets;
 	in->key_count = keys;
 	return KMS_OK;
+}
+
+void incoming_set_from_plan(
+	struct incoming_set *set, const struct key_plan_set *plan, const struct op_site *site)
+{
+	*set = (struct incoming_set){.customer = plan->customer ? plan->customer : site->name,
+		.div = &plan->div,
+		.alg = plan->alg,
+		.kvn = plan->key_version,
+		.exportable = plan->exportable,
+		.period = plan->period};
+	memcpy(set->name, plan->name, sizeof(set->name));
 }
 
 static enum kms_status label_free(
@@ -118,6 +133,25 @@ static enum kms_status label_free(
 	return KMS_OK;
 }
 
+/* What the header says, which nobody has yet proved: enough to refuse. */
+static enum kms_status check_header(
+	const struct incoming *in, const struct incoming_key *key, struct kms_err *err)
+{
+	struct key_block block;
+	enum kms_status st = key_block_parse((const char *)key->block, key->block_len, &block, err);
+
+	if (!st)
+		st = key_block_is_master(
+			&block, in->transport_alg, key->set->alg, key->set->kvn, in->usage, err);
+	if (!st && block.fields.exportability == 'N' && key->set->exportable) {
+		kms_fail(err, KMS_ERR_DENIED,
+			"the key block says 'N', not exportable; key set '%s' shall be exportable",
+			key->set->name);
+		st = kms_hint(err, "take it with 'export = never'");
+	}
+	return st ? kms_prefix(err, "cannot import '%s': ", key->sent_as) : KMS_OK;
+}
+
 static enum kms_status validate_key(
 	struct incoming *in, struct op *op, size_t i, struct kms_err *err)
 {
@@ -132,6 +166,8 @@ static enum kms_status validate_key(
 		if (key_label_same(key->label, in->keys[j].label))
 			st = kms_fail(err, KMS_ERR_INVALID,
 				"two of the keys would both be '%s' here", key->label);
+	if (!st && key_wrapping_is_block(in->wrapping))
+		st = check_header(in, key, err);
 	return st ? st
 		  : op_wrapping_rules(
 			    op, in->wrapping, in->transport_alg, key->set->alg, key->sent_as, err);
@@ -204,6 +240,17 @@ enum kms_status incoming_intend(struct incoming *in, struct op *op, struct kms_e
 
 /* ---- act, verify ---- */
 
+static enum kms_status unwrap_block(struct op *op, struct hsm *hsm, struct hsm_key *under,
+	const struct hsm_new *spec, struct incoming_key *key, struct kms_err *err)
+{
+	struct key_block block;
+	enum kms_status st = key_block_parse((const char *)key->block, key->block_len, &block, err);
+
+	return st ? st
+		  : key_block_unwrap_hsm(hsm, under, &block, spec, op->site->policy.host_assisted,
+			    &key->made, err);
+}
+
 enum kms_status incoming_unwrap_key(struct op *op, const struct incoming_place *place,
 	struct hsm_key *under, enum key_wrapping wrapping, struct incoming_key *key,
 	struct kms_err *err)
@@ -216,8 +263,12 @@ enum kms_status incoming_unwrap_key(struct op *op, const struct incoming_place *
 
 	if (!hex_decode_strict(key->id, spec.id, sizeof(spec.id)))
 		return kms_fail(err, KMS_ERR_INTERNAL, "a CKA_ID is no hex");
-	st = hsm_unwrap(place->hsm, under, key_wrapping_to_hsm(wrapping),
-		op->site->policy.host_assisted, key->block, key->block_len, &spec, &key->made, err);
+	if (key_wrapping_is_block(wrapping))
+		st = unwrap_block(op, place->hsm, under, &spec, key, err);
+	else
+		st = hsm_unwrap(place->hsm, under, key_wrapping_to_hsm(wrapping),
+			op->site->policy.host_assisted, key->block, key->block_len, &spec,
+			&key->made, err);
 	if (st) {
 		if (strcmp(key->sent_as, key->label) != 0)
 			kms_prefix(err, "the sender's '%s': ", key->sent_as);
@@ -261,7 +312,7 @@ enum kms_status incoming_verify_key(
 	if (!st)
 		st = key_kcv_hsm(place->hsm, &object, key->expected.method, &key->kcv, err);
 	snprintf(what, sizeof(what), "cannot %s '%.50s': its", place->verb, key->sent_as);
-	if (!st)
+	if (!st && key->expected.len)
 		st = key_kcv_check(what, &key->kcv, place->said_by, &key->expected, err);
 	if (st == KMS_ERR_MISMATCH)
 		kms_hint(err, "none of the keys was %s", place->done);
@@ -308,4 +359,26 @@ enum kms_status incoming_commit(struct incoming *in, struct op *op, struct kms_e
 	for (size_t i = 0; !st && i < in->key_count; i++)
 		st = write_row(in, op, &in->keys[i], true, err);
 	return st ? st : report_keys(in, op, err);
+}
+
+/* ---- steps ---- */
+
+enum kms_status incoming_step_intend(struct op *op, struct kms_err *err)
+{
+	return incoming_intend(op->args, op, err);
+}
+
+enum kms_status incoming_step_act(struct op *op, struct kms_err *err)
+{
+	return incoming_act(op->args, op, err);
+}
+
+enum kms_status incoming_step_verify(struct op *op, struct kms_err *err)
+{
+	return incoming_verify(op->args, op, err);
+}
+
+enum kms_status incoming_step_commit(struct op *op, struct kms_err *err)
+{
+	return incoming_commit(op->args, op, err);
 }

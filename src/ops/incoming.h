@@ -24,20 +24,21 @@ struct incoming_key {
 	const struct incoming_set *set;
 	enum key_role role;
 	char label[KEY_LABEL_MAX + 1];
-	const char *sent_as; /* its label at the sender, for messages */
-	struct key_kcv expected;
-	const unsigned char *block;
+	const char *sent_as;	    /* its label at the sender, for messages */
+	struct key_kcv expected;    /* len 0: the sender says nothing but the method */
+	const unsigned char *block; /* the text, of a key block */
 	size_t block_len;
 
 	char id[OP_ID_HEX];
 	struct hsm_made made;
-	struct key_kcv kcv; /* as this HSM computes it */
+	struct key_kcv kcv; /* as this HSM computes it, by the method of `expected` */
 };
 
 struct incoming {
 	struct store_key transport;
 	enum key_alg transport_alg;
 	enum key_wrapping wrapping;
+	const char *usage;  /* key blocks: the only key usage to be taken; NULL: a master's */
 	const char *origin; /* whose keys they are: the partner's name */
 	char *serial;	    /* of this HSM */
 
@@ -49,7 +50,8 @@ struct incoming {
 
 /*
  * The transport key: active, of that partner, bound to `wrapping`, nobody here a custodian of it,
- * and with the check value that the sender says (`said`, for a key it calls said->label).
+ * and with the check value that the sender says (`said`, for a key it calls said->label; NULL where
+ * nobody says it: a key block's MAC fails under another key).
  */
 KMS_CHECKED enum kms_status incoming_transport(struct incoming *in, struct op *op,
 	const char *label, const char *partner, enum key_wrapping wrapping,
@@ -59,7 +61,14 @@ KMS_CHECKED enum kms_status incoming_transport(struct incoming *in, struct op *o
 KMS_CHECKED enum kms_status incoming_alloc(
 	struct incoming *in, size_t sets, size_t keys, struct kms_err *err);
 
-/* Labels are free, no key is stronger than the transport key; gives each its CKA_ID. */
+/* A key set as a plan describes it; without a customer it is the site's own. */
+void incoming_set_from_plan(
+	struct incoming_set *set, const struct key_plan_set *plan, const struct op_site *site);
+
+/*
+ * Labels are free, no key is stronger than the transport key, the header of each key block is a
+ * master's; gives each its CKA_ID.
+ */
 KMS_CHECKED enum kms_status incoming_validate(
 	struct incoming *in, struct op *op, struct kms_err *err);
 
@@ -87,6 +96,12 @@ KMS_CHECKED enum kms_status incoming_verify(
 	struct incoming *in, struct op *op, struct kms_err *err);
 KMS_CHECKED enum kms_status incoming_commit(
 	struct incoming *in, struct op *op, struct kms_err *err);
+
+/* The same as steps of an operation whose args begin with their struct incoming. */
+KMS_CHECKED enum kms_status incoming_step_intend(struct op *op, struct kms_err *err);
+KMS_CHECKED enum kms_status incoming_step_act(struct op *op, struct kms_err *err);
+KMS_CHECKED enum kms_status incoming_step_verify(struct op *op, struct kms_err *err);
+KMS_CHECKED enum kms_status incoming_step_commit(struct op *op, struct kms_err *err);
 void incoming_free(struct incoming *in);
 
 #endif

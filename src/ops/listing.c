@@ -20,48 +20,20 @@
 
 enum { LISTING_MAX = 256 * 1024 };
 
-static enum kms_status must_be_raw(const struct store_key *row, struct kms_err *err)
+/* Whom the transport key is shared with says whose listing it is. */
+static enum kms_status partner_of(
+	struct op *op, const char *transport_key, char **ret_partner, struct kms_err *err)
 {
 	enum key_wrapping wrapping = KEY_WRAP_NONE;
-	enum kms_status st = key_wrapping_parse(row->wrapping ? row->wrapping : "", &wrapping, err);
+	enum kms_status st = op_transport_partner(op, transport_key, ret_partner, &wrapping, err);
 
 	if (st || op_wrapping_is_raw(wrapping))
 		return st;
 	kms_fail(err, KMS_ERR_INVALID,
 		"transport key '%s' is bound to %s: there is no listing to type by hand",
-		row->label, key_wrapping_name(wrapping));
+		transport_key, key_wrapping_name(wrapping));
 	return kms_hint(
 		err, "listings are for transport keys made with --wrapping raw-hex or raw-cbc");
-}
-
-/* Who runs a legacy KMS has no identity here; but a partner that had one may have lost it. */
-static enum kms_status not_revoked(struct op *op, const char *partner, struct kms_err *err)
-{
-	STORE_AUTO(partner) struct store_partner row = {0};
-	enum kms_status st = store_partner_get(op->site->store, partner, &row, err);
-
-	if (st != KMS_ERR_NOT_FOUND)
-		return st;
-	kms_err_clear(err);
-	return KMS_OK;
-}
-
-/* Whom the transport key is shared with says whose listing it is. */
-static enum kms_status partner_of(
-	struct op *op, const char *transport_key, char **ret_partner, struct kms_err *err)
-{
-	STORE_AUTO(key) struct store_key row = {0};
-	enum kms_status st = store_key_by_label(op->site->store, transport_key, &row, err);
-
-	if (!st && !row.partner)
-		st = kms_fail(err, KMS_ERR_INVALID, "'%s' is no transport key", transport_key);
-	if (!st)
-		st = must_be_raw(&row, err);
-	if (!st)
-		st = not_revoked(op, row.partner, err);
-	if (!st && !(*ret_partner = strdup(row.partner)))
-		st = kms_nomem(err);
-	return st;
 }
 
 /* ---- export ---- */
@@ -158,13 +130,9 @@ static enum kms_status export_commit(struct op *op, struct kms_err *err)
 
 static enum kms_status export_deliver(struct op *op, struct kms_err *err)
 {
-	struct export_args *a = op->args;
-	enum kms_status st =
-		file_write(a->in->path, 0600, a->file.text.data, a->file.text.len, err);
+	const struct export_args *a = op->args;
 
-	if (st)
-		kms_hint(err, "the export is in the log; run it again to another file");
-	return st;
+	return op_deliver_unkept(a->in->path, &a->file, err);
 }
 
 enum kms_status op_exchange_export_listing(struct op_site *site, const struct op_export_listing *in,
@@ -189,12 +157,12 @@ enum kms_status op_exchange_export_listing(struct op_site *site, const struct op
 /* ---- import ---- */
 
 struct import_args {
+	struct incoming in; /* the first: incoming_step_… */
 	const struct op_import_listing *args;
 	char *partner;
 	struct op_file file;
 	struct doc_rawhex listing;
 	struct key_plan plan;
-	struct incoming in;
 };
 
 static void import_clear(struct import_args *a)
@@ -273,14 +241,7 @@ static enum kms_status take_keys(struct op *op, struct kms_err *err)
 		const struct key_plan_set *plan = &a->plan.sets[i];
 		struct incoming_set *set = &a->in.sets[i];
 
-		*set = (struct incoming_set){
-			.customer = plan->customer ? plan->customer : op->site->name,
-			.div = &plan->div,
-			.alg = plan->alg,
-			.kvn = plan->key_version,
-			.exportable = plan->exportable,
-			.period = plan->period};
-		memcpy(set->name, plan->name, sizeof(set->name));
+		incoming_set_from_plan(set, plan, op->site);
 		for (size_t r = 0; !st && r < ROLES; r++)
 			st = take_key(a, plan, set, roles[r], &a->in.keys[i * ROLES + r], err);
 	}
@@ -311,34 +272,6 @@ static enum kms_status import_validate(struct op *op, struct kms_err *err)
 	return st ? st : op_report(op, "partner", json_string(a->partner), err);
 }
 
-static enum kms_status import_intend(struct op *op, struct kms_err *err)
-{
-	struct import_args *a = op->args;
-
-	return incoming_intend(&a->in, op, err);
-}
-
-static enum kms_status import_act(struct op *op, struct kms_err *err)
-{
-	struct import_args *a = op->args;
-
-	return incoming_act(&a->in, op, err);
-}
-
-static enum kms_status import_verify(struct op *op, struct kms_err *err)
-{
-	struct import_args *a = op->args;
-
-	return incoming_verify(&a->in, op, err);
-}
-
-static enum kms_status import_commit(struct op *op, struct kms_err *err)
-{
-	struct import_args *a = op->args;
-
-	return incoming_commit(&a->in, op, err);
-}
-
 enum kms_status op_exchange_import_listing(struct op_site *site,
 	const struct op_import_listing *import, json_t **ret_report, struct kms_err *err)
 {
@@ -348,10 +281,10 @@ enum kms_status op_exchange_import_listing(struct op_site *site,
 		.dual = DUAL_IMPORT,
 		.check = import_check,
 		.validate = import_validate,
-		.intend = import_intend,
-		.act = import_act,
-		.verify = import_verify,
-		.commit = import_commit,
+		.intend = incoming_step_intend,
+		.act = incoming_step_act,
+		.verify = incoming_step_verify,
+		.commit = incoming_step_commit,
 	};
 	struct import_args run __attribute__((cleanup(import_clear))) = {.args = import};
 

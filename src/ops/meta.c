@@ -37,6 +37,19 @@ enum kms_status op_ask_confirm(struct op_site *site, const char *question, struc
 	return site->front.confirm(site->front.ctx, question, err);
 }
 
+enum kms_status op_ask_last_try(
+	struct op_site *site, const struct hsm_token_info *info, struct kms_err *err)
+{
+	char question[160];
+
+	if (!info->user_pin_final_try || info->user_pin_locked)
+		return KMS_OK;
+	snprintf(question, sizeof(question),
+		"The token '%s' locks its operator PIN at one more wrong PIN. Make that last try",
+		info->label);
+	return op_ask_confirm(site, question, err);
+}
+
 enum kms_status op_caps_restore(struct op_site *site, struct hsm *hsm,
 	const struct hsm_token_info *info, struct kms_err *err)
 {
@@ -96,7 +109,8 @@ enum kms_status op_wrapping_parse(
 		st = key_wrapping_parse(text, &wrapping, err);
 	if (!st && wrapping == KEY_WRAP_AES_KWP)
 		st = kms_fail(err, KMS_ERR_INVALID,
-			"a transport key is bound to aes-kw, raw-hex (ECB) or raw-cbc, not to '%s'",
+			"a transport key is bound to aes-kw, raw-hex (ECB), raw-cbc, x9143-b or "
+			"x9143-d, not to '%s'",
 			text);
 	if (!st)
 		*ret_wrapping = wrapping;

@@ -52,6 +52,9 @@ static inline void op_site_close_pointer(struct op_site **site)
 /* What the front offers, as an error where there is no front. */
 KMS_CHECKED enum kms_status op_ask_secret(struct op_site *site, const char *name,
 	const char *prompt, struct secret *ret_value, struct kms_err *err);
+/* Before a login as operator: asks whether to, where a wrong PIN would be the one that locks. */
+KMS_CHECKED enum kms_status op_ask_last_try(
+	struct op_site *site, const struct hsm_token_info *info, struct kms_err *err);
 KMS_CHECKED enum kms_status op_ask_confirm(
 	struct op_site *site, const char *question, struct kms_err *err);
 

@@ -122,6 +122,18 @@ enum kms_status op_host_assisted(struct op *op, const char *what, struct kms_err
 	return KMS_OK;
 }
 
+enum kms_status op_key_blocks(struct op *op, const char *what, struct kms_err *err)
+{
+	if (op->site->policy.key_blocks)
+		return op_host_assisted(op, what, err);
+	kms_fail(err, KMS_ERR_DENIED,
+		"%s would pass through this machine's memory, as no token makes key blocks inside; "
+		"the site's policy forbids it",
+		what);
+	return kms_hint(err,
+		"a site that exchanges keys with payment HSMs sets key-blocks = allow in site.ini");
+}
+
 static bool needs_officers(const struct op *op)
 {
 	return op->site->officers || op->site->override_reason ||

@@ -95,6 +95,9 @@ KMS_CHECKED enum kms_status op_override(struct op *op, struct kms_err *err, cons
 /* A key is about to pass through host memory: refused if policy says so, else noted. */
 KMS_CHECKED enum kms_status op_host_assisted(struct op *op, const char *what, struct kms_err *err);
 
+/* The same for a key in a key block: forbidden unless policy says otherwise. */
+KMS_CHECKED enum kms_status op_key_blocks(struct op *op, const char *what, struct kms_err *err);
+
 void op_say(struct op_site *site, const char *fmt, ...) KMS_PRINTF(2, 3);
 
 /* ---- reconcile.c ---- */

@@ -45,6 +45,13 @@ OP_CALL op_hsm_update(
 	struct op_site *site, const char *plan_path, json_t **ret_report, struct kms_err *err);
 OP_CALL op_hsm_status(struct op_site *site, json_t **ret_report, struct kms_err *err);
 OP_CALL op_hsm_capabilities(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/*
+ * As op_hsm_capabilities, with attributes of keys and the published attacks; path (or NULL): the
+ * report as text, and as JSON in path.json. KMS_ERR_MISMATCH, with the report set, if the HSM is not
+ * fit for a site.
+ */
+OP_CALL op_hsm_qualify(
+	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
 /* KMS_ERR_MISMATCH, with the report set, if store and token disagree. */
 OP_CALL op_hsm_check(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
@@ -199,6 +206,33 @@ struct op_import_listing {
 };
 OP_CALL op_exchange_import_listing(struct op_site *site, const struct op_import_listing *import,
 	json_t **ret_report, struct kms_err *err);
+
+/* ---- keyblock.c: for payment HSMs and clouds, keys in X9.143 key blocks, one a line ---- */
+
+struct op_key_export {
+	const char *name;	   /* a master's label, or a key set */
+	const char *transport_key; /* bound to x9143-b or x9143-d */
+	const char *path;
+	const char *usage;	   /* NULL: B3 */
+	const char *exportability; /* NULL: N; S by override */
+	const char *carrier;	   /* or NULL */
+};
+OP_CALL op_key_export(struct op_site *site, const struct op_key_export *in, json_t **ret_report,
+	struct kms_err *err);
+
+struct op_key_import {
+	const char *path;
+	const char *transport_key;
+	const char *plan_path; /* says what the key sets are: enc, mac, kek of each in its order */
+	const char *usage;     /* NULL: B3 or E5 */
+	char *const *check_values; /* of each block in the file's order, or none */
+	size_t check_value_count;
+	const char *carrier; /* or NULL */
+};
+OP_CALL op_key_import(struct op_site *site, const struct op_key_import *in, json_t **ret_report,
+	struct kms_err *err);
+/* What the headers of a file of key blocks say; believes nothing, needs no site. */
+OP_CALL op_key_block_show(const char *path, json_t **ret_report, struct kms_err *err);
 
 /* ---- backup.c, backup_check.c, backup_restore.c ---- */
 /* site_key: its label, or NULL for the only one. */

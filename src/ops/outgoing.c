@@ -2,6 +2,7 @@
 #include "ops/outgoing.h"
 
 #include "hsm/crypto.h"
+#include "keys/blocktoken.h"
 #include "ops/ceremony.h"
 #include "ops/period.h"
 
@@ -12,6 +13,16 @@
 /* The roles of a key set in the order in which they travel. */
 static const enum key_role roles[] = {KEY_ROLE_ENC, KEY_ROLE_MAC, KEY_ROLE_KEK};
 enum { ROLES = sizeof(roles) / sizeof(roles[0]) };
+
+static size_t per_set(const struct outgoing *out)
+{
+	return out->only ? 1 : ROLES;
+}
+
+static enum key_role role_at(const struct outgoing *out, size_t place)
+{
+	return out->only ? out->only : roles[place % ROLES];
+}
 
 void outgoing_free(struct outgoing *out)
 {
@@ -45,7 +56,9 @@ enum kms_status outgoing_transport(struct outgoing *out, struct op *op, const ch
 	if (!st)
 		st = hsm_transport_role(op->site->hsm, key_alg_to_hsm(out->transport_alg),
 			key_wrapping_to_hsm(out->wrapping), true, &role, &where, err);
-	if (!st && where == HSM_HOST_ASSISTED)
+	if (!st && key_wrapping_is_block(out->wrapping))
+		st = op_key_blocks(op, "each exported key", err);
+	else if (!st && where == HSM_HOST_ASSISTED)
 		st = op_host_assisted(op, "each exported key", err);
 	if (!st)
 		st = op_detail(op, "transport_key", json_string(out->transport.label), err);
@@ -62,7 +75,7 @@ static enum kms_status check_key(struct outgoing *out, struct op *op,
 	struct store_key *row = &out->rows[place];
 	char label[KEY_LABEL_MAX + 1];
 	enum key_alg alg;
-	enum kms_status st = key_label(set->name, roles[place % ROLES], label, err);
+	enum kms_status st = key_label(set->name, role_at(out, place), label, err);
 
 	if (!st)
 		st = store_key_by_label(op->site->store, label, row, err);
@@ -106,8 +119,8 @@ static enum kms_status check_set(struct outgoing *out, struct op *op, const char
 	}
 	if (!st && key_scope_check(set->name, set->customer, partner, "export", &why))
 		st = op_override(op, err, "%s", why.msg);
-	for (size_t r = 0; !st && r < ROLES; r++)
-		st = check_key(out, op, set, i * ROLES + r, err);
+	for (size_t r = 0; !st && r < per_set(out); r++)
+		st = check_key(out, op, set, i * per_set(out) + r, err);
 	if (!st)
 		st = outgoing_keyset(set, &out->doc_sets[i], err);
 	/* It was made for this partner, who may not pass it on. */
@@ -133,7 +146,7 @@ enum kms_status outgoing_sets(struct outgoing *out, struct op *op, const char *c
 	enum kms_status st = KMS_OK;
 
 	out->set_count = count;
-	out->key_count = count * ROLES;
+	out->key_count = count * per_set(out);
 	out->sets = calloc(count, sizeof(*out->sets));
 	out->rows = calloc(out->key_count, sizeof(*out->rows));
 	out->doc_sets = calloc(count, sizeof(*out->doc_sets));
@@ -145,13 +158,36 @@ enum kms_status outgoing_sets(struct outgoing *out, struct op *op, const char *c
 	return st ? st : note_sets(op, names, count, err);
 }
 
+/* The key block, whose header says for which GP key version the key is. */
+static enum kms_status wrap_in_block(struct op *op, const struct store_key *row,
+	struct hsm_key *under, struct hsm_key *key, const struct outgoing_header *header,
+	struct doc_key *doc, struct kms_err *err)
+{
+	const struct key_block_fields fields =
+		key_block_of_master(key_alg_from_hsm(under->alg), doc->alg, (unsigned)row->kvn,
+			header && header->usage ? header->usage : KEY_BLOCK_USAGE_MASTER,
+			header && header->exportability ? header->exportability : 'N');
+	BUF_AUTO struct buf text = {0};
+	enum kms_status st = key_block_wrap_hsm(op->site->hsm, under, key, doc->alg, &fields,
+		op->site->policy.host_assisted, &text, err);
+
+	if (!st && text.len > sizeof(doc->block))
+		st = kms_fail(err, KMS_ERR_INTERNAL, "a key block of %zu characters", text.len);
+	if (st)
+		return st;
+	memcpy(doc->block, text.data, text.len);
+	doc->block_len = text.len;
+	return KMS_OK;
+}
+
 enum kms_status outgoing_key(struct op *op, const struct store_key *row, struct hsm_key *under,
-	enum key_wrapping wrapping, struct doc_key *doc, struct kms_err *err)
+	enum key_wrapping wrapping, const struct outgoing_header *header, struct doc_key *doc,
+	struct kms_err *err)
 {
 	enum key_kcv_method method;
 	struct key_kcv now;
 	struct hsm_key key;
-	enum hsm_where where;
+	enum hsm_where where = HSM_HOST_ASSISTED; /* as key blocks always are */
 	char what[80];
 	enum kms_status st;
 
@@ -171,7 +207,9 @@ enum kms_status outgoing_key(struct op *op, const struct store_key *row, struct 
 	snprintf(what, sizeof(what), "the HSM's '%.60s'", row->label);
 	if (!st)
 		st = key_kcv_check(what, &now, "the store", &doc->kcv, err);
-	if (!st)
+	if (!st && key_wrapping_is_block(wrapping))
+		st = wrap_in_block(op, row, under, &key, header, doc, err);
+	else if (!st)
 		st = hsm_wrap(op->site->hsm, under, &key, key_wrapping_to_hsm(wrapping),
 			op->site->policy.host_assisted, doc->block, sizeof(doc->block),
 			&doc->block_len, &where, err);
@@ -189,8 +227,8 @@ enum kms_status outgoing_wrap(struct outgoing *out, struct op *op, struct kms_er
 	if (!st)
 		st = op_key_object(op->site, &out->transport, &transport, err);
 	for (size_t i = 0; !st && i < out->key_count; i++)
-		if ((st = outgoing_key(
-			     op, &out->rows[i], &transport, out->wrapping, &out->doc_keys[i], err)))
+		if ((st = outgoing_key(op, &out->rows[i], &transport, out->wrapping, &out->header,
+			     &out->doc_keys[i], err)))
 			kms_prefix(err, "cannot export '%s': ", out->rows[i].label);
 	return st;
 }

@@ -5,14 +5,24 @@
 
 #include "ops/exchange.h"
 
+/* What the header of a key block says; 0 and NULL: KEY_BLOCK_USAGE_MASTER, 'N'. */
+struct outgoing_header {
+	const char *usage;
+	char exportability;
+};
+
 struct outgoing {
+	/* Of the caller, before anything else; all may stay 0. */
+	enum key_role only; /* of each set only that key */
+	struct outgoing_header header;
+
 	struct store_key transport;
 	enum key_alg transport_alg;
 	enum key_wrapping wrapping;
 
 	size_t set_count;
 	struct store_keyset *sets;
-	struct store_key *rows; /* enc, mac, kek of each set */
+	struct store_key *rows; /* enc, mac, kek of each set, or `only` one */
 	struct doc_keyset *doc_sets;
 	struct doc_key *doc_keys; /* filled by outgoing_wrap */
 	size_t key_count;
@@ -29,10 +39,11 @@ KMS_CHECKED enum kms_status outgoing_sets(struct outgoing *out, struct op *op,
 /* Verifies the transport key and each master, then wraps them. */
 KMS_CHECKED enum kms_status outgoing_wrap(struct outgoing *out, struct op *op, struct kms_err *err);
 
-/* One master under a key of this HSM, checked to be what the store says; and its key set. */
+/* One master under a key of this HSM, checked to be what the store says (header: NULL but for key
+ * blocks); and its key set. */
 KMS_CHECKED enum kms_status outgoing_key(struct op *op, const struct store_key *row,
-	struct hsm_key *under, enum key_wrapping wrapping, struct doc_key *ret_doc,
-	struct kms_err *err);
+	struct hsm_key *under, enum key_wrapping wrapping, const struct outgoing_header *header,
+	struct doc_key *ret_doc, struct kms_err *err);
 KMS_CHECKED enum kms_status outgoing_keyset(
 	const struct store_keyset *row, struct doc_keyset *ret_doc, struct kms_err *err);
 

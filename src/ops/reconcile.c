@@ -318,9 +318,14 @@ static enum kms_status close_card_op(
 {
 	STORE_AUTO(change) struct store_change change = {0};
 	int64_t now = 0;
+	const char *outcome = "not done";
 	bool waits;
 	enum kms_status st = waiting_card(site, op, &change, &waits, err);
 
+	if (waits)
+		outcome = "interrupted: the card waits";
+	else if (!st && change.outcome)
+		outcome = change.outcome;
 	if (!st)
 		st = op_log_clock(site, &now, err);
 	if (!st)
@@ -329,8 +334,7 @@ static enum kms_status close_card_op(
 		return st;
 	st = store_op_finish(site->store, op->id, "failed", why, now, err);
 	if (!st)
-		st = log_settled(
-			site, op, waits ? "interrupted: the card waits" : "interrupted", why, err);
+		st = log_settled(site, op, outcome, why, err);
 	st = store_end(site->store, st, err);
 	if (!st && waits)
 		op_say(site, "card %s waits: cardkms card resume", change.card_id);

@@ -66,7 +66,7 @@ enum kms_status op_copy_role(const struct op_hsm *hsm, const struct store_key *r
 
 enum kms_status op_copy_verify(struct op_hsm *hsm, const struct store_key *row, struct kms_err *err)
 {
-	enum hsm_role role;
+	enum hsm_role role = HSM_ROLE_NONE;
 	enum kms_status st = op_copy_role(hsm, row, &role, err);
 
 	return st ? st : op_key_verify_at(hsm->hsm, row, role, err);
@@ -281,7 +281,7 @@ static enum kms_status copy_one(struct op *op, struct replica *r, struct hsm_key
 {
 	const struct incoming_place place = copied_to(op->args);
 	struct doc_key wrapped;
-	enum kms_status st = outgoing_key(op, r->row, here, KEY_WRAP_AES_KW, &wrapped, err);
+	enum kms_status st = outgoing_key(op, r->row, here, KEY_WRAP_AES_KW, NULL, &wrapped, err);
 
 	if (!st) {
 		r->in.block = wrapped.block;

@@ -9,6 +9,7 @@
 #include "ops/hsms.h"
 #include "ops/meta.h"
 #include "ops/period.h"
+#include "ops/token.h"
 #include "store/auditlog.h"
 #include "store/keys.h"
 #include "store/lock.h"
@@ -22,7 +23,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SITE_INI_MAX = 64 * 1024, SITE_INI_LINE = 160, LOCK_WAIT_SECONDS = 10 };
+enum {
+	SITE_INI_MAX = 64 * 1024,
+	SITE_INI_LINE = 160,
+	LOCK_WAIT_SECONDS = 10,
+	HSM_WAIT_SECONDS = 5
+};
 
 static const struct {
 	const char *word;
@@ -141,12 +147,16 @@ static enum kms_status parse_entry(
 	if (strcmp(e->section, "hsm") == 0 && strcmp(e->name, "init-args") == 0)
 		return take_text(&site->init_args, e->value, err);
 	if (strcmp(e->section, "policy") == 0) {
+		bool *allowed = strcmp(e->name, "host-assisted") == 0 ? &site->policy.host_assisted
+				: strcmp(e->name, "key-blocks") == 0  ? &site->policy.key_blocks
+								      : NULL;
+
 		if (strcmp(e->name, "two-officers") == 0)
 			return policy_words(e, source, &site->policy.two_officers, err);
-		if (strcmp(e->name, "host-assisted") == 0) {
+		if (allowed) {
 			st = policy_choice(e, source, allow, &choice, err);
 			if (!st)
-				site->policy.host_assisted = choice == 1;
+				*allowed = choice == 1;
 			return st;
 		}
 		if (strcmp(e->name, "vault") == 0) {
@@ -165,7 +175,7 @@ static enum kms_status parse_entry(
 	kms_fail(err, KMS_ERR_INVALID, "%s, line %d: unknown setting '%s' in [%s]", source, e->line,
 		e->name, e->section);
 	return kms_hint(err, "known are [site] name, role; [hsm] uri, init-args; "
-			     "[policy] two-officers, host-assisted, tdea2, vault");
+			     "[policy] two-officers, host-assisted, key-blocks, tdea2, vault");
 }
 
 static enum kms_status check_role(const char *role, struct kms_err *err)
@@ -244,7 +254,7 @@ static enum kms_status site_ini_text(
 	return st ? st
 		  : buf_puts(out,
 			    "\n[policy]\ntwo-officers = import export destroy override\n"
-			    "host-assisted = allow\ntdea2 = ask\n",
+			    "host-assisted = allow\nkey-blocks = forbid\ntdea2 = ask\n",
 			    err);
 }
 
@@ -470,7 +480,7 @@ enum kms_status op_site_hsm(struct op_site *site, struct kms_err *err)
 	enum kms_status st;
 
 	if (!site->hsm) {
-		st = hsm_open(site->hsm_uri, site->init_args, &site->hsm, err);
+		st = op_token_open(site, site->hsm_uri, site->init_args, &site->hsm, err);
 		if (st)
 			return st;
 	}
@@ -515,7 +525,9 @@ enum kms_status op_token_login(struct op_site *site, struct hsm *hsm, const char
 	if (st)
 		return st;
 	snprintf(prompt, sizeof(prompt), "operator PIN of the %stoken '%s'", whose, info.label);
-	st = op_ask_secret(site, pin_name, prompt, &pin, err);
+	st = op_ask_last_try(site, &info, err);
+	if (!st)
+		st = op_ask_secret(site, pin_name, prompt, &pin, err);
 	if (!st)
 		st = hsm_login(hsm, &pin, err);
 	if (st == KMS_ERR_AUTH && !site->in_operation)

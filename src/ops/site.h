@@ -43,6 +43,7 @@ enum op_tdea2 { TDEA2_ALLOW, TDEA2_ASK, TDEA2_FORBID };
 struct op_policy {
 	unsigned two_officers; /* enum op_dual, or-ed */
 	bool host_assisted; /* may a key pass through locked host memory where the token lacks it */
+	bool key_blocks;    /* may keys travel as X9.143 key blocks, which no token makes inside */
 	enum op_tdea2 tdea2;
 	bool vault_offline; /* the principal HSM does no card work: production HSMs do */
 };

@@ -1,6 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/token.h"
 
+#include "ops/op.h"
+
+enum { WAIT_SECONDS = 5 };
+
+static void tell_waiting(void *ctx, const char *text)
+{
+	op_say(ctx,
+		"note: %s; Ctrl-C ends the program, 'cardkms doctor' then settles what was begun",
+		text);
+}
+
+enum kms_status op_token_open(struct op_site *site, const char *uri, const char *init_args,
+	struct hsm **ret_hsm, struct kms_err *err)
+{
+	const struct hsm_watch watch = {.tell = tell_waiting, .ctx = site, .seconds = WAIT_SECONDS};
+
+	return hsm_open_watched(uri, init_args, &watch, ret_hsm, err);
+}
+
 enum kms_status op_token_state_at(struct hsm *hsm, enum op_token *ret_state, struct kms_err *err)
 {
 	struct hsm_token_info info;
@@ -23,7 +42,7 @@ enum kms_status op_token_state(struct op_site *site, enum op_token *ret_state, s
 	enum kms_status st = KMS_OK;
 
 	if (!site->hsm)
-		st = hsm_open(site->hsm_uri, site->init_args, &site->hsm, err);
+		st = op_token_open(site, site->hsm_uri, site->init_args, &site->hsm, err);
 	return st ? st : op_token_state_at(site->hsm, ret_state, err);
 }
 

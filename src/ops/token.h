@@ -11,6 +11,13 @@ enum op_token {
 	OP_TOKEN_READY,
 };
 
+/*
+ * Loads a module, by the site's URI or that of another of its HSMs; the front is told when the HSM
+ * keeps the program waiting.
+ */
+KMS_CHECKED enum kms_status op_token_open(struct op_site *site, const char *uri,
+	const char *init_args, struct hsm **ret_hsm, struct kms_err *err);
+
 KMS_CHECKED enum kms_status op_token_state_at(
 	struct hsm *hsm, enum op_token *ret_state, struct kms_err *err);
 /* Of the principal HSM's; opens its module if need be. */

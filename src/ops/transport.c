@@ -28,10 +28,17 @@ static enum kms_status check_wrapping(struct transport_args *a, struct kms_err *
 	enum kms_status st = KMS_OK;
 
 	a->key.wrapping = aes ? KEY_WRAP_AES_KW : KEY_WRAP_ECB;
-	if (a->in->wrapping)
+	if (a->in->wrapping && strcmp(a->in->wrapping, "x9143") == 0)
+		a->key.wrapping = key_wrapping_block(a->key.alg);
+	else if (a->in->wrapping)
 		st = op_wrapping_parse(a->in->wrapping, &a->key.wrapping, err);
 	if (st)
 		return st;
+	if (key_wrapping_is_block(a->key.wrapping) &&
+		a->key.wrapping != key_wrapping_block(a->key.alg))
+		return kms_fail(err, KMS_ERR_INVALID, "%s is not for a transport key of %s: %s is",
+			key_wrapping_name(a->key.wrapping), key_alg_name(a->key.alg),
+			key_wrapping_name(key_wrapping_block(a->key.alg)));
 	if (a->key.wrapping == KEY_WRAP_AES_KW && !aes) {
 		kms_fail(err, KMS_ERR_INVALID, "aes-kw needs an AES transport key, not %s",
 			key_alg_name(a->key.alg));
@@ -49,10 +56,12 @@ static enum kms_status transport_check(struct op *op, struct kms_err *err)
 
 	if (!st)
 		st = check_wrapping(a, err);
-	if (!st && a->in->legacy && !op_wrapping_is_raw(a->key.wrapping)) {
-		kms_fail(err, KMS_ERR_INVALID, "a legacy KMS takes raw wrapping only, not %s",
+	if (!st && a->in->legacy && !op_wrapping_is_raw(a->key.wrapping) &&
+		!key_wrapping_is_block(a->key.wrapping)) {
+		kms_fail(err, KMS_ERR_INVALID,
+			"a partner without identity takes raw wrapping or key blocks only, not %s",
 			key_wrapping_name(a->key.wrapping));
-		st = kms_hint(err, "--legacy goes with --wrapping raw-hex or raw-cbc");
+		st = kms_hint(err, "--legacy goes with --wrapping raw-hex, raw-cbc or x9143");
 	}
 	return st;
 }
@@ -107,6 +116,8 @@ static enum kms_status token_can_wrap(struct op *op, struct kms_err *err)
 	st = hsm_transport_role(op->site->hsm, key_alg_to_hsm(a->key.alg),
 		key_wrapping_to_hsm(a->key.wrapping), a->key.kind == CER_CREATE, &a->key.hsm_role,
 		&where, err);
+	if (!st && key_wrapping_is_block(a->key.wrapping))
+		st = op_key_blocks(op, "each key under this one", err);
 	if (!st && where == HSM_HOST_ASSISTED)
 		op_say(op->site,
 			"note: on this token '%s' will wrap through this machine's locked memory "

@@ -72,8 +72,9 @@ document() {
 
 at[site_init]=c from[site_init]=nothing
 op_site_init() {
+	token_site c
 	run_in c cardkms --json site init "$HERE/c/site" --name 'Card Maker' --role manufacturer \
-		--hsm "pkcs11:token=c?module-path=$softhsm_module"
+		"${site_options[@]}"
 }
 effect_site_init() {
 	if on c site status; then
@@ -170,6 +171,15 @@ effect_import() {
 	echo "$keys"
 }
 
+at[key_import]=b from[key_import]=blocks
+op_key_import() {
+	b key import out --transport-key TKB --plan loan.ini
+}
+effect_key_import() {
+	some b 4 "SELECT (SELECT count(*) FROM key_object WHERE keyset = 'Loan1' AND state = 'active')
+		+ (SELECT count(*) FROM keyset WHERE name = 'Loan1' AND state = 'active')"
+}
+
 at[receipt]=a from[receipt]=imported
 op_receipt() {
 	a exchange receipt rcpt
@@ -196,14 +206,14 @@ effect_key_suspend() {
 }
 
 operations=(site_init officer_add hsm_setup partner_add hsm_update transport_create
-	transport_import request export import receipt key_destroy key_suspend)
+	transport_import request export import receipt key_import key_destroy key_suspend)
 
 # ---- fixtures ----
 
 build_fixtures() {
 	empty_case
-	softhsm_conf "$HERE/c"
-	printf 'so-pin=12345678\npin=87654321\n' >c/secrets
+	token_conf "$HERE/c"
+	token_pins >c/secrets
 	: >c/officers
 	keep nothing
 	empty_case
@@ -222,6 +232,16 @@ build_fixtures() {
 	keep strangers
 	need op_partner_add
 	keep pair
+	sed -i 's/^key-blocks = forbid$/key-blocks = allow/' a/site/site.ini b/site/site.ini
+	plan_maker | sed 's/OPMasterKey1/Loan1/; s/partner/never/' >loan.ini
+	need a transport-key create TKB --algorithm aes256 --components 3 --partner 'Example Bank' \
+		--pairs pairs.ini --sheets . --wrapping x9143
+	EXTRA=$(typed_from TKB 3 .) need b transport-key import TKB --algorithm aes256 --components 3 \
+		--partner 'Card Maker' --pairs pairs.ini --check-value "$(get .result.check_value)" \
+		--wrapping x9143
+	need a key export OPMasterKey1 --transport-key TKB -o out
+	keep blocks
+	use pair
 	need op_transport_create
 	get .result.check_value >tk.kcv
 	typed_from TK1 3 >components

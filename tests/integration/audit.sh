@@ -184,7 +184,7 @@ refused 'proof: of another entry' 3 'entry 7' plain --json audit verify proof --
 use log
 sed -i '4d' proof
 refused 'proof: a step less' 3 'entry 8' plain --json audit verify proof --identity a.id
-softhsm_conf "$HERE/b"
+token_conf "$HERE/b"
 need site_new b 'Card Maker' manufacturer ana ben
 need b hsm setup
 need b site identity export -o b.id

@@ -125,6 +125,8 @@ refusal() { # SW "part of … the hint"
 	equal "$1: the card has what it had" "$before" "$(keys_on)"
 	equal "$1: and the registry knows" 'active|active|OPMasterKey2|48|0' "$(registry | sed 's/1$/0/')"
 	equal "$1: in the history" 'inject refused' "$(events)"
+	check "$1: in the log" grep -q '"outcome":"refused"' \
+		<(query "SELECT text FROM audit_entry WHERE operation = 'card.replace'")
 	sim_again
 	ok "$1: replaced, then" replace2
 }

@@ -94,7 +94,8 @@ equal 'which is known then' 'active|active|BankMaster2|48|0 found verified' "$(r
 use cards
 sim --profile gp211-scp02
 ok 'SCP02: inject' inject1
-equal 'SCP02: host-assisted, and said' true "$(get '.result.host_assisted | contains("PUT KEY under SCP02")')"
+equal 'SCP02: host-assisted where the token needs it, and said' \
+	"$(token_inside put-key-scp02 && echo false || echo true)" "$(get '.result.host_assisted | contains("PUT KEY under SCP02")')"
 ok 'SCP02: replace, another version' replace1 --key-version 2A
 equal 'SCP02: the version asked for' '42 2A' "$(versions_on) $(get .result.key_version)"
 ok 'SCP02: verify' a card verify --reader "$R" --not OPMasterKey1

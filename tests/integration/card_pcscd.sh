@@ -63,6 +63,7 @@ card_start() {
 put_in() {
 	sim_stop
 	holds_now 'no card'
+	sleep 1 # vpcd takes no new card while it still looks for the old one
 	card_start "$@"
 	holds_now 'a card'
 }
@@ -105,6 +106,14 @@ put_in
 ok 'resume' a card resume --reader "$reader"
 equal 'taken over' 'active|active|OPMasterKey2|48|0' "$(registry)"
 
+# On T=0: responses come by GET RESPONSE, also under secure messaging.
+CARD=$SIMS/t0.json
+cardsim --show-profile gp211-scp02 | sed 's/^\[card\]$/&\nt0 = yes/' >"$SIMS/t0.ini"
+put_in --profile "$SIMS/t0.ini" --serial 5
+ok 'T=0: inject' a card inject --profile gp211 --keyset OPMasterKey1 --customer 'Example Bank'
+ok 'T=0: replace' a card replace --keyset BankMaster1
+ok 'T=0: verify' a card verify --not OPMasterKey1
+
 # Several cards by hand: the next one is waited for.
 CARD=$SIMS/second.json
 put_in --profile gp23-scp03 --serial 2
@@ -118,7 +127,7 @@ for ((i = 0; i < 150; i++)); do
 done
 CARD=$SIMS/third.json
 sim_stop
-sleep 0.5
+sleep 1
 card_start --profile gp23-scp03 --serial 3
 CODE=0
 wait "$job" || CODE=$?

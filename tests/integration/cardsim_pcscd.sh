@@ -104,7 +104,6 @@ check 'a card that lost power comes back' test "$(grep -c 'S 9000\|90 00' out)" 
 # A mute card leaves the reader in the end: vpcd would wait for ever.
 kill $card
 wait $card
-sleep 1
 cardsim --state card.json --vpcd --fault mute:2 2>card.err &
 card=$!
 card_answers 80CA004500
@@ -114,10 +113,9 @@ card_answers 80CA004500
 check 'and comes back' grep -q 'S 9000\|90 00' out
 
 # A card on T=0: its ATR says so, and responses come by GET RESPONSE. pcscd looks for cards every
-# 0.4 s: a shorter absence goes unnoticed.
+# 0.4 s, so that cardsim waits a little at its start: a quicker exchange would go unnoticed.
 kill $card
 wait $card
-sleep 1
 {
 	cardsim --show-profile gp211-scp02 | sed 's/^\[card\]$/&\nt0 = yes/'
 } >t0.ini
@@ -133,7 +131,6 @@ if command -v opensc-tool >/dev/null; then
 fi
 kill $card
 wait $card
-sleep 1
 cardsim --state card.json --vpcd 2>card.err &
 card=$!
 card_answers 80CA004500

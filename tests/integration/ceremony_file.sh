@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # functions called by name
 # Ceremony files: checked, carried out, interrupted, and their minutes on paper.
 . "$(dirname "$0")/lib.sh"
 for needed in pdftotext pdftoppm zbarimg; do
@@ -143,7 +144,7 @@ ok 'hsm update' a --yes ceremony run update.ini
 create_file TK9 | sed 's/^title = .*/title = The killed one/' >day.ini
 of_the_killed() { get ".result[] | select(.title == \"The killed one\") | .$1"; }
 # shellcheck disable=SC2154 # of lib.sh
-sed -i "s|$softhsm_module|$CARDKMS_BIN/libkillp11.so|" a/site/site.ini
+sed -i "s|$softhsm_module|$CARDKMS_BIN/libp11forward.so|" a/site/site.ini
 export KILLP11_MODULE=$softhsm_module
 KILLP11_AT=change:1:after a --yes ceremony run day.ini --sheets sheets
 equal 'interrupted: killed' 137 "$CODE"

@@ -181,7 +181,7 @@ refused 'replayed package' 1 'has been used … imported already' \
 	b exchange import pkg --transport-key TK1 --receipt new
 rm -rf b
 cp -a "$FIXTURES/exchange/b" b
-softhsm_conf "$HERE/b"
+token_conf "$HERE/b"
 refused 'package after a restore to before its request' 1 'knows nothing of' \
 	b exchange import pkg --transport-key TK1 --receipt new
 
@@ -227,7 +227,7 @@ sound 'the maker at the end' a
 sound 'the bank at the end' b
 rm -rf a
 cp -a "$FIXTURES/asked/a" a
-softhsm_conf "$HERE/a"
+token_conf "$HERE/a"
 refused 'receipt for a package that was never exported' 1 'was not exported here' \
 	a exchange receipt rcpt
 finish

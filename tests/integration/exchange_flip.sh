@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 flip() { # SITE KIND FILE [TRANSPORT-KEY]
-	SOFTHSM2_CONF=$HERE/$1/softhsm.conf exchange_forge flip "$HERE/$1/site" "${@:2}" >"$TMPDIR/flip" ||
+	in_site "$1" exchange_forge flip "$HERE/$1/site" "${@:2}" >"$TMPDIR/flip" ||
 		return
 	cat "$TMPDIR/flip"
 	grep -q "^flip $2 bytes [1-9][0-9]* trials [1-9][0-9]* accepted 0 control ok\$" "$TMPDIR/flip"

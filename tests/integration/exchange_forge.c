@@ -8,11 +8,12 @@
  *       operation that takes it, as a dry run: everything up to the intent. All must be refused,
  *       the original accepted. Prints `flip KIND bytes N trials N accepted N control ok|FAILED`.
  *   exchange_forge sign SITE request|package|receipt|backup IN OUT
- *       IN, which may have been edited, signed anew by the site: what a dishonest partner can send. A
- *       backup becomes one by that site's identity; its seal stays as it was.
- *   exchange_forge derive TOKEN LABEL HEX
- *       derives from the key of that label with the data HEX, by PKCS#11 calls of its own on SoftHSM,
- *       and prints what comes out: two keys that agree on it for random data are one key.
+ *       IN, which may have been edited, signed anew by the site: what a dishonest partner can send.
+ *   exchange_forge derive SITE LABEL HEX
+ *       derives from the key of that label with the data HEX, by PKCS#11 calls of its own, encrypts
+ *       the data by what comes out and prints that: two keys that agree on it for random data are one key.
+ *
+ * The operator PIN is FORGE_PIN of the environment, or the usual one.
  */
 #include "base/buf.h"
 #include "base/file.h"
@@ -23,17 +24,24 @@
 #include "ops/meta.h"
 #include "ops/ops.h"
 #include "store/people.h"
-#include "support/softhsm.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <p11-kit/uri.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char pin[] = "87654321", passphrase[] = "as cheap as it gets";
+static const char passphrase[] = "as cheap as it gets";
+
+static const char *pin(void)
+{
+	const char *other = getenv("FORGE_PIN");
+
+	return other ? other : "87654321";
+}
 
 static void must(enum kms_status st, const struct kms_err *err)
 {
@@ -52,7 +60,7 @@ static void usage(void)
 static enum kms_status answer(void *ctx, const char *name, const char *prompt,
 	struct secret *ret_value, struct kms_err *err)
 {
-	const char *value = strcmp(name, "pin") == 0 ? pin : passphrase;
+	const char *value = strcmp(name, "pin") == 0 ? pin() : passphrase;
 	(void)ctx;
 	(void)prompt;
 
@@ -245,74 +253,120 @@ static void p11(CK_RV rv, const char *what)
 	exit(1);
 }
 
-static CK_SESSION_HANDLE open_token(const CK_FUNCTION_LIST *f, const char *label)
+/* The token of a site's URI, opened without a line of src/hsm. */
+struct token {
+	CK_FUNCTION_LIST *f;
+	CK_SESSION_HANDLE session;
+};
+
+static void open_slot(struct token *t, P11KitUri *uri)
 {
 	CK_SLOT_ID slots[16];
 	CK_ULONG count = 16;
-	CK_SESSION_HANDLE session;
 	CK_TOKEN_INFO info;
 
-	p11(f->C_GetSlotList(1, slots, &count), "C_GetSlotList");
+	p11(t->f->C_GetSlotList(1, slots, &count), "C_GetSlotList");
 	for (CK_ULONG i = 0; i < count; i++) {
-		p11(f->C_GetTokenInfo(slots[i], &info), "C_GetTokenInfo");
-		if (strncmp((const char *)info.label, label, strlen(label)) != 0 ||
-			info.label[strlen(label)] != ' ')
+		p11(t->f->C_GetTokenInfo(slots[i], &info), "C_GetTokenInfo");
+		if (!p11_kit_uri_match_token_info(uri, &info))
 			continue;
-		p11(f->C_OpenSession(slots[i], CKF_SERIAL_SESSION, NULL, NULL, &session),
+		p11(t->f->C_OpenSession(
+			    slots[i], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &t->session),
 			"C_OpenSession");
-		p11(f->C_Login(session, CKU_USER, (unsigned char *)pin, strlen(pin)), "C_Login");
-		return session;
+		p11(t->f->C_Login(t->session, CKU_USER, (unsigned char *)pin(), strlen(pin())),
+			"C_Login");
+		return;
 	}
-	fprintf(stderr, "exchange_forge: no token '%s'\n", label);
+	fprintf(stderr, "exchange_forge: no such token\n");
 	exit(1);
 }
 
+static void open_token(struct token *t, const char *dir)
+{
+	CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK};
+	P11KitUri *uri = p11_kit_uri_new();
+	CK_RV (*get)(CK_FUNCTION_LIST **);
+	struct kms_err err = {0};
+	struct op_site *site;
+	void *module;
+
+	must(op_site_open(dir, NULL, &site, &err), &err);
+	if (!uri || p11_kit_uri_parse(site->hsm_uri, P11_KIT_URI_FOR_ANY, uri))
+		usage();
+	module = dlopen(p11_kit_uri_get_module_path(uri), RTLD_NOW | RTLD_LOCAL);
+	if (!module)
+		usage();
+	*(void **)&get = dlsym(module, "C_GetFunctionList");
+	p11(get(&t->f), "C_GetFunctionList");
+	args.pReserved = site->init_args;
+	p11(t->f->C_Initialize(&args), "C_Initialize");
+	open_slot(t, uri);
+	p11_kit_uri_free(uri);
+	op_site_close(site);
+}
+
+/* By the label as it is read: a token need not search by it. */
+static CK_OBJECT_HANDLE key_named(const struct token *t, const char *label)
+{
+	CK_OBJECT_CLASS secret = CKO_SECRET_KEY;
+	CK_ATTRIBUTE search = {CKA_CLASS, &secret, sizeof(secret)};
+	CK_OBJECT_HANDLE keys[256], found = 0;
+	CK_ULONG count = 0, named = 0;
+
+	p11(t->f->C_FindObjectsInit(t->session, &search, 1), "C_FindObjectsInit");
+	p11(t->f->C_FindObjects(t->session, keys, 256, &count), "C_FindObjects");
+	p11(t->f->C_FindObjectsFinal(t->session), "C_FindObjectsFinal");
+	for (CK_ULONG i = 0; i < count; i++) {
+		char text[80];
+		CK_ATTRIBUTE name = {CKA_LABEL, text, sizeof(text)};
+
+		p11(t->f->C_GetAttributeValue(t->session, keys[i], &name, 1), "CKA_LABEL");
+		if (name.ulValueLen != strlen(label) || memcmp(text, label, name.ulValueLen))
+			continue;
+		found = keys[i];
+		named++;
+	}
+	if (named == 1)
+		return found;
+	fprintf(stderr, "exchange_forge: %lu keys '%s'\n", named, label);
+	exit(1);
+}
+
+/* Tokens in FIPS mode give out nothing that was derived: the derived key encrypts the data once more. */
 static int derive(char **argv)
 {
 	CK_OBJECT_CLASS secret = CKO_SECRET_KEY;
-	CK_KEY_TYPE type, generic = CKK_GENERIC_SECRET;
+	CK_KEY_TYPE type, aes = CKK_AES;
 	CK_BBOOL no = CK_FALSE, yes = CK_TRUE;
-	unsigned char data[64], value[64];
-	CK_ULONG len = strlen(argv[2]) / 2, found = 0;
+	unsigned char data[64], out[64];
+	CK_ULONG len = strlen(argv[2]) / 2, key_len = len < 32 ? 16 : 32, out_len = sizeof(out);
 	CK_KEY_DERIVATION_STRING_DATA param = {data, len};
 	CK_MECHANISM mechanism = {CKM_AES_ECB_ENCRYPT_DATA, &param, sizeof(param)};
-	CK_ATTRIBUTE search[] = {
-		{CKA_CLASS, &secret, sizeof(secret)}, {CKA_LABEL, argv[1], strlen(argv[1])}};
+	CK_MECHANISM ecb = {CKM_AES_ECB, NULL, 0};
 	CK_ATTRIBUTE kind = {CKA_KEY_TYPE, &type, sizeof(type)};
 	CK_ATTRIBUTE make[] = {{CKA_CLASS, &secret, sizeof(secret)},
-		{CKA_KEY_TYPE, &generic, sizeof(generic)}, {CKA_VALUE_LEN, &len, sizeof(len)},
-		{CKA_TOKEN, &no, sizeof(no)}, {CKA_SENSITIVE, &no, sizeof(no)},
-		{CKA_EXTRACTABLE, &yes, sizeof(yes)}};
-	CK_ATTRIBUTE read = {CKA_VALUE, value, sizeof(value)};
-	CK_OBJECT_HANDLE keys[2], key;
-	CK_SESSION_HANDLE s;
-	CK_FUNCTION_LIST *f;
-	CK_RV (*get)(CK_FUNCTION_LIST **);
-	void *module = dlopen(SOFTHSM_MODULE, RTLD_NOW | RTLD_LOCAL);
+		{CKA_KEY_TYPE, &aes, sizeof(aes)}, {CKA_VALUE_LEN, &key_len, sizeof(key_len)},
+		{CKA_TOKEN, &no, sizeof(no)}, {CKA_SENSITIVE, &yes, sizeof(yes)},
+		{CKA_ENCRYPT, &yes, sizeof(yes)}};
+	CK_OBJECT_HANDLE base, key;
+	struct token t;
 
-	if (!module || len > sizeof(data) || !hex_decode_strict(argv[2], data, len))
+	if (len > sizeof(data) || !hex_decode_strict(argv[2], data, len))
 		usage();
-	*(void **)&get = dlsym(module, "C_GetFunctionList");
-	p11(get(&f), "C_GetFunctionList");
-	p11(f->C_Initialize(NULL), "C_Initialize");
-	s = open_token(f, argv[0]);
-	p11(f->C_FindObjectsInit(s, search, 2), "C_FindObjectsInit");
-	p11(f->C_FindObjects(s, keys, 2, &found), "C_FindObjects");
-	p11(f->C_FindObjectsFinal(s), "C_FindObjectsFinal");
-	if (found != 1) {
-		fprintf(stderr, "exchange_forge: %lu keys '%s'\n", found, argv[1]);
-		return 1;
-	}
-	p11(f->C_GetAttributeValue(s, keys[0], &kind, 1), "C_GetAttributeValue");
+	open_token(&t, argv[0]);
+	base = key_named(&t, argv[1]);
+	p11(t.f->C_GetAttributeValue(t.session, base, &kind, 1), "C_GetAttributeValue");
 	if (type != CKK_AES)
 		mechanism.mechanism = CKM_DES3_ECB_ENCRYPT_DATA;
-	p11(f->C_DeriveKey(s, &mechanism, keys[0], make, sizeof(make) / sizeof(make[0]), &key),
+	p11(t.f->C_DeriveKey(
+		    t.session, &mechanism, base, make, sizeof(make) / sizeof(make[0]), &key),
 		"C_DeriveKey");
-	p11(f->C_GetAttributeValue(s, key, &read, 1), "C_GetAttributeValue");
-	for (CK_ULONG i = 0; i < read.ulValueLen; i++)
-		printf("%02X", value[i]);
+	p11(t.f->C_EncryptInit(t.session, &ecb, key), "C_EncryptInit");
+	p11(t.f->C_Encrypt(t.session, data, len, out, &out_len), "C_Encrypt");
+	for (CK_ULONG i = 0; i < out_len; i++)
+		printf("%02X", out[i]);
 	printf("\n");
-	f->C_Finalize(NULL);
+	t.f->C_Finalize(NULL);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
 # forged SITE KIND IN FILTER: $TMPDIR/forged, edited and signed by that site.
 forged() {
 	jq -S "$4" "$3" >"$TMPDIR/edited"
-	SOFTHSM2_CONF=$HERE/$1/softhsm.conf exchange_forge sign "$HERE/$1/site" "$2" "$TMPDIR/edited" \
+	in_site "$1" exchange_forge sign "$HERE/$1/site" "$2" "$TMPDIR/edited" \
 		"$TMPDIR/forged" && ! cmp -s "$3" "$TMPDIR/forged"
 }
 

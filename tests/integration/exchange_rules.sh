@@ -200,7 +200,7 @@ ok 'shown without a site' plain --json exchange show pkg
 # ---- what arrives is what left ----
 # Check values are equal, and they are three bytes; so both tokens derive from random data.
 derived() { # SITE LABEL DATA
-	SOFTHSM2_CONF=$HERE/$1/softhsm.conf exchange_forge derive "$1" "$2" "$3"
+	in_site "$1" exchange_forge derive "$HERE/$1/site" "$2" "$3"
 }
 same_keys() { # SUFFIX…
 	local suffix role data left right

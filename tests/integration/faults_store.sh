@@ -130,10 +130,11 @@ undone 'database held'
 
 # Another cardkms works on the site: stopped in the middle of it, with the lock.
 use site
-sed -i "s|$softhsm_module|$CARDKMS_BIN/libp11forward.so|" a/site/site.ini
-export KILLP11_MODULE=$softhsm_module
+sed -i "s|$token_module|$forward_module|" a/site/site.ini
+[ "$token_module" = "$forward_module" ] || export KILLP11_MODULE=$token_module
+token_for a
 secret_lines a/secrets >lines
-SOFTHSM2_CONF=$HERE/a/softhsm.conf KILLP11_AT=change:2:before KILLP11_RET=stop \
+env "${token_env[@]}" KILLP11_AT=change:2:before KILLP11_RET=stop \
 	"$CARDKMS_BIN/cardkms" -s a/site --pin-fd 3 --officers ana,ben hsm update --plan more.ini \
 	3<lines >first 2>&1 &
 holder=$!

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Sites on throw-away SoftHSM tokens, and the words that tests of the program are written in.
+# Sites on throw-away tokens, and the words that tests of the program are written in.
 #
 #   . "$(dirname "$0")/lib.sh"
 #   fixture_pair                          # once: builds two sites that know each other …
@@ -10,8 +10,8 @@
 #   check 'two keys' test "$(get .result 'length')" = 2
 #   finish
 #
-# A site NAME lives in $HERE/NAME: site/ (the product's folder), tokens/, softhsm.conf, secrets (the
-# lines of --pin-fd) and officers (the value of --officers). `a …`, `b …` run cardkms on it, always
+# A site NAME lives in $HERE/NAME: site/ (the product's folder), tokens/ (on which token, TOKEN says:
+# tokens.sh), secrets (the lines of --pin-fd) and officers (the value of --officers). `a …`, `b …` run cardkms on it, always
 # with --json (TEXT=1: without). For one command: EXTRA=$'pin=wrong\n…' replaces or adds secrets,
 # WITHOUT='pin officer.ben' leaves some out, OFFICERS=x,y approves ('' for nobody; if unset, the
 # site's two where two are needed), NO_FD=1 gives no --pin-fd.
@@ -22,17 +22,14 @@ set -uo pipefail
 shopt -s lastpipe # `… | failed` counts in this shell
 
 : "${CARDKMS_BIN:?run by ctest}" "${CARDKMS_SOURCE:?run by ctest}" "${TMPDIR:?run by ctest}"
-softhsm_module=/usr/lib/softhsm/libsofthsm2.so
 for needed in jq sqlite3; do
 	if ! command -v "$needed" >/dev/null; then
 		echo "skipped: $needed is not installed"
 		exit 77
 	fi
 done
-if [ ! -e "$softhsm_module" ]; then
-	echo "skipped: $softhsm_module is not installed"
-	exit 77
-fi
+. "$CARDKMS_SOURCE/tests/integration/tokens.sh"
+token_needs
 FIXTURES=$TMPDIR/fixtures # of this script, made once
 HERE=$TMPDIR/case         # of this case
 mkdir -p "$FIXTURES" "$HERE"
@@ -65,6 +62,8 @@ last_run() {
 }
 
 finish() {
+	# For the count of scripts/run-tests.
+	[ -z "${TOKENS_RAN:-}" ] || echo "$TOKEN" >>"$TOKENS_RAN"
 	echo "$((cases - failures)) passed, $failures failed"
 	[ "$failures" -eq 0 ] && [ "$cases" -gt 0 ]
 	exit
@@ -80,21 +79,18 @@ need() {
 
 # ---- sites ----
 
-softhsm_conf() { # FOLDER: the token store there
-	mkdir -p "$1/tokens"
-	printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' \
-		"$1" >"$1/softhsm.conf"
-}
-
 # site_new NAME ORG ROLE OFFICER1 OFFICER2: the folder, the site, its two officers. No token yet.
 site_new() {
 	local name=$1 org=$2 role=$3 one=$4 two=$5
-	softhsm_conf "$HERE/$name"
-	printf 'so-pin=12345678\npin=87654321\nofficer.%s=correct horse\nofficer.%s=battery staple\n' \
-		"$one" "$two" >"$HERE/$name/secrets"
+	token_conf "$HERE/$name"
+	token_site "$name"
+	{
+		token_pins
+		printf 'officer.%s=correct horse\nofficer.%s=battery staple\n' "$one" "$two"
+	} >"$HERE/$name/secrets"
 	echo "$one,$two" >"$HERE/$name/officers"
 	run_in "$name" cardkms --json site init "$HERE/$name/site" --name "$org" --role "$role" \
-		--hsm "pkcs11:token=$name?module-path=$softhsm_module"
+		"${site_options[@]}"
 	[ "$CODE" -eq 0 ] || return
 	OFFICERS='' on "$name" officer add "$one"
 	[ "$CODE" -eq 0 ] || return
@@ -121,8 +117,8 @@ use() {
 	cd / || exit 1
 	rm -rf "$HERE"
 	cp -a "$FIXTURES/$1" "$HERE"
-	for site in "$HERE"/*/softhsm.conf; do
-		softhsm_conf "${site%/*}"
+	for site in "$HERE"/*/secrets; do
+		token_conf "${site%/*}"
 	done
 	cd "$HERE" || exit 1
 }
@@ -258,12 +254,19 @@ secret_lines() {
 	[ -z "${EXTRA:-}" ] || printf '%s\n' "$EXTRA"
 }
 
-# run_in SITE COMMAND…: with that site's tokens; sets OUT, ERR, CODE. Its exit status is CODE.
+# in_site SITE COMMAND…: with that site's tokens. The command may be a function (of a sweep).
+in_site() (
+	token_for "$1"
+	[ ${#token_env[@]} -eq 0 ] || export "${token_env[@]}"
+	"${@:2}"
+)
+
+# run_in SITE COMMAND…: in_site; sets OUT, ERR, CODE. Its exit status is CODE.
 run_in() {
 	local site=$1
 	shift
 	CODE=0
-	SOFTHSM2_CONF=$HERE/$site/softhsm.conf "$@" >"$OUT" 2>"$ERR" 3<"$TMPDIR/lines" || CODE=$?
+	in_site "$site" "$@" >"$OUT" 2>"$ERR" 3<"$TMPDIR/lines" || CODE=$?
 	return "$CODE"
 }
 : >"$TMPDIR/lines"
@@ -271,7 +274,7 @@ run_in() {
 # Whether a command is one for two officers: proving a passphrase takes a quarter of a second.
 for_two() {
 	case " $* " in
-	*' destroy '* | *' officer '* | *' export --'* | *' import '* | *' rotate '* | *' --override '* | \
+	*' destroy '* | *' officer '* | *' export --'* | *' key export '* | *' import '* | *' rotate '* | *' --override '* | \
 		*' export-listing '* | *' import-listing '* | *' reissue '* | *' --erase '* | \
 		*' site-key restore '* | *' zone-key restore '* | *' backup restore '* | \
 		*' --rebuild '* | *' replicate '* | *' --witness '* | *' hsm remove '*)
@@ -414,17 +417,10 @@ state_of() {
 	token_of "$1"
 }
 
-# Configuration and objects. token.object has flags that SoftHSM sets at each login.
+# Configuration and objects.
 token_of() {
-	(
-		cd "$HERE/$1" || exit
-		shopt -s nullglob
-		files=()
-		for file in site/site.ini tokens/*/*.object; do
-			[[ $file == */token.object ]] || [ ! -e "$file" ] || files+=("$file")
-		done
-		[ "${#files[@]}" -eq 0 ] || sha256sum "${files[@]}"
-	)
+	[ ! -e "$HERE/$1/site/site.ini" ] || sha256sum <"$HERE/$1/site/site.ini"
+	token_state "$1"
 }
 
 # log_of SITE: the audit log's entries.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # functions called by name
 # Site key, backup, and a lost HSM rebuilt from both: into the same site and into a new one, into
 # SoftHSM and into NSS softokn.
 . "$(dirname "$0")/lib.sh"
@@ -139,7 +140,8 @@ values_of a >before
 refused 'rebuild: the HSM is there' 1 'holds … objects already' a hsm setup --rebuild
 OFFICERS='' refused 'rebuild: two officers' 1 'needs two officers' a hsm setup --rebuild
 burn a
-refused 'burnt: nothing works' 1 'cannot find the token' a hsm check
+# NSS makes a new one, without a PIN, when it is opened.
+[[ $TOKEN == nss* ]] || refused 'burnt: nothing works' 1 'cannot find the token' a hsm check
 ok 'rebuild' a hsm setup --rebuild
 equal 'rebuild: what is lost' '14 SK1' \
 	"$(get '.result.lost | [(map(select(. != "SK1")) | length), (.[] | select(. == "SK1"))] | join(" ")')"
@@ -176,7 +178,7 @@ keep restored
 # ---- rebuilt as a new site, on another make ----
 
 if [ -e /usr/lib/x86_64-linux-gnu/libsoftokn3.so ] || [ -e /usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so ]; then
-	nss=$(ls /usr/lib/x86_64-linux-gnu/libsoftokn3.so /usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so 2>/dev/null | head -1)
+	nss=$softokn_module
 	use backed
 	values_of a >before
 	cp -r a/secrets "$TMPDIR/secrets"

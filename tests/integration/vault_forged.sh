@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Backup files that were changed, made up, are of another site, or under another key: every byte of one
 # changed; blocks swapped and signed anew by somebody else. Nothing is restored.
+# shellcheck disable=SC2317 # functions are called by name
 . "$(dirname "$0")/lib.sh"
 
 fixture_site

@@ -1,12 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # functions called by name
 # Production HSMs and a second vault: added, given copies, compared, and drifting. Two tokens of one
 # module, and two makes.
 . "$(dirname "$0")/lib.sh"
 
-nss=$(ls /usr/lib/x86_64-linux-gnu/libsoftokn3.so /usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so 2>/dev/null | head -1)
+for_two() {
+	case " $* " in
+	*' restore '* | *' destroy '* | *' officer '* | *' --rebuild'* | *' replicate '*) return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
+nss=$softokn_module
 softhsm() { # LABEL: the URI of a token in site a's store
-	echo "pkcs11:token=$1?module-path=$softhsm_module"
+	echo "pkcs11:token=$1?module-path=$token_module"
 }
 nss_uri="pkcs11:token=NSS%20Certificate%20DB?module-path=$nss"
 nss_args() { echo "configdir='sql:$HERE/a/nss' certPrefix='' keyPrefix='' secmod='' flags="; }

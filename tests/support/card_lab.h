@@ -43,6 +43,7 @@ struct lab {
 	struct card_link *link;
 	struct gp gp;
 	lab_tap *tap;
+	bool other_selected;	 /* for taps: a domain other than the issuer's */
 	unsigned commands;	 /* since it was inserted */
 	unsigned sent[0x100];	 /* by instruction, since the lab was opened */
 	struct card_guard guard; /* of the last run, as */

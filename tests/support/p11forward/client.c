@@ -147,11 +147,11 @@ static CK_RV rpc_INITIALIZE(enum p11_call call, void *args)
 	line.lost = false;
 	PUT_BYTES(words, words ? strlen(words) : 0);
 	rv = ask();
+	if (rv == CKR_OK && !wire_ok(&line.answer))
+		rv = CKR_DEVICE_REMOVED;
 	if (rv != CKR_OK) {
-		rv = end(rv);
 		disconnect();
 		line.initialised = false;
-		return rv;
 	}
 	return end(rv);
 }

@@ -12,7 +12,8 @@
  *   -p  lock a PIN at this wrong try (emulate.h)
  *   -t  private TRUSTED keys (trusted.h)
  *   -f  a file of faults (faults.h, a NAME=VALUE a line), read at each new connection if it is
- *       there. Here "killed" is a connection that is lost, and "hang" ends when the client does.
+ *       there. Here "killed" is a connection that is lost, and "hang" ends when the client does. The
+ *       line "ONCE" removes the file: the connection after this one is well again.
  *
  * Says "ready" on standard output when it listens. For tests only: there is no access control.
  */
@@ -29,6 +30,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,6 +113,10 @@ static void read_faults(const char *path)
 		line[strcspn(line, "\n")] = 0;
 		if (!*line)
 			continue;
+		if (strcmp(line, "ONCE") == 0) {
+			unlink(path);
+			continue;
+		}
 		if (!value)
 			faults_bad_words("fault", line);
 		*value++ = 0;
@@ -135,6 +141,9 @@ static void serve_one(const struct server *server, int fd)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	list = load(server);
+	/* A token that was burnt took its memory with it. */
+	if (server->emulate.state && mkdir(server->emulate.state, 0700) && errno != EEXIST)
+		_exit(1);
 	if (server->emulate.state)
 		list = emulate_around(list, &server->emulate);
 	if (server->faults)

@@ -446,6 +446,12 @@ static bool all(int fd, void *data, size_t len, bool out)
 	return true;
 }
 
+void wire_fill(struct wire *w, const void *data, size_t len)
+{
+	wire_reset(w);
+	put(w, data, len);
+}
+
 bool wire_send(int fd, const struct wire *w)
 {
 	uint32_t len = htonl((uint32_t)w->len);

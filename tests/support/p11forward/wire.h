@@ -57,6 +57,9 @@ unsigned char *wire_get_bytes(struct wire *w, CK_ULONG *ret_len);
 CK_ATTRIBUTE *wire_get_attributes(struct wire *w, CK_ULONG *ret_n);
 CK_MECHANISM *wire_get_mechanism(struct wire *w);
 
+/* What a frame held that did not come by a socket. */
+void wire_fill(struct wire *w, const void *data, size_t len);
+
 /* One frame; false: the other end is gone, or sent no frame. */
 bool wire_send(int fd, const struct wire *w);
 bool wire_receive(int fd, struct wire *w);

@@ -73,17 +73,55 @@ static void test_scp03(void **state)
 	}
 }
 
+static void expect_untouched(struct lab *lab)
+{
+	assert_int_equal(lab->sent[GP_EXTERNAL_AUTHENTICATE], 0);
+	assert_int_equal(lab->sent[GP_PUT_KEY], 0);
+	assert_int_equal(lab->writes, 0);
+	assert_int_equal(lab->record.step, CHANGE_NEW);
+	assert_int_equal(cardsim_fails(&lab->sim), 0);
+}
+
 /* ---- what it costs, and when there is nothing to do ---- */
 
-static void test_seven_commands(void **state)
+static void expect_cost(const struct lab_card *card, const char *fault, unsigned commands)
+{
+	struct lab lab;
+
+	lab_with(&lab, card, fault);
+	expect_ok(&err, lab_take_over(&lab, &err));
+	expect_step(&lab, CHANGE_DONE);
+	assert_int_equal(lab.commands, commands);
+	assert_int_equal(lab.writes, card->rule == CARD_ADD_DELETE ? 4 : 3);
+	lab_close(&lab);
+}
+
+static void test_commands(void **state)
+{
+	struct lab_card other_version = *lab_card_of(CARD_REPLACE);
+
+	(void)state;
+	expect_cost(lab_card_of(CARD_REPLACE), NULL, 7);
+	/* The old version is asked for; DELETE, and then it is. */
+	other_version.new_version = 2;
+	expect_cost(&other_version, NULL, 8);
+	expect_cost(lab_card_of(CARD_FF_CONSUMED), NULL, 8);
+	expect_cost(lab_card_of(CARD_ADD_DELETE), NULL, 9);
+	/* A card that knows its factory set only as its default: FF is asked for once, in vain. */
+	expect_cost(lab_card_of(CARD_FF_CONSUMED), "sw:3:6A86", 9);
+}
+
+/* The same keys once more are no change. */
+static void test_same_keys(void **state)
 {
 	struct lab lab;
 
 	(void)state;
 	lab_with(&lab, lab_card_of(CARD_REPLACE), NULL);
+	lab.config.fresh.keys = lab.old;
 	expect_ok(&err, lab_take_over(&lab, &err));
-	assert_int_equal(lab.commands, 7);
-	assert_int_equal(lab.writes, 3); /* intent, put, done */
+	assert_int_equal(lab.change.record.seen_new, CARD_SEEN_MATCH);
+	expect_untouched(&lab);
 	lab_close(&lab);
 }
 
@@ -146,15 +184,6 @@ static void test_unknown_version(void **state)
 }
 
 /* ---- refused before anything is authenticated ---- */
-
-static void expect_untouched(struct lab *lab)
-{
-	assert_int_equal(lab->sent[GP_EXTERNAL_AUTHENTICATE], 0);
-	assert_int_equal(lab->sent[GP_PUT_KEY], 0);
-	assert_int_equal(lab->writes, 0);
-	assert_int_equal(lab->record.step, CHANGE_NEW);
-	assert_int_equal(cardsim_fails(&lab->sim), 0);
-}
 
 static void test_wrong_keys(void **state)
 {
@@ -456,6 +485,19 @@ static void test_found_beside(void **state)
 
 /* ---- a domain of its own ---- */
 
+/* CPLC is the issuer domain's alone. */
+static size_t cplc_of_issuer(struct lab *lab, const unsigned char *command, size_t len,
+	unsigned char *answer, size_t answer_len)
+{
+	(void)len;
+	if (command[1] == GP_SELECT)
+		lab->other_selected = command[4] > 0;
+	if (command[1] != GP_GET_DATA || command[2] != 0x9F || !lab->other_selected)
+		return answer_len;
+	memcpy(answer, "\x6A\x88", 2);
+	return 2;
+}
+
 static void test_domain(void **state)
 {
 	static const char domain[] = "[isd]\naid = A000000151000000\n"
@@ -487,10 +529,14 @@ static void test_domain(void **state)
 		lab_close(&lab);
 	}
 	/* A tear, and the domain is selected again. */
-	lab_with(&lab, &card, "sw-after:5:6F00");
-	expect_ok(&err, lab_take_over(&lab, &err));
-	expect_step(&lab, CHANGE_DONE);
-	lab_close(&lab);
+	for (unsigned i = 0; i < 2; i++) {
+		lab_with(&lab, &card, "sw-after:4:6F00");
+		lab.tap = i ? cplc_of_issuer : NULL;
+		expect_ok(&err, lab_take_over(&lab, &err));
+		expect_step(&lab, CHANGE_DONE);
+		assert_true(lab_opens(&lab, &lab.config.fresh));
+		lab_close(&lab);
+	}
 }
 
 int main(void)
@@ -498,7 +544,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scp02),
 		cmocka_unit_test(test_scp03),
-		cmocka_unit_test(test_seven_commands),
+		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_same_keys),
 		cmocka_unit_test(test_asked_before),
 		cmocka_unit_test(test_already),
 		cmocka_unit_test(test_unknown_version),

@@ -99,6 +99,24 @@ static void test_without_template(void **state)
 	}
 }
 
+/* What is on the card, as the template says, is asked for last: it can be authenticated on. */
+static void test_guess(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	for (unsigned known = 0; known < 2; known++) {
+		lab_with(&lab, lab_card_of(CARD_FF_CONSUMED), "drop-before:5");
+		lab.guard_config.no_key_template = !known;
+		expect_torn(&lab);
+		lab.sent[GP_INITIALIZE_UPDATE] = 0;
+		expect_ok(&err, lab_resume(&lab, CARD_ROLL_FORWARD, &err));
+		/* Both; the old one again, if it was not the last; and both after PUT KEY. */
+		assert_int_equal(lab.sent[GP_INITIALIZE_UPDATE], known ? 4 : 5);
+		finish_in_order(&lab);
+	}
+}
+
 static void test_delete_torn(void **state)
 {
 	static const char *const faults[] = {
@@ -230,6 +248,77 @@ static void test_swapped_twin(void **state)
 	expect_step(&lab, CHANGE_INTENDED);
 	cardsim_restart(&lab.sim, NULL);
 	finish_in_order(&lab);
+	/* Its refusal of DELETE is not the first card's. */
+	lab_with(&lab, lab_card_of(CARD_ADD_DELETE), "swap:8");
+	lab.tap = same_kdd;
+	expect_err(&err, lab_take_over(&lab, &err), KMS_ERR_MISMATCH, "its chip is");
+	expect_step(&lab, CHANGE_PROVEN);
+	cardsim_restart(&lab.sim, NULL);
+	finish_in_order(&lab);
+}
+
+/* ---- the HSM ---- */
+
+/* The holder of the old keys, as a token that is lost for one call. */
+struct flaky {
+	struct card_keys base;
+	struct card_keys *inner;
+	unsigned left; /* calls until then */
+};
+
+static enum kms_status flaky_kdf(struct card_keys *keys, enum card_role role,
+	const unsigned char fixed[CARD_KDF_FIXED], const unsigned char *context, size_t context_len,
+	size_t len, struct secret *ret_key, struct kms_err *e)
+{
+	struct flaky *f = (struct flaky *)keys;
+
+	if (f->left && --f->left == 0)
+		return kms_fail(e, KMS_ERR_HSM, "the HSM is gone");
+	return f->inner->ops->session_kdf(
+		f->inner, role, fixed, context, context_len, len, ret_key, e);
+}
+
+static enum kms_status flaky_wrap(struct card_keys *keys, const struct card_dek *dek,
+	struct card_keys *fresh, enum card_role role, struct card_key_block *ret_block,
+	struct kms_err *e)
+{
+	struct flaky *f = (struct flaky *)keys;
+
+	if (f->left && --f->left == 0)
+		return kms_fail(e, KMS_ERR_HSM, "the HSM is gone");
+	return f->inner->ops->wrap(f->inner, dek, fresh, role, ret_block, e);
+}
+
+/*
+ * Between the intent and EXTERNAL AUTHENTICATE, or between that and PUT KEY: nothing is on the card.
+ * Or in the proof after it: then the change waits.
+ */
+static void test_hsm_fails(void **state)
+{
+	static const struct card_keys_ops ops = {.session_kdf = flaky_kdf, .wrap = flaky_wrap};
+	struct lab lab;
+
+	(void)state;
+	for (unsigned call = 2; call <= 8; call++) {
+		struct flaky flaky;
+
+		lab_with(&lab, lab_card_of(CARD_REPLACE), NULL);
+		flaky = (struct flaky){*lab.old, lab.old, call};
+		flaky.base.ops = &ops;
+		lab.config.old.keys = &flaky.base;
+		expect_err(&err, lab_take_over(&lab, &err), KMS_ERR_HSM, "the HSM is gone");
+		if (lab.sent[GP_PUT_KEY]) {
+			assert_int_equal(call, 8);
+			expect_step(&lab, CHANGE_INTENDED);
+			finish_in_order(&lab);
+			break;
+		}
+		expect_step(&lab, CHANGE_REFUSED);
+		/* What was not sent, or succeeded, is not spent. */
+		assert_int_equal(lab.counts.auths, 0);
+		assert_true(lab_opens(&lab, &lab.config.old));
+		lab_close(&lab);
+	}
 }
 
 /* ---- the journal ---- */
@@ -413,11 +502,13 @@ int main(void)
 		cmocka_unit_test(test_put_torn),
 		cmocka_unit_test(test_settle),
 		cmocka_unit_test(test_without_template),
+		cmocka_unit_test(test_guess),
 		cmocka_unit_test(test_delete_torn),
 		cmocka_unit_test(test_neither),
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_swapped),
 		cmocka_unit_test(test_swapped_twin),
+		cmocka_unit_test(test_hsm_fails),
 		cmocka_unit_test(test_journal_fails),
 		cmocka_unit_test(test_auth_limit),
 		cmocka_unit_test(test_success_counts),

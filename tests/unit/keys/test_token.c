@@ -7,13 +7,9 @@
 #include "keys/wrap.h"
 #include "support/expect.h"
 #include "support/softhsm.h"
+#include "unit/keys/tokens.h"
 
 #include <stdio.h>
-
-static struct kms_err err;
-
-#define SOFT_URI "pkcs11:token=keys-test?module-path=" SOFTHSM_MODULE
-#define NSS_URI	 "pkcs11:token=NSS%20Certificate%20DB?module-path=" SOFTOKN_MODULE
 
 /* Odd parity, so that what the token makes of a TDEA master is what was given. */
 static const unsigned char master_bytes[32] = {0x40, 0x43, 0x45, 0x46, 0x49, 0x4A, 0x4C, 0x4F, 0x51,
@@ -52,25 +48,6 @@ struct bench {
 	struct secret clear[KEY_AES256 + 1];
 	size_t compared;
 };
-
-static void put_secret(struct secret *s, const void *data, size_t len)
-{
-	expect_ok(&err, secret_copy(s, data, len, &err));
-}
-
-static void open_token(struct bench *b, const char *uri, const char *init_args, const char *label,
-	const char *so_pin)
-{
-	SECRET_AUTO struct secret so = {0}, pin = {0};
-
-	put_secret(&so, so_pin, strlen(so_pin));
-	put_secret(&pin, "operator-pin", 12);
-	expect_ok(&err, hsm_open(uri, init_args, &b->hsm, &err));
-	expect_ok(&err, hsm_init_token(b->hsm, label, &so, false, &err));
-	expect_ok(&err, hsm_init_pin(b->hsm, &so, &pin, &err));
-	expect_ok(&err, hsm_find_token(b->hsm, &err));
-	expect_ok(&err, hsm_login(b->hsm, &pin, &err));
-}
 
 /* A token object on SoftHSM, a session key on NSS: the two kinds of master that workers have. */
 static void make_master(struct bench *b, enum key_alg alg)
@@ -264,7 +241,7 @@ static void test_softhsm(void **state)
 
 	(void)state;
 	softhsm_open(&s);
-	open_token(&b, SOFT_URI, NULL, "keys-test", "12345678");
+	open_token(&b.hsm, SOFT_URI, NULL, "keys-test", "12345678");
 	run_all(&b);
 	softhsm_close(&s);
 }
@@ -278,7 +255,7 @@ static void test_softokn(void **state)
 	if (!softokn_installed())
 		skip();
 	softokn_open(&s);
-	open_token(&b, NSS_URI, s.init_args, "NSS Certificate DB", "");
+	open_token(&b.hsm, NSS_URI, s.init_args, "NSS Certificate DB", "");
 	run_all(&b);
 	softokn_close(&s);
 }
@@ -296,6 +273,8 @@ static void test_words(void **state)
 	assert_int_equal(key_wrapping_to_hsm(KEY_WRAP_AES_KWP), HSM_WRAP_AES_KWP);
 	assert_int_equal(key_wrapping_to_hsm(KEY_WRAP_ECB), HSM_WRAP_ECB);
 	assert_int_equal(key_wrapping_to_hsm(KEY_WRAP_CBC), HSM_WRAP_CBC);
+	assert_int_equal(key_wrapping_to_hsm(KEY_WRAP_X9143_B), HSM_WRAP_BLOCK);
+	assert_int_equal(key_wrapping_to_hsm(KEY_WRAP_X9143_D), HSM_WRAP_BLOCK);
 	assert_int_equal(key_wrapping_to_hsm(KEY_WRAP_NONE), HSM_WRAP_NONE);
 	assert_int_equal(key_kcv_to_hsm(KEY_KCV_NONE), HSM_CHECK_NONE);
 }

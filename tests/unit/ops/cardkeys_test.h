@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A site over a real token, SoftHSM or NSS softokn, whose masters are known here, so that each card's
- * keys are there twice: as handles and in clear. Calls of PKCS#11 go through libkillp11.so, which
+ * keys are there twice: as handles and in clear. Calls of PKCS#11 go through libp11forward.so, which
  * counts them.
  */
 #ifndef CARDKEYS_TEST_H
@@ -86,31 +86,16 @@ static enum kms_status give(void *ctx, const char *name, const char *prompt,
 	return secret_copy(ret_value, "operator-pin", 12, e);
 }
 
-static void forwarder_path(char out[256])
-{
-	ssize_t n = readlink("/proc/self/exe", out, 200);
-	char *slash;
-
-	assert_true(n > 0);
-	out[n] = 0;
-	slash = strrchr(out, '/');
-	strcpy(slash, "/../libkillp11.so");
-	if (access(out, R_OK))
-		strcpy(slash, "/libkillp11.so");
-	assert_int_equal(access(out, R_OK), 0);
-}
-
 static void open_site(struct fixture *f)
 {
 	const struct op_front front = {.secret = give, .new_secret = give};
-	char uri[400], module[256];
+	char uri[400];
 	struct op_site_options options = {
 		.name = "Card Maker", .role = "manufacturer", .hsm_uri = uri};
 	json_t *report = NULL;
 
-	forwarder_path(module);
 	snprintf(uri, sizeof(uri), "pkcs11:token=%s?module-path=%s", f->nss ? NSS_TOKEN : "cards",
-		module);
+		FORWARD_MODULE);
 	options.init_args = f->nss ? f->softokn.init_args : NULL;
 	setenv("KILLP11_MODULE", f->nss ? SOFTOKN_MODULE : SOFTHSM_MODULE, 1);
 	snprintf(f->log, sizeof(f->log), "%s/calls", f->nss ? f->softokn.dir : f->softhsm.dir);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The part of the command table (commands.c, which includes it there) that is about cards. */
+/* clang-format off */
+	{
+		.path = "card list",
+		.summary = "the cards of the registry, and the readers",
+		.options = {{"--state", "S",
+				    "only in this state (known, changing, active, quarantined, "
+				    "terminated)",
+				    OPTION_OPTIONAL},
+			{"--profile", "P", "only of this profile", OPTION_OPTIONAL},
+			{"--after", "CARD", "go on after this one", OPTION_OPTIONAL},
+			{"--limit", "N", "at most so many (500)", OPTION_OPTIONAL},
+			{"--reader", "R", "this reader, or tcp:HOST:PORT", OPTION_OPTIONAL}},
+		.run = cli_card_list,
+	},
+	{
+		.path = "card info",
+		.summary = "who a card is, what it says of itself, what the registry knows of it",
+		.details = "Nothing is authenticated: what a card says of itself proves nothing.",
+		.positional = {{"[CARD]", "of the registry; default: the one in the reader"}},
+		.options = {CARD_OPTIONS},
+		.run = cli_card_info,
+	},
+	{
+		.path = "card inject",
+		.summary = "a new card's initial keys are replaced by its own of a key set",
+		.details =
+			"The initial keys come by --pin-fd (initial.enc, initial.mac, initial.kek "
+			"in\n"
+			"hex); without them the public test keys of the card's profile are taken.\n"
+			"A card that is taken over already is said so, and is no error.",
+		.flags = CLI_CHANGES,
+		.options = {CARD_OPTIONS, {"--keyset", "NEW", "the key set", OPTION_REQUIRED},
+			{"--customer", "ORG", "whose card it is", OPTION_REQUIRED}, CARD_VERSIONS,
+			CARD_COUNT},
+		.run = cli_card_inject,
+	},
+	{
+		.path = "card replace",
+		.summary = "take a card over: its keys are replaced by those of another key set",
+		.details =
+			"The card must hold the old set: its cryptogram is checked before anything "
+			"is\n"
+			"authenticated, so a wrong master key set spends no try. If the card is "
+			"torn,\n"
+			"'card resume' finds out which keys it has and goes on.",
+		.flags = CLI_CHANGES,
+		.options = {CARD_OPTIONS,
+			{"--keyset", "NEW", "the key set it shall have", OPTION_REQUIRED},
+			{"--from", "OLD", "the key set it has; default: as recorded",
+				OPTION_OPTIONAL},
+			{"--customer", "ORG", "whose card it is; default: of the old set",
+				OPTION_OPTIONAL},
+			CARD_VERSIONS, CARD_COUNT},
+		.run = cli_card_replace,
+	},
+	{
+		.path = "card verify",
+		.summary = "prove which key set opens a card, and which no longer does",
+		.details =
+			"The recorded set (or --keyset) is authenticated with. Sets named by --not "
+			"are\n"
+			"judged by the card's cryptogram alone: no try is spent on a wrong key.\n"
+			"Exit code 3 if it is not as it should be.",
+		.flags = CLI_CHANGES,
+		.options = {CARD_OPTIONS, CARD_AID,
+			{"--keyset", "K", "instead of the recorded one", OPTION_OPTIONAL},
+			{"--key-version", "HH", "its version on the card", OPTION_OPTIONAL},
+			{"--not", "K", "a set that must not open it", OPTION_REPEATED}, CARD_COUNT},
+		.run = cli_card_verify,
+	},
+	{
+		.path = "card resume",
+		.summary = "find out what a torn card has, and finish its change",
+		.details = "Finds the open change of the card in the reader. Initial keys are "
+			   "needed again\n"
+			   "where it began with them.",
+		.flags = CLI_CHANGES,
+		.options = {CARD_OPTIONS, CARD_AID,
+			{"--settle", NULL, "do not go on: keep the keys that the card has",
+				OPTION_OPTIONAL}},
+		.run = cli_card_resume,
+	},
+	{
+		.path = "card history",
+		.summary = "all that happened to a card",
+		.positional = {{"CARD", "its id, as in 'card list'"}},
+		.run = cli_card_history,
+	},
+	{
+		.path = "card domain create",
+		.summary = "a supplementary security domain on a card",
+		.details = "Opened by the issuer security domain's keys until 'card domain keys' "
+			   "gives it its\n"
+			   "own.",
+		.flags = CLI_CHANGES,
+		.options = {CARD_OPTIONS,
+			{"--aid", "AID", "of the new domain, in hex", OPTION_REQUIRED},
+			{"--file", "AID", "load file (A0000001515350)", OPTION_OPTIONAL},
+			{"--module", "AID", "module (A000000151535041)", OPTION_OPTIONAL},
+			{"--privileges", "HEX", "2 or 6 digits (800000: security domain)",
+				OPTION_OPTIONAL}},
+		.run = cli_card_domain_create,
+	},
+	{
+		.path = "card domain keys",
+		.summary = "give a supplementary security domain keys of its own, or replace them",
+		.flags = CLI_CHANGES,
+		.options = {CARD_OPTIONS,
+			{"--aid", "AID", "of the domain, in hex", OPTION_REQUIRED},
+			{"--keyset", "K", "the key set", OPTION_REQUIRED},
+			{"--key-version", "HH", "of the new set on the card", OPTION_OPTIONAL},
+			CARD_COUNT},
+		.run = cli_card_domain_keys,
+	},
+	{
+		.path = "card domain list",
+		.summary = "the security domains of a card, with their keys",
+		.positional = {{"[CARD]", "of the registry; default: the one in the reader"}},
+		.options = {CARD_OPTIONS},
+		.run = cli_card_domain_list,
+	},
