@@ -279,7 +279,8 @@ wrong_at() {
 
 # hsm check found nothing but keys that the registry knows to be lost with their HSM.
 only_lost() {
-	[ "$CODE" -eq 3 ] && [ "$(get '.result.findings | all(contains("was lost with the HSM"))')" = true ]
+	[ "$CODE" -eq 3 ] && [ "$(get '.result.findings // [] | length > 0
+		and all(contains("was lost with the HSM"))')" = true ]
 }
 
 unfinished_at() {
