@@ -29,8 +29,11 @@ surely=hsm_update powerless='key_suspend import'
 build_fixtures
 for operation in "${operations[@]}"; do
 	sweep_one "$operation"
+	short_one "$operation"
 done
 echo "seed $SEED"
 echo "sweep exchange.kill trials $trials lost $lost control_lost $control_lost"
 echo "sweep exchange.power trials $ends lost $ends_lost control_lost $ends_control"
+echo "sweep exchange.short trials $shorts lost $shorts_lost control_lost $shorts_control"
+echo "exchange.short: $shorts_done went on to their end"
 [ "$lost" -eq 0 ] && [ "$ends_lost" -eq 0 ] && [ "$control_lost" -gt 0 ] && [ "$ends_control" -gt 0 ]

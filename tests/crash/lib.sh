@@ -7,10 +7,11 @@
 #   use "${from[import]}"; op_import      # sets CODE, OUT, ERR
 #   effect_import                         # "whole", "none", or else what is wrong
 #   settle import doctor; wrong_at b      # say what is wrong; nothing if all is well
+#
+# The token is a SoftHSM in another process: what happens to the program does not happen to it.
+TOKEN=forward
 . "$CARDKMS_SOURCE/tests/integration/lib.sh"
 
-softhsm_module=$CARDKMS_BIN/libp11forward.so
-export KILLP11_MODULE=/usr/lib/softhsm/libsofthsm2.so
 SEED=${SEED:-$(date +%s)}
 RANDOM=$((SEED % 32768))
 full() { [ "${SWEEP:-sample}" = full ]; }
@@ -23,8 +24,8 @@ cardkms() {
 
 # Preloading comes before the sanitizer's runtime.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
-# The token is no disk of ours: what SoftHSM writes there counts as written.
-preload=("LD_PRELOAD=$CARDKMS_BIN/libfaultfs.so" "FAULTFS_DIR=$HERE" FAULTFS_EXCEPT=/tokens/)
+preload=("LD_PRELOAD=$CARDKMS_BIN/libfaultfs.so" "FAULTFS_DIR=$HERE")
+memory=("LD_PRELOAD=$CARDKMS_BIN/libfaultmem.so")
 
 # ---- the operations: from which fixture, at which site, how, and what there is of it then ----
 
@@ -425,4 +426,83 @@ sweep_one() {
 		[ -z "$wrong" ] || ends_control=$((ends_control + 1))
 	fi
 	! full || echo "$op: $(wc -l <"$TMPDIR/points") points, $(grep -c change "$TMPDIR/points") at the token"
+}
+
+# ---- memory and disk ----
+#
+# short_one OP: an allocation fails, once or with all that follow it; a write finds the disk full, and so
+# do all that follow; a write or a sync finds it broken, once. Full: SHORT (24) points of each kind, and
+# every sync; a sample: one of them all. The operation may go on only if it takes effect as a whole;
+# otherwise it must say what is wrong.
+
+shorts=0 shorts_lost=0 shorts_control=0 shorts_done=0
+
+# Of 1 to N, all or SHORT by chance.
+some_of() { # N
+	if [ "$1" -le "${SHORT:-24}" ]; then
+		seq "$1"
+	else
+		shuf -i "1-$1" -n "${SHORT:-24}" --random-source=<(yes "$SEED")
+	fi
+}
+
+# The points of an operation, one a line.
+short_points() { # OP
+	local n
+	use "${from[$1]}"
+	: >"$TMPDIR/files.log"
+	FAULT=("${memory[@]}" FAULTMEM_LOG="$TMPDIR/memory.log")
+	"op_$1" >&2
+	use "${from[$1]}"
+	FAULT=("${preload[@]}" FAULTFS_LOG="$TMPDIR/files.log")
+	"op_$1" >&2
+	FAULT=()
+	for n in $(some_of "$(<"$TMPDIR/memory.log")"); do
+		echo "${memory[*]} FAULTMEM_AT=$n"
+		echo "${memory[*]} FAULTMEM_AT=$n+"
+	done
+	for n in $(some_of "$(grep -c '^write ' "$TMPDIR/files.log")"); do
+		echo "${preload[*]} FAULTFS_AT=write:$n+:ENOSPC"
+		echo "${preload[*]} FAULTFS_AT=write:$n:EIO"
+	done
+	for n in $(seq "$(grep -c '^sync ' "$TMPDIR/files.log")"); do
+		echo "${preload[*]} FAULTFS_AT=sync:$n:EIO"
+	done
+}
+
+# short_at OP WORD…: one trial; the words are for env.
+short_at() {
+	local op=$1 wrong='' unsettled
+	shift
+	use "${from[$op]}"
+	FAULT=("$@")
+	"op_$op" 2>/dev/null
+	FAULT=()
+	shorts=$((shorts + 1))
+	case $CODE in
+	0)
+		shorts_done=$((shorts_done + 1))
+		[ "$("effect_$op")" = whole ] || wrong="it exited with 0, its effect: $("effect_$op")"$'\n'
+		;;
+	1 | 3) [ -n "$(said)" ] || wrong='it did not say what is wrong'$'\n' ;;
+	*) wrong="it ended with $CODE: $(said)"$'\n' ;;
+	esac
+	unsettled=$("${control[$op]:-wrong_at}" "${at[$op]}")
+	[ -z "$unsettled" ] || shorts_control=$((shorts_control + 1))
+	wrong+=$(settle "$op" doctor)
+	if [ "$wrong" ]; then
+		lose "$op, ${*: -1}" "$wrong"
+		shorts_lost=$((shorts_lost + 1))
+	fi
+}
+
+short_one() {
+	local op=$1 words list
+	short_points "$op" >"$TMPDIR/points"
+	chosen 1 <"$TMPDIR/points" >"$TMPDIR/chosen"
+	list=$(cat "$TMPDIR/chosen")
+	while read -r -a words; do
+		short_at "$op" "${words[@]}"
+	done <<<"$list"
+	! full || echo "$op: $(wc -l <"$TMPDIR/points") points of memory and disk"
 }
