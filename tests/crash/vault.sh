@@ -195,9 +195,4 @@ for operation in "${operations[@]}"; do
 	sweep_one "$operation"
 	short_one "$operation"
 done
-echo "seed $SEED"
-echo "sweep vault.kill trials $trials lost $lost control_lost $control_lost"
-echo "sweep vault.power trials $ends lost $ends_lost control_lost $ends_control"
-echo "sweep vault.short trials $shorts lost $shorts_lost control_lost $shorts_control"
-echo "vault.short: $shorts_done went on to their end"
-[ "$lost" -eq 0 ] && [ "$ends_lost" -eq 0 ] && [ "$control_lost" -gt 0 ] && [ "$ends_control" -gt 0 ]
+end_sweep vault
