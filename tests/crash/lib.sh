@@ -30,7 +30,8 @@ memory=("LD_PRELOAD=$CARDKMS_BIN/libfaultmem.so")
 # ---- the operations: from which fixture, at which site, how, and what there is of it then ----
 
 declare -A at from
-# What doctor may have to say where it cannot be content: of an operation that starts without an HSM.
+# What doctor may have to say where it cannot be content, of an operation that starts without an HSM: a
+# regular expression.
 declare -A doctor_says
 # What is wrong before anything was settled, where that is not for wrong_at to say.
 declare -A control
@@ -298,7 +299,7 @@ unfinished_at() {
 settle() {
 	local op=$1 way=$2 site=${at[$1]} effect
 	if [ "$way" = doctor ] && [ -e "$HERE/$site/site/site.ini" ]; then
-		on "$site" doctor || has "$(said)" "${doctor_says[$op]:-none}" || echo "doctor: $(said)"
+		on "$site" doctor || grep -qE "${doctor_says[$op]:-^none$}" <<<"$(said)" || echo "doctor: $(said)"
 		effect=$("effect_$op")
 		[ "$effect" = whole ] || [ "$effect" = none ] || echo "after doctor $effect"
 	else

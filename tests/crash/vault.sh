@@ -47,7 +47,9 @@ effect_rebuild() {
 		+ (SELECT count(*) FROM key_object WHERE location = 'lost' AND state = 'active')
 		+ (SELECT count(*) FROM key_object WHERE label LIKE 'cardkms-%' AND state = 'destroyed')"
 }
-doctor_says[rebuild]='the site has no HSM: repeat' control[rebuild]=unfinished_at
+# No token yet, not yet the site's token, or the site's token without its keys.
+doctor_says[rebuild]='the site has no HSM: repeat|has no initialised token|was set up with serial|was lost with the HSM'
+control[rebuild]=unfinished_at
 
 # In the same site: each key into its own row. What is not back yet, hsm check calls lost.
 at[site_key_back]=a from[site_key_back]=rebuilt
