@@ -23,6 +23,9 @@ static struct {
 	unsigned long calls, nth;
 } mem;
 
+typedef int main_fn(int, char **, char **);
+
+static main_fn *real_main;
 static void *(*real_malloc)(size_t);
 static void *(*real_calloc)(size_t, size_t);
 static void *(*real_realloc)(void *, size_t);
@@ -86,8 +89,20 @@ void *realloc(void *old, size_t len)
 	return !found() || fails() ? NULL : real_realloc(old, len);
 }
 
-/* Runs before main(), after the constructors of the libraries that this one is loaded with. */
-__attribute__((constructor)) static void begin(void)
+static void stop(void)
+{
+	const char *path = getenv("FAULTMEM_LOG");
+	int fd;
+
+	mem.counting = false;
+	fd = path && *path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+	if (fd >= 0) {
+		dprintf(fd, "%lu\n", mem.calls);
+		close(fd);
+	}
+}
+
+static int counted_main(int argc, char **argv, char **envp)
 {
 	const char *at = getenv("FAULTMEM_AT");
 	char *end = NULL;
@@ -101,18 +116,23 @@ __attribute__((constructor)) static void begin(void)
 			_exit(99);
 		}
 	}
+	/* The last to be registered comes first: what libraries do at the end (gcov) has its memory. */
+	if (atexit(stop))
+		_exit(99);
 	mem.counting = true;
+	return real_main(argc, argv, envp);
 }
 
-__attribute__((destructor)) static void end(void)
+/* libc's own way into main(), by which main() can be found. */
+int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
+	void (*rtld_fini)(void), void *stack_end);
+int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
+	void (*rtld_fini)(void), void *stack_end)
 {
-	const char *path = getenv("FAULTMEM_LOG");
-	int fd;
+	int (*real)(
+		main_fn *, int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
 
-	mem.counting = false;
-	fd = path && *path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
-	if (fd >= 0) {
-		dprintf(fd, "%lu\n", mem.calls);
-		close(fd);
-	}
+	*(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
+	real_main = main;
+	return real(counted_main, argc, argv, init, fini, rtld_fini, stack_end);
 }
