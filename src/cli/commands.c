@@ -656,6 +656,7 @@ const struct cli_command cli_commands[] = {
 		.options = {{"-o", "F", "the PDF to write", OPTION_REQUIRED}},
 		.run = cli_ceremony_report,
 	},
+#include "cli/table_custody.h"
 	{
 		.path = "audit list",
 		.summary = "the audit log",

@@ -31,6 +31,15 @@ CLI_RUN(key_export);
 CLI_RUN(key_import);
 CLI_RUN(key_block_show);
 
+/* custody.c */
+CLI_RUN(custody_list);
+CLI_RUN(custody_history);
+CLI_RUN(custody_move);
+CLI_RUN(custody_audit);
+CLI_RUN(custody_leave);
+CLI_RUN(custody_register);
+CLI_RUN(custody_acceptance);
+
 /* run.c, and card.c for card_…: one function each for the table. */
 CLI_RUN(site_init);
 CLI_RUN(site_status);

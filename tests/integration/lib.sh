@@ -402,6 +402,8 @@ state_of() {
 			SELECT 'ceremony', * FROM ceremony WHERE state NOT IN ('failed', 'interrupted') ORDER BY 2;
 			SELECT 'custodian', custodian.* FROM custodian JOIN ceremony ON ceremony.id = ceremony_id
 				WHERE state NOT IN ('failed', 'interrupted') ORDER BY 2, 3, 4;
+			SELECT 'custody', * FROM custody ORDER BY 2, 3, 4;
+			SELECT 'leaver', * FROM leaver ORDER BY 2;
 			SELECT 'keyset', * FROM keyset WHERE state != 'void' ORDER BY 2;
 			SELECT 'key', * FROM key_object WHERE state != 'void' ORDER BY 2;
 			SELECT 'exchange', * FROM exchange_doc ORDER BY 2;
