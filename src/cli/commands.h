@@ -83,6 +83,7 @@ CLI_RUN(ceremony_meetings);
 CLI_RUN(ceremony_report);
 CLI_RUN(audit_list);
 CLI_RUN(audit_verify);
+CLI_RUN(audit_witnesses);
 CLI_RUN(audit_checkpoint);
 CLI_RUN(audit_export);
 CLI_RUN(audit_prove);

@@ -289,14 +289,20 @@ OP_CALL op_backup_restore(struct op_site *site, const char *path, const char *fi
 OP_CALL op_audit_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 /*
  * Of the store's own log; of an export or proof by the identity in a file; or by an identity that
- * the site knows. KMS_ERR_MISMATCH, with the report set, names the first bad entry.
+ * the site knows. Compared with the checkpoints that documents brought, and with those of the file
+ * `witness` (or NULL). KMS_ERR_MISMATCH, with the report set, names the first bad entry.
  */
-OP_CALL op_audit_verify(struct op_site *site, json_t **ret_report, struct kms_err *err);
-/* identity_paths: of that site, oldest first, if its HSM was once lost. */
-OP_CALL op_audit_verify_file(const char *path, const char *const *identity_paths, size_t count,
+OP_CALL op_audit_verify(
+	struct op_site *site, const char *witness, json_t **ret_report, struct kms_err *err);
+/* site may be NULL; identity_paths: of that site, oldest first, if its HSM was once lost. */
+OP_CALL op_audit_verify_file(struct op_site *site, const char *path,
+	const char *const *identity_paths, size_t count, const char *witness, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_audit_verify_known(struct op_site *site, const char *path, const char *witness,
 	json_t **ret_report, struct kms_err *err);
-OP_CALL op_audit_verify_known(
-	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
+/* Checkpoints that are held of logs: of that site's, or (NULL) of all. path: their notes, or NULL. */
+OP_CALL op_audit_witnesses(struct op_site *site, const char *of, const char *path,
+	json_t **ret_report, struct kms_err *err);
 OP_CALL op_audit_checkpoint(struct op_site *site, json_t **ret_report, struct kms_err *err);
 /* `sign`: logs in and signs a checkpoint first, so that all of it is covered. */
 OP_CALL op_audit_export(struct op_site *site, const char *path, bool sign, json_t **ret_report,

@@ -312,6 +312,13 @@ plain() {
 	return "$CODE"
 }
 
+# forged SITE KIND IN FILTER: $TMPDIR/forged, edited and signed by that site: what a dishonest one can send.
+forged() {
+	jq -S "$4" "$3" >"$TMPDIR/edited"
+	in_site "$1" exchange_forge sign "$HERE/$1/site" "$2" "$TMPDIR/edited" \
+		"$TMPDIR/forged" && ! cmp -s "$3" "$TMPDIR/forged"
+}
+
 # get FILTER…: of the last run's JSON, raw.
 get() {
 	jq -r "$@" <"$OUT"
