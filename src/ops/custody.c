@@ -39,6 +39,18 @@ static bool is_restore(const struct store_ceremony *c)
 	return strcmp(c->kind, OP_SITE_RESTORE) == 0 || strcmp(c->kind, OP_ZONE_RESTORE) == 0;
 }
 
+/* The list's order, but that of one second: what is typed again was made before. */
+static int by_time(const void *left, const void *right)
+{
+	const struct store_ceremony *a = left, *b = right;
+
+	if (a->started != b->started)
+		return a->started < b->started ? -1 : 1;
+	if (is_restore(a) != is_restore(b))
+		return is_restore(a) ? 1 : -1;
+	return strcmp(a->id, b->id);
+}
+
 /*
  * The sheet from which a component was typed, if it is known here: of the same key, which may have been
  * lost with its HSM. A key of that label which ended is another one, as is one typed in under it since.
@@ -131,6 +143,8 @@ enum kms_status custody_load(struct op_site *site, struct custody *ret_custody, 
 		st = store_leavers(site->store, &c.leavers, err);
 	if (st)
 		return st;
+	if (c.ceremonies.count > 1)
+		qsort(c.ceremonies.items, c.ceremonies.count, sizeof(*c.ceremonies.items), by_time);
 	c.people = calloc(c.ceremonies.count + 1, sizeof(*c.people));
 	c.sheets = calloc(c.ceremonies.count * CER_COMPONENTS_MAX + 1, sizeof(*c.sheets));
 	if (!c.people || !c.sheets)

@@ -54,7 +54,7 @@ static bool is_used(const struct store_key *key)
 	enum key_state state;
 
 	return key_state_parse(key->state, &state, NULL) == KMS_OK &&
-	       (state == KEY_ACTIVE || state == KEY_SUSPENDED);
+	       (state == KEY_ACTIVE || state == KEY_SUSPENDED || state == KEY_PREACTIVE);
 }
 
 /*

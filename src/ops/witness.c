@@ -253,6 +253,15 @@ enum kms_status op_witness_own(struct op_site *site, const char *partner, const 
 			     "it is, and call the auditor");
 }
 
+/* Both have good signatures already. */
+static enum kms_status parse_two(const char *held, const char *note,
+	struct audit_checkpoint *ret_before, struct audit_checkpoint *ret_now, struct kms_err *err)
+{
+	enum kms_status st = audit_checkpoint_parse(held, strlen(held), ret_before, err);
+
+	return st ? st : audit_checkpoint_parse(note, strlen(note), ret_now, err);
+}
+
 enum kms_status op_witness_follows(const char *partner, const char *held, const char *note,
 	const struct doc_witness *w, const char *what, struct kms_err *err)
 {
@@ -262,9 +271,7 @@ enum kms_status op_witness_follows(const char *partner, const char *held, const 
 
 	if (!held)
 		return KMS_OK;
-	st = audit_checkpoint_parse(held, strlen(held), &before, err);
-	if (!st)
-		st = audit_checkpoint_parse(note, strlen(note), &now, err);
+	st = parse_two(held, note, &before, &now, err);
 	if (st)
 		return st;
 	memcpy(path.hash, w->path, sizeof(w->path));
@@ -313,9 +320,7 @@ enum kms_status op_witness_extend(struct op_site *site, const char *held, const 
 
 	if (!held)
 		return KMS_OK;
-	st = audit_checkpoint_parse(held, strlen(held), &before, err);
-	if (!st)
-		st = audit_checkpoint_parse(note, strlen(note), &now, err);
+	st = parse_two(held, note, &before, &now, err);
 	if (!st)
 		st = audit_tree_consistency(&nodes, before.size, now.size, &path, err);
 	if (st)
