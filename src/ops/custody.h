@@ -61,8 +61,8 @@ KMS_CHECKED enum kms_status custody_names(
 /* ---- custody_rule.c ---- */
 
 /*
- * Everybody who has ever held a component of the key, under whatever label it was here; `deputies`:
- * and who stands by for one.
+ * Everybody who has ever held a component of the key, under whatever label it was here, once with each;
+ * `deputies`: and who stands by for one.
  */
 KMS_CHECKED enum kms_status custody_holders(struct op_site *site, const struct custody *custody,
 	const struct custody_sheet *sheet, bool deputies, struct op_custodians *ret_holders,

@@ -221,19 +221,6 @@ static void look_at_two(struct findings *f, const struct custody_sheet *s,
 			b->component);
 }
 
-/* The same two stand in the list as often as they met. */
-static bool said_before(const struct op_custodians *list, size_t i, size_t k)
-{
-	for (size_t n = 0; n <= k; n++)
-		for (size_t m = 0; m < n && (n < k || m < i); m++)
-			if (list->items[m].component == list->items[i].component &&
-				list->items[n].component == list->items[k].component &&
-				name_same(list->items[m].name, list->items[i].name) &&
-				name_same(list->items[n].name, list->items[k].name))
-				return true;
-	return false;
-}
-
 static void look_at_holders(struct findings *f, const struct custody_sheet *s)
 {
 	struct op_custodians list __attribute__((cleanup(op_custodians_free))) = {0};
@@ -242,8 +229,7 @@ static void look_at_holders(struct findings *f, const struct custody_sheet *s)
 		f->st = custody_holders(f->site, f->c, s, true, &list, f->err);
 	for (size_t k = 0; !f->st && k < list.count; k++)
 		for (size_t i = 0; i < k; i++)
-			if (!said_before(&list, i, k))
-				look_at_two(f, s, &list.items[i], &list.items[k]);
+			look_at_two(f, s, &list.items[i], &list.items[k]);
 }
 
 struct who {

@@ -7,6 +7,7 @@
 #include "store/people.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Three bytes that agree by chance are one case in sixteen million. */
@@ -42,6 +43,25 @@ static enum kms_status add_deputies(const struct custody *c, const char *label,
 	return st;
 }
 
+/* Each person once with each component: rows repeat what is still so. */
+static void strike_repeated(struct op_custodians *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		size_t k = 0;
+
+		while (k < kept && !(list->items[k].component == list->items[i].component &&
+					   name_same(list->items[k].name, list->items[i].name)))
+			k++;
+		if (k < kept)
+			free((char *)list->items[i].name);
+		else
+			list->items[kept++] = list->items[i];
+	}
+	list->count = kept;
+}
+
 enum kms_status custody_holders(struct op_site *site, const struct custody *c,
 	const struct custody_sheet *sheet, bool deputies, struct op_custodians *ret_holders,
 	struct kms_err *err)
@@ -63,6 +83,7 @@ enum kms_status custody_holders(struct op_site *site, const struct custody *c,
 	}
 	if (st)
 		return st;
+	strike_repeated(&found);
 	*ret_holders = found;
 	found = (struct op_custodians){0};
 	return KMS_OK;

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016,SC2317 # filters of jq; functions called by name
 # Custody where components are typed again: a restore opens bags and may change hands; the label of a
 # destroyed key is free for another one, whose sheets are others.
 . "$(dirname "$0")/lib.sh"

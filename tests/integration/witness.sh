@@ -127,15 +127,15 @@ rewritten() { # NAME WANTED
 	use open
 	sleep 1
 	history_of "$2"
-	refused "$1: caught by itself, by the request" 3 'is not the one that '"'Example Bank'"' has seen … put back' \
-		a exchange export --request three.req --transport-key TK1 -o no
 	# A dishonest program would not look: a request without the words, its answer made one to the true request.
 	check "$1: a request without the words" forged b request three.req 'del(.seen_checkpoint)'
 	cp "$TMPDIR/forged" blind.req
-	rm -rf a
-	history_of "$2"
 	need a exchange export --request blind.req --transport-key TK1 -o blind.pkg
-	check "$1: its answer made one to the true request" forged a package blind.pkg ".request.sha256 = \"$(sha256sum <three.req | cut -d' ' -f1 | tr a-f A-F)\""
+	refused "$1: an honest one is caught by itself, by the request" 3 \
+		'is not the one that '"'Example Bank'"' has seen … put back' \
+		a exchange export --request three.req --transport-key TK1 -o no
+	check "$1: its answer made one to the true request" forged a package blind.pkg \
+		".request.sha256 = \"$(sha256sum <three.req | cut -d' ' -f1 | tr a-f A-F)\""
 	echo "# over $(entries_of blind.pkg audit_checkpoint) entries, held is one over $seen"
 }
 
