@@ -17,7 +17,7 @@
 #include <stddef.h>
 
 enum {
-	CLI_OPTIONS_MAX = 12, /* options of one command */
+	CLI_OPTIONS_MAX = 16, /* options of one command */
 	CLI_REPEAT_MAX = 32,  /* values of one repeated option */
 	CLI_POSITIONAL_MAX = 3,
 };

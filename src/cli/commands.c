@@ -656,6 +656,7 @@ const struct cli_command cli_commands[] = {
 		.options = {{"-o", "F", "the PDF to write", OPTION_REQUIRED}},
 		.run = cli_ceremony_report,
 	},
+#include "cli/table_custody.h"
 	{
 		.path = "audit list",
 		.summary = "the audit log",
@@ -664,18 +665,36 @@ const struct cli_command cli_commands[] = {
 	{
 		.path = "audit verify",
 		.summary = "verify this site's log, an export, or a proof; offline",
-		.details = "Without a file: the store's own log. With one: an export or a proof, "
-			   "by the\n"
-			   "identity given (no site needed) or one that the site knows. Names the "
-			   "first\n"
-			   "bad entry; exit code 3.",
+		.details =
+			"Without a file: the store's own log. With one: an export or a proof, "
+			"by the\n"
+			"identity given (no site needed) or one that the site knows. Names the "
+			"first\n"
+			"bad entry; exit code 3. With a site it is compared with every checkpoint "
+			"that\n"
+			"partners' documents brought, and with --witness also with others.",
 		.flags = CLI_NO_SITE,
 		.positional = {{"[F]", "an export or a proof"}},
 		.options = {{"--identity", "F",
-			"the identity file of the site whose log it is; after a rebuild the former "
-			"one, then the present one",
-			OPTION_REPEATED}},
+				    "the identity file of the site whose log it is; after a "
+				    "rebuild the former "
+				    "one, then the present one",
+				    OPTION_REPEATED},
+			{"--witness", "F", "checkpoints that somebody else holds of that log",
+				OPTION_OPTIONAL}},
 		.run = cli_audit_verify,
+	},
+	{
+		.path = "audit witnesses",
+		.summary = "the checkpoints that are held of partners' logs, and partners hold of "
+			   "this one",
+		.details = "They came and went in requests, packages and receipts. 'audit verify' "
+			   "compares with\n"
+			   "all of them, so that no site can write its history anew alone.",
+		.options = {{"--of", "ORG", "only of this site's log", OPTION_OPTIONAL},
+			{"-o", "F", "write them to F, for 'audit verify --witness F'",
+				OPTION_OPTIONAL}},
+		.run = cli_audit_witnesses,
 	},
 	{
 		.path = "audit checkpoint",

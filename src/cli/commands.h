@@ -31,6 +31,15 @@ CLI_RUN(key_export);
 CLI_RUN(key_import);
 CLI_RUN(key_block_show);
 
+/* custody.c */
+CLI_RUN(custody_list);
+CLI_RUN(custody_history);
+CLI_RUN(custody_move);
+CLI_RUN(custody_audit);
+CLI_RUN(custody_leave);
+CLI_RUN(custody_register);
+CLI_RUN(custody_acceptance);
+
 /* run.c, and card.c for card_…: one function each for the table. */
 CLI_RUN(site_init);
 CLI_RUN(site_status);
@@ -74,6 +83,7 @@ CLI_RUN(ceremony_meetings);
 CLI_RUN(ceremony_report);
 CLI_RUN(audit_list);
 CLI_RUN(audit_verify);
+CLI_RUN(audit_witnesses);
 CLI_RUN(audit_checkpoint);
 CLI_RUN(audit_export);
 CLI_RUN(audit_prove);

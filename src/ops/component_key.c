@@ -2,9 +2,9 @@
 #include "ops/component_key.h"
 
 #include "base/hex.h"
-#include "ceremony/separation.h"
 #include "keys/component.h"
 #include "ops/ceremony.h"
+#include "ops/custody.h"
 #include "ops/reconcile.h"
 #include "store/journal.h"
 
@@ -143,15 +143,6 @@ static enum kms_status find_source(struct op *op, struct kms_err *err)
 	return KMS_OK;
 }
 
-static enum kms_status separation_from(struct op *op, const char *label, struct kms_err *err)
-{
-	struct component_key *a = op->args;
-	struct op_custodians earlier __attribute__((cleanup(op_custodians_free))) = {0};
-	enum kms_status st = op_custodians_of(op->site, label, &earlier, err);
-
-	return st ? st : cer_separation_pairs(label, earlier.items, earlier.count, &a->pairs, err);
-}
-
 /*
  * The key that is to be imported may have been here before under another label. Three bytes that agree
  * by chance are one case in sixteen million.
@@ -171,7 +162,7 @@ static enum kms_status separation_under_other_labels(struct op *op, struct kms_e
 		if (!there->check_value || strcmp(there->check_value, check) != 0 ||
 			strcmp(there->algorithm, key_alg_name(a->alg)) != 0)
 			continue;
-		st = separation_from(op, there->label, err);
+		st = custody_rule_pairs(op, there->label, &a->pairs, err);
 	}
 	return st;
 }
@@ -180,7 +171,7 @@ static enum kms_status separation_under_other_labels(struct op *op, struct kms_e
 static enum kms_status separation_over_time(struct op *op, struct kms_err *err)
 {
 	struct component_key *a = op->args;
-	enum kms_status st = separation_from(op, a->in->label, err);
+	enum kms_status st = custody_rule_pairs(op, a->in->label, &a->pairs, err);
 
 	return st || a->kind != CER_IMPORT ? st : separation_under_other_labels(op, err);
 }

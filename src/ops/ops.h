@@ -153,6 +153,42 @@ OP_CALL op_ceremony_list(struct op_site *site, json_t **ret_report, struct kms_e
 OP_CALL op_ceremony_show(
 	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err);
 
+/* ---- custody.c, custody_move.c, custody_audit.c, custody_pdf.c ---- */
+
+/* Of a key, or that a person holds or has held; NULL: all. */
+OP_CALL op_custody_list(struct op_site *site, const char *key, const char *person,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_custody_history(struct op_site *site, const char *key, int64_t component,
+	json_t **ret_report, struct kms_err *err);
+
+/* What has become of the sheet of a component. Texts may be NULL: as it was. */
+struct op_custody_move {
+	const char *key;
+	int64_t component;
+	const char *pair;     /* "A,B": it goes into their hands */
+	const char *deputies; /* "X,Y"; "": none any more */
+	const char *bag, *safe;
+	int64_t serial;	     /* of the sheet; 0: as it was */
+	const char *channel; /* how it was conveyed, here or (send) away */
+	const char *carrier;
+	const char *on;	      /* date; NULL: today */
+	const char *due;      /* to be returned by then */
+	const char *accepted; /* when the pair signed */
+	bool issue, giveback, send, destroyed;
+};
+OP_CALL op_custody_move(struct op_site *site, const struct op_custody_move *in, json_t **ret_report,
+	struct kms_err *err);
+/* A person has left: flagged, and told what must be re-keyed. `on`: a date, NULL: today. */
+OP_CALL op_custody_leave(struct op_site *site, const char *name, const char *on, const char *reason,
+	json_t **ret_report, struct kms_err *err);
+/* KMS_ERR_MISMATCH, with the report set, if there are findings. */
+OP_CALL op_custody_audit(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/* Forms to sign, as PDF; public data only. */
+OP_CALL op_custody_register(
+	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
+OP_CALL op_custody_acceptance(struct op_site *site, const char *key, int64_t component,
+	const char *path, json_t **ret_report, struct kms_err *err);
+
 /* ---- request.c, export.c, import.c, receipt.c ---- */
 OP_CALL op_exchange_request(struct op_site *site, const char *from, char *const *keysets,
 	size_t keyset_count, const char *path, json_t **ret_report, struct kms_err *err);
@@ -253,14 +289,20 @@ OP_CALL op_backup_restore(struct op_site *site, const char *path, const char *fi
 OP_CALL op_audit_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 /*
  * Of the store's own log; of an export or proof by the identity in a file; or by an identity that
- * the site knows. KMS_ERR_MISMATCH, with the report set, names the first bad entry.
+ * the site knows. Compared with the checkpoints that documents brought, and with those of the file
+ * `witness` (or NULL). KMS_ERR_MISMATCH, with the report set, names the first bad entry.
  */
-OP_CALL op_audit_verify(struct op_site *site, json_t **ret_report, struct kms_err *err);
-/* identity_paths: of that site, oldest first, if its HSM was once lost. */
-OP_CALL op_audit_verify_file(const char *path, const char *const *identity_paths, size_t count,
+OP_CALL op_audit_verify(
+	struct op_site *site, const char *witness, json_t **ret_report, struct kms_err *err);
+/* site may be NULL; identity_paths: of that site, oldest first, if its HSM was once lost. */
+OP_CALL op_audit_verify_file(struct op_site *site, const char *path,
+	const char *const *identity_paths, size_t count, const char *witness, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_audit_verify_known(struct op_site *site, const char *path, const char *witness,
 	json_t **ret_report, struct kms_err *err);
-OP_CALL op_audit_verify_known(
-	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
+/* Checkpoints that are held of logs: of that site's, or (NULL) of all. path: their notes, or NULL. */
+OP_CALL op_audit_witnesses(struct op_site *site, const char *of, const char *path,
+	json_t **ret_report, struct kms_err *err);
 OP_CALL op_audit_checkpoint(struct op_site *site, json_t **ret_report, struct kms_err *err);
 /* `sign`: logs in and signs a checkpoint first, so that all of it is covered. */
 OP_CALL op_audit_export(struct op_site *site, const char *path, bool sign, json_t **ret_report,

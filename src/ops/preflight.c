@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "ceremony/separation.h"
 #include "ops/ceremony.h"
+#include "ops/custody.h"
 #include "ops/meta.h"
 #include "ops/op.h"
 #include "ops/token.h"
@@ -187,6 +188,8 @@ static enum kms_status parts_are_apart(struct look *look, struct kms_err *err)
 	const struct cer_plan *plan = look->plan;
 	const char *label = plan->fields[CER_PLAN_LABEL];
 	struct op_custodians held __attribute__((cleanup(op_custodians_free))) = {0};
+	JS_AUTO json_t *overrides = json_array();
+	struct op op = {.site = look->site, .overrides = overrides};
 	struct cer_person people[2];
 	struct kms_err why = {0};
 	char detail[300];
@@ -197,9 +200,11 @@ static enum kms_status parts_are_apart(struct look *look, struct kms_err *err)
 	st = op_custodians_of(look->site, label, &held, err);
 	if (st)
 		return st;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 2; i++) {
 		people[i] = (struct cer_person){plan->officers.names[i], "approve"};
-	st = cer_separation_pairs(label, held.items, held.count, &plan->pairs, &why);
+		op.officers[i] = (char *)plan->officers.names[i]; /* who would override */
+	}
+	st = custody_rule_pairs(&op, label, &plan->pairs, &why);
 	if (!st)
 		st = cer_separation_check(label, held.items, held.count, people, 2, &why);
 	snprintf(detail, sizeof(detail), "%.290s",

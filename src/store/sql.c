@@ -3,7 +3,7 @@
 
 /*
  * Column lists are in the order of the fields in the row types of people.c, keys.c, journal.c,
- * ceremony.c, docs.c, cards.c, domains.c, changes.c and auditlog.c.
+ * ceremony.c, custody.c, docs.c, cards.c, domains.c, changes.c and auditlog.c.
  */
 #define OFFICER "name, folded, role, passphrase_hash, state, added, changed, failures"
 #define PARTNER                                                                               \
@@ -24,6 +24,11 @@
 #define MEETING "id, kind, title, file_sha256, file_text, state, op_id, minutes, started, ended"
 #define CUSTODIAN \
 	"ceremony_id, component, position, person, folded, sheet_serial, check_value, sheet_state"
+#define CUSTODY                                                                                  \
+	"ceremony_id, component, seq, event, state, custodian_a, custodian_b, deputies, "        \
+	"sheet_serial, bag, safe, channel, carrier, conveyed, issued, due, returned, accepted, " \
+	"recorded, op_id"
+#define LEAVER "folded, person, left_on, reason, op_id"
 #define DOC                                                                                  \
 	"id, kind, direction, partner, state, nonce, sha256, text, related, transport_key, " \
 	"op_id, created, changed"
@@ -53,6 +58,9 @@
 #define VALUES_13 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 #define VALUES_17 \
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+#define VALUES_20                                                                              \
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, " \
+	"$18, $19, $20)"
 #define VALUES_25                                                                              \
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, " \
 	"$18, $19, $20, $21, $22, $23, $24, $25)"
@@ -198,6 +206,12 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 	[SQL_CUSTODIAN_LIST] = {"SELECT " CUSTODIAN " FROM custodian WHERE ceremony_id = $1 "
 				"ORDER BY component, position",
 		false},
+	[SQL_CUSTODY_ADD] = {"INSERT INTO custody (" CUSTODY ") " VALUES_20, true},
+	[SQL_CUSTODY_LIST] = {"SELECT " CUSTODY
+			      " FROM custody ORDER BY ceremony_id, component, seq",
+		false},
+	[SQL_LEAVER_ADD] = {"INSERT INTO leaver (" LEAVER ") " VALUES_5, true},
+	[SQL_LEAVER_LIST] = {"SELECT " LEAVER " FROM leaver ORDER BY folded", false},
 
 	[SQL_DOC_ADD] = {"INSERT INTO exchange_doc (" DOC ") " VALUES_13, true},
 	[SQL_DOC_GET] = {"SELECT " DOC " FROM exchange_doc WHERE id = $1", false},
