@@ -27,6 +27,6 @@ extern const char store_migration_0001[];
 extern const char store_migration_0002[];
 extern const char store_migration_0003[];
 extern const char store_migration_0004[];
-extern const char store_migration_0006[];
+extern const char store_migration_0005[];
 
 #endif

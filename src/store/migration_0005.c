@@ -3,7 +3,7 @@
 #include "store/migration.h"
 
 /* clang-format off */
-const char store_migration_0006[] =
+const char store_migration_0005[] =
 "CREATE TABLE custody (\n"
 "	ceremony_id TEXT NOT NULL REFERENCES ceremony (id),\n"
 "	component BIGINT NOT NULL CHECK (component BETWEEN 1 AND 9),\n"
