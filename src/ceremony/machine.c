@@ -459,6 +459,32 @@ enum cer_state cer_state(const struct cer *c)
 	return c->state;
 }
 
+/* The order of the steps, of all and of each pair. */
+static const enum cer_step_kind first_steps[] = {CER_STEP_INTRODUCE, CER_STEP_ROOM};
+static const enum cer_step_kind create_steps[] = {
+	CER_STEP_CALL, CER_STEP_SHOW, CER_STEP_RETYPE, CER_STEP_CLEAR};
+static const enum cer_step_kind import_steps[] = {CER_STEP_CALL, CER_STEP_COMPARE, CER_STEP_ASK_ID,
+	CER_STEP_ASK_COMPONENT, CER_STEP_ASK_CHECK, CER_STEP_CLEAR};
+
+enum { FIRST_STEPS = sizeof(first_steps) / sizeof(*first_steps) };
+
+static void count_steps(const struct cer *c, struct cer_step *step)
+{
+	const enum cer_step_kind *mine = c->kind == CER_CREATE ? create_steps : import_steps;
+	size_t each = c->kind == CER_CREATE ? sizeof(create_steps) / sizeof(*create_steps)
+					    : sizeof(import_steps) / sizeof(*import_steps);
+	size_t done = FIRST_STEPS + each * c->pairs.count;
+
+	step->steps = (unsigned)done;
+	for (size_t i = 0; i < FIRST_STEPS; i++)
+		if (first_steps[i] == c->step)
+			done = i;
+	for (size_t i = 0; i < each && c->at; i++)
+		if (mine[i] == c->step)
+			done = FIRST_STEPS + each * (c->at - 1) + i;
+	step->done = (unsigned)done;
+}
+
 void cer_next(const struct cer *c, struct cer_step *ret_step)
 {
 	*ret_step = (struct cer_step){
@@ -473,6 +499,7 @@ void cer_next(const struct cer *c, struct cer_step *ret_step)
 		.sheet = c->step == CER_STEP_SHOW ? &c->sheet : NULL,
 		.check_value = c->check_text,
 	};
+	count_steps(c, ret_step);
 }
 
 const struct secret *cer_component(const struct cer *c, unsigned component)

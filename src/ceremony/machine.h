@@ -61,6 +61,7 @@ struct cer_step {
 	unsigned component; /* 1 to components; 0 where it concerns the whole */
 	unsigned components;
 	const struct cer_pair *pair; /* of this component, or NULL */
+	unsigned done, steps;	     /* how many are behind, of how many in all */
 	size_t key_len;		     /* bytes of a component */
 	unsigned tries_left;	     /* wrong answers that this pair may still give */
 	const char *title;	     /* one line; valid until the next answer, like all below */

@@ -634,11 +634,16 @@ const struct cli_command cli_commands[] = {
 			"met and\n"
 			"somebody has said that the file is the one agreed on. The officers are "
 			"those of\n"
-			"the file. Whatever comes of it stands in the minutes: 'ceremony report'.",
+			"the file. On a terminal it takes the full screen, at least 80 columns by "
+			"24 lines.\n"
+			"Whatever comes of it stands in the minutes: 'ceremony report'.",
 		.flags = CLI_CHANGES,
 		.positional = {{"F", "the ceremony file"}},
 		.options = {{"--sheets", "DIR",
-			"write component sheets there instead of showing them", OPTION_OPTIONAL}},
+				    "write component sheets there instead of showing them",
+				    OPTION_OPTIONAL},
+			{"--plain", NULL, "line by line, without the full screen",
+				OPTION_OPTIONAL}},
 		.run = cli_ceremony_run,
 	},
 	{

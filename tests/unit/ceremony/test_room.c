@@ -3,10 +3,10 @@
  * in here. */
 #include "cli/pinfd.c"
 #include "cli/room.c"
-#include "cli/term.c"
+#include "tui/term.c"
 
 #include "keys/component.h"
-#include "pty.h"
+#include "support/pty.h"
 #include "support/cer_fixture.h"
 
 enum { COUNT = 3 };
