@@ -105,8 +105,7 @@ static enum kms_status ask_lines(const struct cer_face *face, const struct cer_s
 	while (line <= lines && !st)
 		st = ask_line(face, step, &entry, &line, err);
 	for (line = 0; line < lines && !st; line++) {
-		st = secret_append(
-			ret_text, entry.lines[line].data, entry.lines[line].len, err);
+		st = secret_append(ret_text, entry.lines[line].data, entry.lines[line].len, err);
 		if (!st)
 			st = secret_append(ret_text, "\n", 1, err);
 	}
@@ -134,8 +133,8 @@ static enum kms_status ask_ok(const struct cer_face *face, struct cer *c, const 
 	return st;
 }
 
-static enum kms_status ask_agree(const struct cer_face *face, struct cer *c,
-	const char *question, struct outcome *o, struct kms_err *err)
+static enum kms_status ask_agree(const struct cer_face *face, struct cer *c, const char *question,
+	struct outcome *o, struct kms_err *err)
 {
 	bool yes = false;
 	enum kms_status st = face->agree(face->ctx, question, &yes, err);
@@ -170,8 +169,8 @@ static enum kms_status ask_component(const struct cer_face *face, struct cer *c,
 	return st;
 }
 
-static enum kms_status show(const struct cer_face *face, struct cer *c,
-	const struct cer_step *step, struct outcome *o, struct kms_err *err)
+static enum kms_status show(const struct cer_face *face, struct cer *c, const struct cer_step *step,
+	struct outcome *o, struct kms_err *err)
 {
 	enum kms_status st = face->show(face->ctx, step, err);
 
@@ -196,8 +195,8 @@ static enum kms_status take_step(const struct cer_face *face, struct cer *c,
 			"Are these people here, and do both sites' fingerprints agree?", o, err);
 	case CER_STEP_CALL:
 		face->drop_input(face->ctx);
-		return ask_ok(face, c, "Press Enter when only the two of you see the screen. ", o,
-			err);
+		return ask_ok(
+			face, c, "Press Enter when only the two of you see the screen. ", o, err);
 	case CER_STEP_COMPARE:
 		return ask_agree(face, c, "Does your sheet say the same?", o, err);
 	case CER_STEP_SHOW:

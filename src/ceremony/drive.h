@@ -33,8 +33,8 @@ struct cer_face {
 		void *ctx, const char *question, bool *ret_yes, struct kms_err *err);
 	/* A check value or ceremony id of at most max bytes. It is secret until it is known not to be a
 	 * component typed in the wrong place. */
-	enum kms_status (*text)(void *ctx, const char *prompt, size_t max,
-		struct secret *ret_text, struct kms_err *err);
+	enum kms_status (*text)(void *ctx, const char *prompt, size_t max, struct secret *ret_text,
+		struct kms_err *err);
 	/* One line of a component, masked. *ret_back: no, the line before is to be typed again; never of
 	 * line 1. */
 	enum kms_status (*line)(void *ctx, const struct cer_step *step, unsigned line,

@@ -139,7 +139,8 @@ static enum kms_status say_show(struct cer *c, struct kms_err *err)
 
 	return st ? st
 		  : buf_puts(&c->text,
-			    "Copy the whole sheet, then compare it with the screen: one reads, the\n"
+			    "Copy the whole sheet, then compare it with the screen: one reads, "
+			    "the\n"
 			    "other checks. It is shown this once.\n",
 			    err);
 }
@@ -160,7 +161,8 @@ static enum kms_status say_ask(struct cer *c, struct kms_err *err)
 	case CER_STEP_ASK_COMPONENT:
 		return buf_printf(&c->text, err,
 			"Type the component: %zu lines, each four groups of four digits and then\n"
-			"its two check digits. If the sheet has no check digits, leave them out in\n"
+			"its two check digits. If the sheet has no check digits, leave them out "
+			"in\n"
 			"all lines. Nothing that you type is shown.\n",
 			lines);
 	default:

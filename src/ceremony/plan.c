@@ -16,7 +16,7 @@ enum { FILE_MAX = 64 * 1024, TEXT_MAX = 190 };
 		KIND(TRANSPORT_IMPORT))
 /* A new HSM may get its site key on the same day. */
 #define MAY_COMPONENTS (COMPONENTS | KIND(HSM_SETUP))
-#define EVERY ((1U << CER_PLAN_KINDS) - 1)
+#define EVERY	       ((1U << CER_PLAN_KINDS) - 1)
 
 static const char *const kind_names[] = {
 	[CER_PLAN_HSM_SETUP] = "hsm-setup",

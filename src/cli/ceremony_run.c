@@ -172,13 +172,12 @@ static enum kms_status agree_on_screen(struct cli *cli, struct kms_err *err)
 	if (st || cli->yes)
 		return st;
 	tui_page(cli->screen, "The ceremony file", buf_text(&text));
-	return tui_confirm(cli->screen, "\nRead the words aloud. Is this what was agreed on?", "Yes",
-		err);
+	return tui_confirm(
+		cli->screen, "\nRead the words aloud. Is this what was agreed on?", "Yes", err);
 }
 
 /* What is read aloud of a key: its check value, also as words. */
-static enum kms_status put_check_value(
-	const json_t *result, struct buf *text, struct kms_err *err)
+static enum kms_status put_check_value(const json_t *result, struct buf *text, struct kms_err *err)
 {
 	const char *value = json_string_value(json_object_get(result, "check_value"));
 	const char *method = json_string_value(json_object_get(result, "check_method"));
@@ -188,13 +187,13 @@ static enum kms_status put_check_value(
 
 	if (!value || len > sizeof(bytes) || !hex_decode_strict(value, bytes, len))
 		return KMS_OK;
-	st = buf_printf(text, err, "\ncheck value  %s  (%s)\nas words     ", value,
-		method ? method : "");
+	st = buf_printf(
+		text, err, "\ncheck value  %s  (%s)\nas words     ", value, method ? method : "");
 	if (!st)
 		st = cer_words(bytes, len, text, err);
 	return st ? st
-		  : buf_puts(text,
-			    "\n\nRead it aloud, compare, and write it into the record.\n", err);
+		  : buf_puts(text, "\n\nRead it aloud, compare, and write it into the record.\n",
+			    err);
 }
 
 /* The last page: how it ended. Its own failure changes nothing of that. */

@@ -639,11 +639,11 @@ const struct cli_command cli_commands[] = {
 			"Whatever comes of it stands in the minutes: 'ceremony report'.",
 		.flags = CLI_CHANGES,
 		.positional = {{"F", "the ceremony file"}},
-		.options = {{"--sheets", "DIR",
-				    "write component sheets there instead of showing them",
-				    OPTION_OPTIONAL},
-			{"--plain", NULL, "line by line, without the full screen",
-				OPTION_OPTIONAL}},
+		.options =
+			{{"--sheets", "DIR", "write component sheets there instead of showing them",
+				 OPTION_OPTIONAL},
+				{"--plain", NULL, "line by line, without the full screen",
+					OPTION_OPTIONAL}},
 		.run = cli_ceremony_run,
 	},
 	{

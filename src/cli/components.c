@@ -197,7 +197,7 @@ static enum kms_status transport_words(struct cli *cli, struct op_transport *t, 
 }
 
 const char cli_component_fields[] = "label role algorithm check_value check_method ceremony "
-			     "sheets_ceremony partner wrapping direction hsm where";
+				    "sheets_ceremony partner wrapping direction hsm where";
 
 static enum kms_status report_sheets(
 	struct cli *cli, const struct sheets *sheets, struct kms_err *err)

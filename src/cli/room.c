@@ -49,8 +49,8 @@ static enum kms_status face_agree(
 	return term_ask_yes(ctx, question, ret_yes, err);
 }
 
-static enum kms_status face_text(void *ctx, const char *prompt, size_t max,
-	struct secret *ret_text, struct kms_err *err)
+static enum kms_status face_text(
+	void *ctx, const char *prompt, size_t max, struct secret *ret_text, struct kms_err *err)
 {
 	BUF_AUTO struct buf text = {0};
 	enum kms_status st = term_ask_text(ctx, prompt, max, &text, err);
@@ -67,8 +67,7 @@ static enum kms_status face_line(void *ctx, const struct cer_step *step, unsigne
 	(void)step;
 	*ret_back = false;
 	snprintf(prompt, sizeof(prompt), "line %u:  ", line);
-	return term_ask_digits(
-		ctx, prompt, CER_LINE_DIGITS + CER_CHECK_DIGITS, ret_digits, err);
+	return term_ask_digits(ctx, prompt, CER_LINE_DIGITS + CER_CHECK_DIGITS, ret_digits, err);
 }
 
 static enum kms_status face_show(void *ctx, const struct cer_step *step, struct kms_err *err)

@@ -67,21 +67,23 @@ static void show(const struct field *f)
 {
 	int row = tui_prompt_row(f->t), column = start_column(f);
 	char bullets[2 * SHOWN_MAX];
-	size_t columns = 0;
+	const void *text = bullets;
+	size_t len = 0, columns;
 
 	if (f->t->small)
 		return;
-	tui_blank(f->t, row, column, (size_t)(f->t->columns - column));
-	if (f->kind == FIELD_DIGITS) {
-		columns = masked(f->text.len, bullets);
-		tui_raw(f->t, row, column, bullets, columns);
-	} else if (f->kind == FIELD_TEXT && f->text.len) {
-		/* A character that is not whole yet is shown when it is. */
-		if (utf8_valid((const char *)f->text.data, f->text.len))
-			tui_raw(f->t, row, column, f->text.data, f->text.len);
-		columns = tui_width((const char *)f->text.data);
+	if (f->kind == FIELD_DIGITS)
+		len = masked(f->text.len, bullets);
+	columns = len;
+	/* A character that is not whole yet is shown when it is. */
+	if (f->kind == FIELD_TEXT && utf8_valid((const char *)f->text.data, f->text.len)) {
+		text = f->text.data;
+		len = f->text.len;
+		columns = tui_width(text);
 	}
+	tui_blank(f->t, row, column, (size_t)(f->t->columns - column));
 	tui_cursor(f->t, row, column + (int)columns);
+	tui_raw(f->t, row, column, text, len);
 }
 
 static void hide(const struct field *f)
@@ -163,12 +165,14 @@ static void take_key(struct field *f, unsigned char c)
 static const char *wrong_with(const struct field *f)
 {
 	if (f->too_many && f->kind == FIELD_DIGITS)
-		return "That was more than one line: nothing of it was taken. Type the sheet line by "
+		return "That was more than one line: nothing of it was taken. Type the sheet line "
+		       "by "
 		       "line.";
 	if (f->too_many)
 		return "That was too long: nothing of it was taken. Type it again.";
 	if (f->strange && f->kind == FIELD_DIGITS)
-		return "Something was typed that is no hexadecimal digit (0 to 9, A to F): nothing of "
+		return "Something was typed that is no hexadecimal digit (0 to 9, A to F): nothing "
+		       "of "
 		       "it was taken. Type the line again.";
 	if (f->strange || !utf8_valid((const char *)f->text.data, f->text.len))
 		return "That holds what is no text: nothing of it was taken. Type it again.";
@@ -268,8 +272,8 @@ static void trim(struct secret *s)
 	s->len -= start;
 }
 
-enum kms_status tui_ask_text(struct tui *t, const char *prompt, size_t max,
-	struct secret *ret_text, struct kms_err *err)
+enum kms_status tui_ask_text(
+	struct tui *t, const char *prompt, size_t max, struct secret *ret_text, struct kms_err *err)
 {
 	size_t fits = max < SHOWN_MAX ? max : SHOWN_MAX;
 	enum kms_status st = ask(t, FIELD_TEXT, prompt, keys_text, fits, ret_text, NULL, err);
@@ -316,8 +320,7 @@ static bool is(const struct secret *text, const char *a, const char *b)
 	return strcasecmp(typed, a) == 0 || strcasecmp(typed, b) == 0;
 }
 
-enum kms_status tui_ask_yes(
-	struct tui *t, const char *question, bool *ret_yes, struct kms_err *err)
+enum kms_status tui_ask_yes(struct tui *t, const char *question, bool *ret_yes, struct kms_err *err)
 {
 	FREE_AUTO char *prompt = NULL;
 	bool said_no = false;
@@ -337,9 +340,10 @@ enum kms_status tui_ask_yes(
 		if (*ret_yes || (said_no && is(&answer, "n", "no")))
 			return KMS_OK;
 		said_no = is(&answer, "n", "no");
-		tui_problem(t, said_no ? "You said no. If that is so, say n once more; if it was a slip, "
-					 "say y."
-				       : "Please type y or n.");
+		tui_problem(t,
+			said_no ? "You said no. If that is so, say n once more; if it was a slip, "
+				  "say y."
+				: "Please type y or n.");
 	}
 }
 
@@ -410,14 +414,18 @@ static void say_reveal(const struct reveal *r, const char *prompt)
 	int64_t left = r->until - clock_now();
 
 	if (r->on)
-		snprintf(text, sizeof(text), "%s(hidden in %d s) ", prompt, left < 0 ? 0 : (int)left);
+		snprintf(text, sizeof(text), "%s(hidden in %d s) ", prompt,
+			left < 0 ? 0 : (int)left);
 	else
-		snprintf(text, sizeof(text), "%s", r->seen ? prompt : "Space shows the component. ");
+		snprintf(
+			text, sizeof(text), "%s", r->seen ? prompt : "Space shows the component. ");
 	r->t->prompt = text;
 	r->t->keys = r->on ? "Space: hide   Enter: it is copied and compared   Ctrl-C: stop"
 			   : "Space: show   Enter: it is copied and compared   Ctrl-C: stop";
 	tui_draw(r->t);
 	tui_asked(r->t);
+	if (r->on)
+		paint(r);
 }
 
 enum kms_status tui_reveal(struct tui *t, const struct secret *lines, int seconds,

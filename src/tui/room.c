@@ -38,9 +38,9 @@ static const char *name_of(const struct cer_step *step)
 	case CER_STEP_INTRODUCE:
 		return "introduction";
 	case CER_STEP_ROOM:
-		return "people and fingerprints";
+		return "people, fingerprints";
 	case CER_STEP_CALL:
-		return "the pair is called";
+		return "called";
 	case CER_STEP_COMPARE:
 		return "fingerprints";
 	case CER_STEP_SHOW:
@@ -66,23 +66,25 @@ static enum kms_status add_numbers(struct buf *text, unsigned from, unsigned to)
 	return st;
 }
 
-/* "Step 7 of 14   done: people 1   now: component 2, copying   to come: 3 key" */
+/* "Step 7 of 14  done: people 1  now: 2 copying  to come: 3 key": nine components fit too. */
 static void put_progress(struct tui *t, const struct cer_step *step)
 {
 	unsigned at = step->component;
 	BUF_AUTO struct buf text = {0};
 	enum kms_status st;
 
-	st = buf_printf(&text, NULL, "Step %u of %u   done: %s ", step->done + 1, step->steps,
-		at ? "people" : step->kind == CER_STEP_ROOM ? "introduction" : "nothing yet");
+	st = buf_printf(&text, NULL, "Step %u of %u  done: %s ", step->done + 1, step->steps,
+		at			      ? "people"
+		: step->kind == CER_STEP_ROOM ? "introduction"
+					      : "nothing yet");
 	if (!st && at)
 		st = add_numbers(&text, 1, at - 1);
 	if (!st)
-		st = buf_puts(&text, "  now: ", NULL);
+		st = buf_puts(&text, " now: ", NULL);
 	if (!st && at)
-		st = buf_printf(&text, NULL, "component %u, ", at);
+		st = buf_printf(&text, NULL, "%u ", at);
 	if (!st)
-		st = buf_printf(&text, NULL, "%s   to come: ", name_of(step));
+		st = buf_printf(&text, NULL, "%s  to come: ", name_of(step));
 	if (!st)
 		st = add_numbers(&text, at + 1, step->components);
 	if (!st)
@@ -121,8 +123,8 @@ static void face_problem(void *ctx, const struct kms_err *why, unsigned tries_le
 	if (!st && why->hint[0])
 		st = buf_printf(&text, NULL, "%s.", why->hint);
 	if (!st && tries_left)
-		st = buf_printf(&text, NULL, " %u %s left.", tries_left,
-			tries_left == 1 ? "try" : "tries");
+		st = buf_printf(
+			&text, NULL, " %u %s left.", tries_left, tries_left == 1 ? "try" : "tries");
 	tui_drop_input(r->t);
 	tui_problem(r->t, st ? why->msg : buf_text(&text));
 }
@@ -149,8 +151,8 @@ static enum kms_status face_agree(
 	return tui_ask_yes(r->t, question, ret_yes, err);
 }
 
-static enum kms_status face_text(void *ctx, const char *prompt, size_t max,
-	struct secret *ret_text, struct kms_err *err)
+static enum kms_status face_text(
+	void *ctx, const char *prompt, size_t max, struct secret *ret_text, struct kms_err *err)
 {
 	const struct room *r = ctx;
 
@@ -241,8 +243,8 @@ static enum kms_status face_show(void *ctx, const struct cer_step *step, struct 
 	const struct room *r = ctx;
 	CER_SHEET_AUTO struct cer_sheet sheet = {0};
 	SECRET_AUTO struct secret lines = {0};
-	enum kms_status st = cer_sheet_parse(
-		(const char *)step->sheet->data, step->sheet->len, &sheet, err);
+	enum kms_status st =
+		cer_sheet_parse((const char *)step->sheet->data, step->sheet->len, &sheet, err);
 
 	if (!st)
 		st = cer_component_render(&sheet.bytes, sheet.component, &lines, err);

@@ -49,10 +49,13 @@ static SCREEN *start_curses(FILE *out, FILE *in)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		sigaction(numbers[i], NULL, &before[i]);
 	screen = newterm(NULL, out, in);
-	if (screen)
-		raw(); /* as term.h has set it: no key makes a signal */
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		sigaction(numbers[i], &before[i], NULL);
+	if (!screen)
+		return NULL;
+	raw(); /* as term.h has set it: no key makes a signal */
+	/* Drawing is not put off because somebody types: it would go over what is raw. */
+	typeahead(-1);
 	return screen;
 }
 
@@ -398,10 +401,9 @@ void tui_cursor(struct tui *t, int row, int column)
 
 static void go_to(struct tui *t, int row, int column)
 {
-	const char *to = terminfo_move(row, column);
+	char to[64];
 
-	if (to)
-		term_put(&t->term, to, strlen(to));
+	term_put(&t->term, to, terminfo_move(row, column, to, sizeof(to)));
 }
 
 void tui_raw(struct tui *t, int row, int column, const void *data, size_t len)
@@ -427,8 +429,7 @@ void tui_blank(struct tui *t, int row, int column, size_t columns)
 
 /* ---- keys ---- */
 
-enum kms_status tui_key(
-	struct tui *t, unsigned char *ret_key, bool *ret_drawn, struct kms_err *err)
+enum kms_status tui_key(struct tui *t, unsigned char *ret_key, bool *ret_drawn, struct kms_err *err)
 {
 	enum kms_status st = term_key(&t->term, TUI_TICK_MS, ret_key, err);
 

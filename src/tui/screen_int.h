@@ -28,7 +28,10 @@ struct tui {
 /* Draws everything but what is raw. */
 void tui_draw(struct tui *t);
 
-/* Writes len bytes (columns) at a place, around curses. */
+/*
+ * Writes len bytes (columns) at a place, around curses. To be done again after anything that curses
+ * does: it may move the cursor by writing the blanks that it believes to be there.
+ */
 void tui_raw(struct tui *t, int row, int column, const void *data, size_t len);
 /* Blanks written the same way. */
 void tui_blank(struct tui *t, int row, int column, size_t columns);

@@ -256,13 +256,15 @@ static enum kms_status read_byte(
 	}
 }
 
-/* Arrow and function keys: ESC [ … or ESC O …, up to a byte from 40 to 7E. */
+/* Arrow and function keys: ESC [ … or ESC O …, up to a byte from 40 to 7E; with Alt, ESC before it. */
 static enum kms_status skip_escape(struct term *t, struct kms_err *err)
 {
 	unsigned char c;
 	enum kms_status st;
 
-	st = read_byte(t, ESCAPE_WAIT_MS, &c, err);
+	do
+		st = read_byte(t, ESCAPE_WAIT_MS, &c, err);
+	while (!st && c == KEY_ESCAPE);
 	if (st || (c != '[' && c != 'O'))
 		return st;
 	do

@@ -2,6 +2,7 @@
 #include "tui/terminfo.h"
 
 #include <curses.h>
+#include <string.h>
 #include <term.h>
 #include <unistd.h>
 
@@ -24,9 +25,17 @@ bool terminfo_can_move(const char *type)
 	return can;
 }
 
-const char *terminfo_move(int row, int column)
+size_t terminfo_move(int row, int column, char *out, size_t size)
 {
-	const char *cup = capability("cup");
+	const char *cup = capability("cup"), *text = cup ? tiparm(cup, row, column) : NULL;
+	size_t len = 0;
 
-	return cup ? tiparm(cup, row, column) : NULL;
+	/* "$<5>" is a pause in milliseconds that terminals of the seventies needed. */
+	while (text && *text && len < size) {
+		if (text[0] == '$' && text[1] == '<')
+			text += strcspn(text, ">") + 1;
+		else
+			out[len++] = *text++;
+	}
+	return len;
 }

@@ -4,11 +4,12 @@
 #define TUI_TERMINFO_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Whether a terminal of that type is known and its cursor can be put anywhere. */
 bool terminfo_can_move(const char *type);
 
-/* What moves the cursor of curses' terminal; valid until the next call, NULL if nothing does. */
-const char *terminfo_move(int row, int column);
+/* What moves the cursor of curses' terminal there; returns its length, 0 if nothing does. */
+size_t terminfo_move(int row, int column, char *out, size_t size);
 
 #endif

@@ -17,12 +17,12 @@
 	"title = Key for the bank\n"    \
 	"date = 2026-11-30\n"           \
 	"place = Vault 2\n"
-#define SETUP                              \
-	"[ceremony]\n"                     \
-	"kind = hsm-setup\n"               \
-	"title = A new HSM\n"              \
-	"date = 2026-11-30\n"              \
-	"[files]\n"                        \
+#define SETUP                 \
+	"[ceremony]\n"        \
+	"kind = hsm-setup\n"  \
+	"title = A new HSM\n" \
+	"date = 2026-11-30\n" \
+	"[files]\n"           \
 	"plan = p.ini\n"
 #define KEY                    \
 	"[key]\n"              \
@@ -116,8 +116,8 @@ static void hsm_setup_with_its_site_key(void **state)
 	CER_PLAN_AUTO struct cer_plan plan = {0};
 
 	(void)state;
-	assert_int_equal(parse(SETUP PEOPLE "[key]\nlabel = SK\nalgorithm = aes256\n" PAIRS, &plan,
-				 NULL),
+	assert_int_equal(
+		parse(SETUP PEOPLE "[key]\nlabel = SK\nalgorithm = aes256\n" PAIRS, &plan, NULL),
 		KMS_OK);
 	assert_true(plan.pairs.count > 0);
 	assert_string_equal(plan.fields[CER_PLAN_LABEL], "SK");

@@ -6,8 +6,8 @@
 #include "tui/term.c"
 
 #include "keys/component.h"
-#include "support/pty.h"
 #include "support/cer_fixture.h"
+#include "support/pty.h"
 
 enum { COUNT = 3 };
 

@@ -156,8 +156,8 @@ static void check_talk(struct scan *scan, const char *path, int line, const char
 		/* printf is also the name of an attribute's argument: format(printf, …). */
 		if (!has_word(text, words[i]) || strstr(text, "format("))
 			continue;
-		snprintf(what, sizeof(what), "%s: only cli/ and tui/ print and read the environment",
-			words[i]);
+		snprintf(what, sizeof(what),
+			"%s: only cli/ and tui/ print and read the environment", words[i]);
 		complain(scan, path, line, what);
 	}
 }
