@@ -54,9 +54,12 @@ static enum kms_status set_up(
 	struct cli *cli, struct op_site *site, const struct cer_plan *plan, struct kms_err *err)
 {
 	JS_AUTO json_t *setup = NULL;
-	enum kms_status st = op_hsm_setup(site,
-		&(struct op_hsm_setup){.plan_path = plan->fields[CER_PLAN_KEY_PLAN]}, &setup, err);
+	enum kms_status st = plan->pairs.count ? cli_components_can_show(cli, err) : KMS_OK;
 
+	if (!st)
+		st = op_hsm_setup(site,
+			&(struct op_hsm_setup){.plan_path = plan->fields[CER_PLAN_KEY_PLAN]},
+			&setup, err);
 	if (!st && plan->pairs.count && !cli->dry_run) {
 		st = run_components(cli, site, plan, err);
 		if (st) {
@@ -94,12 +97,14 @@ static enum kms_status carry_out(
 				.receipt_path = f[CER_PLAN_RECEIPT]},
 			&cli->result, err);
 	case CER_PLAN_BACKUP:
-		return op_backup_create(site, f[CER_PLAN_BACKUP_FILE], NULL, &cli->result, err);
+		return op_backup_create(
+			site, f[CER_PLAN_BACKUP_FILE], f[CER_PLAN_LABEL], &cli->result, err);
 	case CER_PLAN_RESTORE:
 		return op_backup_restore(site, f[CER_PLAN_BACKUP_FILE], NULL, &cli->result, err);
 	case CER_PLAN_REPLICATE:
-		return op_hsm_replicate(
-			site, &(struct op_replicate){.hsm = f[CER_PLAN_HSM]}, &cli->result, err);
+		return op_hsm_replicate(site,
+			&(struct op_replicate){.hsm = f[CER_PLAN_HSM], .under = f[CER_PLAN_LABEL]},
+			&cli->result, err);
 	case CER_PLAN_DESTROY:
 		return op_key_destroy(site,
 			&(struct op_key_change){
@@ -126,6 +131,11 @@ static void close_screen(struct cli *cli)
 	cli->screen = NULL;
 }
 
+static void everybody(struct tui *screen)
+{
+	tui_people(screen, "the security officer; everybody is in the room", "nobody");
+}
+
 /* What was looked at in the room: long values on a line of their own. */
 static enum kms_status show_conditions(struct cli *cli, struct kms_err *err)
 {
@@ -149,7 +159,7 @@ static enum kms_status show_conditions(struct cli *cli, struct kms_err *err)
 	if (st)
 		return st;
 	tui_title(cli->screen, json_string_value(json_object_get(cli->result, "title")));
-	tui_people(cli->screen, "the security officer; everybody is in the room", "nobody");
+	everybody(cli->screen);
 	tui_progress(cli->screen, json_string_value(json_object_get(cli->result, "kind")));
 	tui_page(cli->screen, "Is this room fit for the ceremony?", buf_text(&text));
 	return tui_wait(cli->screen, "Press Enter to go on. ", err);
@@ -158,8 +168,7 @@ static enum kms_status show_conditions(struct cli *cli, struct kms_err *err)
 /* The file, in words to be read aloud: everybody knows that this, and nothing else, will happen. */
 static enum kms_status agree_on_screen(struct cli *cli, struct kms_err *err)
 {
-	static const char *const said[] = {
-		"title", "kind", "key", "date", "place", "sha256", "words"};
+	static const char *const said[] = {"title", "kind", "key", "date", "place"};
 	BUF_AUTO struct buf text = {0};
 	enum kms_status st = KMS_OK;
 
@@ -169,6 +178,10 @@ static enum kms_status agree_on_screen(struct cli *cli, struct kms_err *err)
 		if (value)
 			st = buf_printf(&text, err, "%-8s  %s\n", said[i], value);
 	}
+	if (!st)
+		st = buf_printf(&text, err, "sha256\n    %s\n    %s\n",
+			json_string_value(json_object_get(cli->result, "sha256")),
+			json_string_value(json_object_get(cli->result, "words")));
 	if (st || cli->yes)
 		return st;
 	tui_page(cli->screen, "The ceremony file", buf_text(&text));
@@ -177,40 +190,60 @@ static enum kms_status agree_on_screen(struct cli *cli, struct kms_err *err)
 }
 
 /* What is read aloud of a key: its check value, also as words. */
-static enum kms_status put_check_value(const json_t *result, struct buf *text, struct kms_err *err)
+static enum kms_status put_check_value(const json_t *key, struct buf *text, struct kms_err *err)
 {
-	const char *value = json_string_value(json_object_get(result, "check_value"));
-	const char *method = json_string_value(json_object_get(result, "check_method"));
+	const char *label = json_string_value(json_object_get(key, "label"));
+	const char *value = json_string_value(json_object_get(key, "check_value"));
+	const char *method = json_string_value(json_object_get(key, "check_method"));
 	unsigned char bytes[KEY_KCV_TEXT_SIZE];
 	size_t len = value ? strlen(value) / 2 : 0;
 	enum kms_status st;
 
-	if (!value || len > sizeof(bytes) || !hex_decode_strict(value, bytes, len))
+	if (!label || !value || len > sizeof(bytes) || !hex_decode_strict(value, bytes, len))
 		return KMS_OK;
-	st = buf_printf(
-		text, err, "\ncheck value  %s  (%s)\nas words     ", value, method ? method : "");
+	st = buf_printf(text, err, "%-24s  %s  (%s)\n    ", label, value, method ? method : "-");
 	if (!st)
 		st = cer_words(bytes, len, text, err);
-	return st ? st
-		  : buf_puts(text, "\n\nRead it aloud, compare, and write it into the record.\n",
-			    err);
+	return st ? st : buf_puts(text, "\n", err);
+}
+
+static enum kms_status put_result(const json_t *result, struct buf *text, struct kms_err *err)
+{
+	const char *meeting = json_string_value(json_object_get(result, "meeting"));
+	const json_t *key, *keys = json_object_get(result, "keys");
+	enum kms_status st = put_check_value(result, text, err);
+	size_t i;
+
+	json_array_foreach(keys, i, key)
+	{
+		if (!st)
+			st = put_check_value(key, text, err);
+	}
+	if (!st && text->len)
+		st = buf_puts(text,
+			"\nRead the check values aloud, compare them, and write them into the "
+			"record.\n",
+			err);
+	else if (!st)
+		st = buf_puts(text, "All that the file says was done.\n", err);
+	if (!st && meeting)
+		st = buf_printf(text, err,
+			"\nThe minutes of meeting %s are written by\n    cardkms ceremony report "
+			"%s -o "
+			"FILE\n",
+			meeting, meeting);
+	return st;
 }
 
 /* The last page: how it ended. Its own failure changes nothing of that. */
 static void show_end(struct cli *cli, enum kms_status st, const struct kms_err *why)
 {
-	const char *label = json_string_value(json_object_get(cli->result, "label"));
 	BUF_AUTO struct buf text = {0};
-	enum kms_status said;
+	enum kms_status said = st ? buf_printf(&text, NULL, "%s\n\n%s\n", why->msg, why->hint)
+				  : put_result(cli->result, &text, NULL);
 
-	if (st)
-		said = buf_printf(&text, NULL, "%s\n\n%s\n", why->msg, why->hint);
-	else
-		said = buf_printf(&text, NULL, "%s%s\n", label ? "key          " : "",
-			label ? label : "Everything that the file says was done.");
-	if (!said && !st)
-		said = put_check_value(cli->result, &text, NULL);
-	tui_people(cli->screen, "the security officer; everybody is in the room", "nobody");
+	everybody(cli->screen);
+	tui_progress(cli->screen, st ? "Stopped" : "All steps are done");
 	tui_page(cli->screen, st ? "The ceremony has stopped" : "The ceremony is over",
 		said ? "" : buf_text(&text));
 	(void)!tui_wait(cli->screen, "Press Enter to leave the room. ", NULL);

@@ -215,6 +215,14 @@ static enum kms_status report_sheets(
 	return KMS_OK;
 }
 
+enum kms_status cli_components_can_show(struct cli *cli, struct kms_err *err)
+{
+	if (cli_value(cli, "--sheets") || cli->dry_run || term_available())
+		return KMS_OK;
+	kms_fail(err, KMS_ERR_IO, "there is no terminal to show the components on");
+	return kms_hint(err, "give a folder for the sheets: --sheets DIR");
+}
+
 static enum kms_status show(struct cli *cli, struct op_site *site, struct op_components *key,
 	const void *args, component_op *op, struct kms_err *err)
 {
@@ -225,10 +233,9 @@ static enum kms_status show(struct cli *cli, struct op_site *site, struct op_com
 	key->prepare = sheets.dir ? sheets_prepare : NULL;
 	key->room = sheets.dir ? sheets_room : terminal_room;
 	key->unattended = sheets.dir != NULL;
-	if (!sheets.dir && !cli->dry_run && !term_available()) {
-		kms_fail(err, KMS_ERR_IO, "there is no terminal to show the components on");
-		return kms_hint(err, "give a folder for the sheets: --sheets DIR");
-	}
+	st = cli_components_can_show(cli, err);
+	if (st)
+		return st;
 	key->room_ctx = &sheets;
 	if (cli->screen && !sheets.dir) {
 		key->room = screen_room;

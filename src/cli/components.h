@@ -12,6 +12,9 @@ typedef enum kms_status component_op(
 component_op cli_op_transport_create, cli_op_transport_import;
 component_op cli_op_site_key_create, cli_op_site_key_restore;
 
+/* Whether there is a way to bring new components to people; asked before anything is made. */
+KMS_CHECKED enum kms_status cli_components_can_show(struct cli *cli, struct kms_err *err);
+
 /* What is printed of the report. */
 extern const char cli_component_fields[];
 

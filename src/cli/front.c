@@ -31,6 +31,13 @@ static enum kms_status screen_ask(struct tui *screen, const char *name, const ch
 	return st;
 }
 
+static enum kms_status screen_confirm(
+	struct tui *screen, const char *question, const char *expected, struct kms_err *err)
+{
+	tui_people(screen, "the security officer; everybody is in the room", "nobody");
+	return tui_confirm(screen, question, expected, err);
+}
+
 static enum kms_status ask(struct cli *cli, const char *name, const char *prompt, bool choose,
 	struct secret *ret_value, struct kms_err *err)
 {
@@ -73,7 +80,7 @@ static enum kms_status front_confirm(void *ctx, const char *question, struct kms
 	if (cli->yes)
 		return KMS_OK;
 	if (cli->screen)
-		return tui_confirm(cli->screen, question, "Yes", err);
+		return screen_confirm(cli->screen, question, "Yes", err);
 	if (!term_available()) {
 		kms_fail(err, KMS_ERR_CANCELLED, "%s? There is no terminal to ask", question);
 		return kms_hint(err, "answer yes beforehand with --yes; nothing was changed");
@@ -104,7 +111,7 @@ static enum kms_status front_type(void *ctx, const char *question, const char *n
 		return kms_hint(err, "nothing was changed");
 	}
 	if (cli->screen)
-		return tui_confirm(cli->screen, question, expected, err);
+		return screen_confirm(cli->screen, question, expected, err);
 	if (!term_available()) {
 		kms_fail(err, KMS_ERR_CANCELLED, "%s There is no terminal to confirm it", question);
 		return kms_hint(err, "confirm by --pin-fd N with the line %s=%s", name, expected);

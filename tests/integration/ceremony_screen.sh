@@ -11,10 +11,7 @@ copy_sheet() { # N
 	press Space
 	screen_wait 'hidden in'
 	screen_wait '4:  '
-	{
-		sed -n 's/.*ceremony \([0-9A-Z-]*\) .*/ceremony  \1/p; s/^ *\([1-4]: .*\)/\1/p' "$TMPDIR/screen"
-		sed -n 's/^ *\(check value .*\)/\1/p' "$TMPDIR/screen"
-	} >sheets/TK1-"$1".txt
+	copy_screen sheets/TK1-"$1".txt
 }
 nothing_shown() { # NAME N
 	screen >"$TMPDIR/screen"
@@ -75,9 +72,9 @@ for i in 1 2 3; do
 	press Enter
 done
 screen_wait 'The ceremony is over'
-check_value=$(sed -n 's/^ *check value  \([0-9A-F]*\).*/\1/p' "$TMPDIR/screen")
+check_value=$(sed -n 's/^ TK1  *\([0-9A-F]*\)  (.*/\1/p' "$TMPDIR/screen")
 equal 'create: the check value is that of the sheets' "$(check_value_of aes256 "$(combined TK1 3)")" "$check_value"
-equal 'create: and is there in words' 3 "$(sed -n 's/^ *as words *//p' "$TMPDIR/screen" | wc -w)"
+equal 'create: and is there in words' 3 "$(sed -n '/^ TK1  .*(/{n;p}' "$TMPDIR/screen" | wc -w)"
 press Enter
 screen_end
 equal 'create: exit status' 0 "$CODE"
@@ -145,7 +142,7 @@ entered 3
 screen_wait 'Component 3 of 3 is done'
 press Enter
 screen_wait 'The ceremony is over'
-screen_wait "check value  $check_value"
+check 'import: the same check value' grep -q "TK1  *$check_value" "$TMPDIR/screen"
 press Enter
 screen_end
 equal 'import: exit status' 0 "$CODE"

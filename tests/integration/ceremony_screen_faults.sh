@@ -100,8 +100,8 @@ for type in vt100 linux xterm; do
 done
 SCREEN_ENV=(TERM=dumb)
 screen_start b ceremony run import.ini
-screen_wait 'Is this what was agreed on'
-check 'a terminal that can do nothing: the plain front' grep -q '\[y/n\]' "$TMPDIR/screen"
+screen_wait '[y/n]'
+check 'a terminal that can do nothing: the plain front' grep -q 'Is this what was agreed' "$TMPDIR/screen"
 press C-c
 screen_end
 SCREEN_ENV=()

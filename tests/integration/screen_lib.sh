@@ -142,6 +142,15 @@ called() { # N
 	press Enter
 }
 
+# copy_screen FILE: the sheet that is on the screen, as custodians copy it.
+copy_screen() {
+	screen_wait '4:  '
+	{
+		sed -n 's/.*ceremony \([0-9A-Z-]*\) .*/ceremony  \1/p; s/^ *\([1-4]: .*\)/\1/p' "$TMPDIR/screen"
+		sed -n 's/^ *\(check value .*\)/\1/p' "$TMPDIR/screen"
+	} >"$1"
+}
+
 compared() {
 	called "$1"
 	screen_wait 'There is more'
