@@ -3,6 +3,7 @@
 
 #include "ceremony/component.h"
 #include "ceremony/machine_int.h"
+#include "ceremony/rehearsal.h"
 #include "keys/component.h"
 #include "keys/des.h"
 
@@ -367,6 +368,8 @@ static enum kms_status check_new(
 {
 	enum kms_status st = key_component_check(c->alg, component, index, err);
 
+	if (!st)
+		st = cer_rehearsal_check(component, c->rehearsal, index, err);
 	if (st)
 		return st;
 	for (unsigned i = 1; i < index; i++) {
@@ -602,6 +605,7 @@ static enum kms_status take_setup(struct cer *c, const struct cer_setup *s, stru
 	c->first_serial = s->first_serial;
 	c->tries = c->tries_left = s->tries;
 	c->unattended = s->unattended;
+	c->rehearsal = s->rehearsal;
 	c->has_expected = s->expected != NULL;
 	if (s->expected) {
 		c->expected = *s->expected;

@@ -88,6 +88,7 @@ struct cer_setup {
 	const struct key_kcv *expected; /* combined; import must have it, create may: else NULL */
 	unsigned tries;	 /* wrong answers a pair may give before it all stops; 1 to 9 */
 	bool unattended; /* no people to call: only SHOW, ASK_ and COMBINE steps come */
+	bool rehearsal;	 /* all components are test components (rehearsal.h), else none is */
 	int64_t now;
 };
 

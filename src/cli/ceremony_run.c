@@ -117,15 +117,14 @@ static enum kms_status carry_out(
 
 /* ---- the full screen ---- */
 
-static enum kms_status open_screen(struct cli *cli, struct kms_err *err)
+enum kms_status cli_ceremony_screen_on(struct cli *cli, struct kms_err *err)
 {
-	if (cli_switch(cli, "--plain") || cli_value(cli, "--sheets") || !term_available() ||
-		!tui_possible())
+	if (cli_switch(cli, "--plain") || !term_available() || !tui_possible())
 		return KMS_OK;
 	return tui_open(&cli->screen, err);
 }
 
-static void close_screen(struct cli *cli)
+void cli_ceremony_screen_off(struct cli *cli)
 {
 	tui_close(cli->screen);
 	cli->screen = NULL;
@@ -283,6 +282,8 @@ static enum kms_status in_a_meeting(struct cli *cli, struct op_site *site,
 			bad.msg);
 		return st;
 	}
+	if (site->rehearsal)
+		return st; /* minutes, too, are thrown away */
 	op_say(site, "meeting %s is over: 'cardkms ceremony report %s -o F' writes its minutes",
 		meeting.id, meeting.id);
 	if (json_is_object(cli->result) &&
@@ -326,38 +327,61 @@ static void print_end(struct cli *cli, bool on_screen)
 	cli_print_fields(cli, cli->result, "meeting");
 }
 
+enum kms_status cli_ceremony_hold(struct cli *cli, struct op_site *site,
+	const struct cer_plan *plan, const char *text, struct kms_err *err)
+{
+	const bool on_screen = cli->screen;
+	enum kms_status st = hold(cli, site, plan, text, err);
+
+	if (on_screen && st != KMS_ERR_CANCELLED)
+		show_end(cli, st, err);
+	cli_ceremony_screen_off(cli);
+	if (!st)
+		print_end(cli, on_screen);
+	return st;
+}
+
+enum kms_status cli_ceremony_read(
+	const char *path, struct buf *ret_text, struct cer_plan *ret_plan, struct kms_err *err)
+{
+	enum kms_status st = file_read(path, FILE_MAX, ret_text, err);
+
+	return st ? st : cer_plan_parse(path, buf_text(ret_text), ret_text->len, ret_plan, err);
+}
+
+char *cli_ceremony_officers(const struct cer_plan *plan, struct kms_err *err)
+{
+	char *officers;
+
+	if (asprintf(&officers, "%s,%s", plan->officers.names[0], plan->officers.names[1]) >= 0)
+		return officers;
+	(void)kms_nomem(err);
+	return NULL;
+}
+
 enum kms_status cli_ceremony_run(struct cli *cli, struct kms_err *err)
 {
 	CER_PLAN_AUTO struct cer_plan plan = {0};
 	BUF_AUTO struct buf text = {0};
 	FREE_AUTO char *officers = NULL;
-	bool on_screen;
 	OPEN_SITE;
 
-	st = file_read(cli->positional[0], FILE_MAX, &text, err);
-	if (!st)
-		st = cer_plan_parse(cli->positional[0], buf_text(&text), text.len, &plan, err);
+	st = cli_ceremony_read(cli->positional[0], &text, &plan, err);
 	if (st)
 		return st;
-	if (asprintf(&officers, "%s,%s", plan.officers.names[0], plan.officers.names[1]) < 0) {
-		officers = NULL;
-		return kms_nomem(err);
-	}
+	officers = cli_ceremony_officers(&plan, err);
+	if (!officers)
+		return err->code;
 	if (site->officers && strcmp(site->officers, officers) != 0) {
 		kms_fail(
 			err, KMS_ERR_USAGE, "the ceremony file names other officers: %s", officers);
 		return kms_hint(err, "leave --officers out");
 	}
 	site->officers = officers;
-	st = open_screen(cli, err);
-	on_screen = cli->screen;
+	if (!cli_value(cli, "--sheets"))
+		st = cli_ceremony_screen_on(cli, err);
 	if (!st)
-		st = hold(cli, site, &plan, buf_text(&text), err);
-	if (on_screen && st != KMS_ERR_CANCELLED)
-		show_end(cli, st, err);
-	close_screen(cli);
-	if (!st)
-		print_end(cli, on_screen);
+		st = cli_ceremony_hold(cli, site, &plan, buf_text(&text), err);
 	site->officers = cli->officers;
 	return st;
 }

@@ -143,6 +143,11 @@ void tui_title(struct tui *t, const char *title)
 	set(t->title, sizeof(t->title), title);
 }
 
+void tui_banner(struct tui *t, const char *banner)
+{
+	t->banner = banner;
+}
+
 void tui_people(struct tui *t, const char *at, const char *leaving)
 {
 	set(t->at, sizeof(t->at), at);
@@ -377,6 +382,11 @@ void tui_draw(struct tui *t)
 		return;
 	}
 	draw_bar(t, 0, t->title);
+	if (t->banner) {
+		attron(A_REVERSE | A_BOLD);
+		mvaddstr(0, t->columns - (int)strlen(t->banner) - 2, t->banner);
+		attroff(A_REVERSE | A_BOLD);
+	}
 	draw_person(t, ROW_AT, "At the keyboard", t->at);
 	draw_person(t, ROW_LEAVING, "Must leave", t->leaving);
 	put_row(t, ROW_PROGRESS, t->progress);

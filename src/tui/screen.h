@@ -35,6 +35,8 @@ void tui_close(struct tui *t); /* NULL-safe */
 
 /* The top line. */
 void tui_title(struct tui *t, const char *title);
+/* Stands at the right of the top line, on every page: a constant, or NULL. */
+void tui_banner(struct tui *t, const char *banner);
 /* Who is at the keyboard and who must leave; NULL: nobody in particular. */
 void tui_people(struct tui *t, const char *at, const char *leaving);
 /* How far it is. */

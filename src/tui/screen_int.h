@@ -17,6 +17,7 @@ struct tui {
 	int rows, columns;
 	bool small;
 	char title[256], at[256], leaving[256], progress[256], heading[256];
+	const char *banner; /* or NULL */
 	struct buf text, problem;
 	const char *prompt, *keys; /* of who asks now; NULL: nobody */
 	size_t part;		   /* of the page, where it is longer than the screen */
