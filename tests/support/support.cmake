@@ -1,6 +1,7 @@
 # Loaded by the program under test, so neither is a part of any program: libp11forward.so
-# (p11forward/) in place of the site's PKCS#11 module, libfaultfs.so and libfaultmem.so (preload/) by LD_PRELOAD; and
-# p11forwardd, the process in which the real module may live. Sweeps of a release build use them too.
+# (p11forward/) in place of the site's PKCS#11 module, libfaultfs.so and libfaultmem.so (preload/) by
+# LD_PRELOAD; and p11forwardd, the process in which the real module may live. Sweeps of a release build
+# use them too.
 set(p11forward ${CMAKE_CURRENT_LIST_DIR}/p11forward)
 add_library(p11forward MODULE ${p11forward}/module.c ${p11forward}/client.c
 	${p11forward}/faults.c ${p11forward}/wire.c)

@@ -160,7 +160,8 @@ static bool name_counts(const char *path, char ret_path[PATH_MAX])
 	start();
 	if (!fs.lose)
 		return false;
-	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+		slash ? path : ".");
 	if (!realpath(folder, ret_path))
 		return false;
 	strncat(ret_path, "/", PATH_MAX - strlen(ret_path) - 1);
@@ -268,8 +269,8 @@ static bool is_kept_by(const struct old *old, const struct stat *st, const char 
 
 	if (old->change == BYTES)
 		return old->dev == st->st_dev && old->ino == st->st_ino;
-	return S_ISDIR(st->st_mode) && strncmp(old->path, path, len) == 0 && old->path[len] == '/' &&
-	       !strchr(old->path + len + 1, '/');
+	return S_ISDIR(st->st_mode) && strncmp(old->path, path, len) == 0 &&
+	       old->path[len] == '/' && !strchr(old->path + len + 1, '/');
 }
 
 static void forget_old(int fd, const char *path)
