@@ -3,6 +3,7 @@
 
 #include "ceremony/component.h"
 #include "ceremony/machine_int.h"
+#include "ceremony/rehearsal.h"
 #include "keys/component.h"
 #include "keys/des.h"
 
@@ -367,6 +368,8 @@ static enum kms_status check_new(
 {
 	enum kms_status st = key_component_check(c->alg, component, index, err);
 
+	if (!st)
+		st = cer_rehearsal_check(component, c->rehearsal, index, err);
 	if (st)
 		return st;
 	for (unsigned i = 1; i < index; i++) {
@@ -459,6 +462,32 @@ enum cer_state cer_state(const struct cer *c)
 	return c->state;
 }
 
+/* The order of the steps, of all and of each pair. */
+static const enum cer_step_kind first_steps[] = {CER_STEP_INTRODUCE, CER_STEP_ROOM};
+static const enum cer_step_kind create_steps[] = {
+	CER_STEP_CALL, CER_STEP_SHOW, CER_STEP_RETYPE, CER_STEP_CLEAR};
+static const enum cer_step_kind import_steps[] = {CER_STEP_CALL, CER_STEP_COMPARE, CER_STEP_ASK_ID,
+	CER_STEP_ASK_COMPONENT, CER_STEP_ASK_CHECK, CER_STEP_CLEAR};
+
+enum { FIRST_STEPS = sizeof(first_steps) / sizeof(*first_steps) };
+
+static void count_steps(const struct cer *c, struct cer_step *step)
+{
+	const enum cer_step_kind *mine = c->kind == CER_CREATE ? create_steps : import_steps;
+	size_t each = c->kind == CER_CREATE ? sizeof(create_steps) / sizeof(*create_steps)
+					    : sizeof(import_steps) / sizeof(*import_steps);
+	size_t done = FIRST_STEPS + each * c->pairs.count;
+
+	step->steps = (unsigned)done;
+	for (size_t i = 0; i < FIRST_STEPS; i++)
+		if (first_steps[i] == c->step)
+			done = i;
+	for (size_t i = 0; i < each && c->at; i++)
+		if (mine[i] == c->step)
+			done = FIRST_STEPS + each * (c->at - 1) + i;
+	step->done = (unsigned)done;
+}
+
 void cer_next(const struct cer *c, struct cer_step *ret_step)
 {
 	*ret_step = (struct cer_step){
@@ -473,6 +502,7 @@ void cer_next(const struct cer *c, struct cer_step *ret_step)
 		.sheet = c->step == CER_STEP_SHOW ? &c->sheet : NULL,
 		.check_value = c->check_text,
 	};
+	count_steps(c, ret_step);
 }
 
 const struct secret *cer_component(const struct cer *c, unsigned component)
@@ -575,6 +605,7 @@ static enum kms_status take_setup(struct cer *c, const struct cer_setup *s, stru
 	c->first_serial = s->first_serial;
 	c->tries = c->tries_left = s->tries;
 	c->unattended = s->unattended;
+	c->rehearsal = s->rehearsal;
 	c->has_expected = s->expected != NULL;
 	if (s->expected) {
 		c->expected = *s->expected;

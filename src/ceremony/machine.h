@@ -61,6 +61,7 @@ struct cer_step {
 	unsigned component; /* 1 to components; 0 where it concerns the whole */
 	unsigned components;
 	const struct cer_pair *pair; /* of this component, or NULL */
+	unsigned done, steps;	     /* how many are behind, of how many in all */
 	size_t key_len;		     /* bytes of a component */
 	unsigned tries_left;	     /* wrong answers that this pair may still give */
 	const char *title;	     /* one line; valid until the next answer, like all below */
@@ -87,6 +88,7 @@ struct cer_setup {
 	const struct key_kcv *expected; /* combined; import must have it, create may: else NULL */
 	unsigned tries;	 /* wrong answers a pair may give before it all stops; 1 to 9 */
 	bool unattended; /* no people to call: only SHOW, ASK_ and COMBINE steps come */
+	bool rehearsal;	 /* all components are test components (rehearsal.h), else none is */
 	int64_t now;
 };
 

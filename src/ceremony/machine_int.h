@@ -24,6 +24,7 @@ struct cer {
 	struct key_kcv expected;
 	unsigned tries;
 	bool unattended;
+	bool rehearsal;
 
 	char ceremony[CER_ID_SIZE]; /* "" while unknown, and if the sheets bear none */
 	bool id_settled;	    /* ceremony is what every further sheet must say */

@@ -45,25 +45,23 @@ static enum kms_status say_introduce(struct cer *c, struct kms_err *err)
 		c->purpose, c->label);
 	if (!st)
 		st = buf_printf(&c->text, err,
-			"The %s (%s) exists outside an HSM only as %zu components. Each belongs to "
-			"two\ncustodians; all of them together make the key, fewer tell nothing "
-			"about it.\n",
+			"The %s (%s) exists outside an HSM only as %zu components.\n"
+			"Each belongs to two custodians; all of them together make the key, fewer\n"
+			"tell nothing about it.\n",
 			c->purpose, key_alg_name(c->alg), c->pairs.count);
 	if (!st && c->kind == CER_CREATE)
 		st = buf_puts(&c->text,
-			"One pair after the other is called. Only that pair sees the screen. It "
-			"copies "
-			"its\ncomponent onto a component sheet, types the check value back, and "
-			"seals "
-			"the sheet\nin a tamper-evident bag. No photographs, no telephones.\n",
+			"One pair after the other is called. Only that pair sees the screen. It\n"
+			"copies its component onto a component sheet, types the check value back,\n"
+			"and seals the sheet in a tamper-evident bag. No photographs, no\n"
+			"telephones.\n",
 			err);
 	if (!st && c->kind == CER_IMPORT)
 		st = buf_puts(&c->text,
-			"One pair after the other is called with its bag still sealed. Only that "
-			"pair "
-			"sees\nthe screen and its sheet. It types its component, which is not "
-			"shown, "
-			"and then the\ncheck value on the sheet. No photographs, no telephones.\n",
+			"One pair after the other is called with its bag still sealed. Only that\n"
+			"pair sees the screen and its sheet. It types its component, which is not\n"
+			"shown, and then the check value on the sheet. No photographs, no\n"
+			"telephones.\n",
 			err);
 	return st;
 }
@@ -92,17 +90,17 @@ static enum kms_status say_call(struct cer *c, struct kms_err *err)
 
 	if (!st)
 		st = buf_printf(&c->text, err,
-			"Call %s and %s to the screen. Everybody else leaves the room or turns "
-			"away.\n",
+			"Call %s and %s to the screen.\n"
+			"Everybody else leaves the room or turns away.\n",
 			pair->names[0], pair->names[1]);
 	if (!st && c->kind == CER_CREATE)
 		st = buf_puts(&c->text,
-			"Have ready: a pen, and a form for the component sheet. The component is "
+			"Have ready: a pen, and a form for the component sheet. The component is\n"
 			"shown next.\n",
 			err);
 	if (!st && c->kind == CER_IMPORT)
 		st = buf_puts(&c->text,
-			"Check that the bag is unbroken and bears the number in the record. Then "
+			"Check that the bag is unbroken and bears the number in the record. Then\n"
 			"open it.\n",
 			err);
 	return st;
@@ -122,15 +120,15 @@ static enum kms_status say_compare(struct cer *c, struct kms_err *err)
 		st = put_fingerprint(c, c->partner, &c->partner_identity, err);
 	if (!st && !c->partner[0])
 		st = buf_puts(&c->text,
-			"Under \"identity\" the sheet must say what this site's identity was when "
-			"the key\nwas made:\n",
+			"Under \"identity\" the sheet must say what this site's identity was when\n"
+			"the key was made:\n",
 			err);
 	if (!st)
 		st = put_fingerprint(c, c->site, &c->here, err);
 	if (!st && c->partner[0])
 		st = buf_puts(&c->text,
-			"A sheet of another system has none: then say yes only if the security "
-			"officer\nhas compared them with the other site in another way.\n",
+			"A sheet of another system has none: then say yes only if the security\n"
+			"officer has compared them with the other site in another way.\n",
 			err);
 	return st;
 }
@@ -141,8 +139,9 @@ static enum kms_status say_show(struct cer *c, struct kms_err *err)
 
 	return st ? st
 		  : buf_puts(&c->text,
-			    "Copy the whole sheet, then compare it with the screen: one reads, the "
-			    "other checks.\nIt is shown this once.\n",
+			    "Copy the whole sheet, then compare it with the screen: one reads, "
+			    "the\n"
+			    "other checks. It is shown this once.\n",
 			    err);
 }
 
@@ -156,16 +155,15 @@ static enum kms_status say_ask(struct cer *c, struct kms_err *err)
 			"Type the check value from your copy, not from the screen.\n", err);
 	case CER_STEP_ASK_ID:
 		return buf_puts(&c->text,
-			"Type the ceremony's id from the sheet, like 7F3K-22QD. If the sheet has "
-			"none,\npress Enter only.\n",
+			"Type the ceremony's id from the sheet, like 7F3K-22QD. If the sheet has\n"
+			"none, press Enter only.\n",
 			err);
 	case CER_STEP_ASK_COMPONENT:
 		return buf_printf(&c->text, err,
-			"Type the component: %zu lines, each four groups of four digits and then "
-			"its "
-			"two check\ndigits. If the sheet has no check digits, leave them out in "
-			"all "
-			"lines. Nothing that\nyou type is shown.\n",
+			"Type the component: %zu lines, each four groups of four digits and then\n"
+			"its two check digits. If the sheet has no check digits, leave them out "
+			"in\n"
+			"all lines. Nothing that you type is shown.\n",
 			lines);
 	default:
 		return buf_printf(&c->text, err,

@@ -88,7 +88,8 @@ KMS_CHECKED enum kms_status cer_plan_load(
 void cer_plan_free(struct cer_plan *plan);
 
 const char *cer_plan_kind_name(enum cer_plan_kind kind); /* "transport-key-create" */
-/* Whether the components of a key are shown or typed in a ceremony of this kind. */
+/* Whether the components of a key are shown or typed in a ceremony of this kind; in that of a new HSM
+ * they may be. */
 bool cer_plan_has_components(enum cer_plan_kind kind);
 
 #endif

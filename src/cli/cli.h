@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/js.h"
 #include "cli/pinfd.h"
+#include "tui/screen.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,6 +71,7 @@ struct cli {
 	size_t value_count[CLI_OPTIONS_MAX];
 
 	struct pinfd secrets; /* of --pin-fd */
+	struct tui *screen;   /* NULL, or the full screen: then nothing else is printed */
 	json_t *result;	      /* owned: what the command reports */
 };
 

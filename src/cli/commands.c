@@ -634,12 +634,41 @@ const struct cli_command cli_commands[] = {
 			"met and\n"
 			"somebody has said that the file is the one agreed on. The officers are "
 			"those of\n"
-			"the file. Whatever comes of it stands in the minutes: 'ceremony report'.",
+			"the file. On a terminal it takes the full screen, at least 80 columns by "
+			"24 lines.\n"
+			"Whatever comes of it stands in the minutes: 'ceremony report'.",
 		.flags = CLI_CHANGES,
 		.positional = {{"F", "the ceremony file"}},
-		.options = {{"--sheets", "DIR",
-			"write component sheets there instead of showing them", OPTION_OPTIONAL}},
+		.options =
+			{{"--sheets", "DIR", "write component sheets there instead of showing them",
+				 OPTION_OPTIONAL},
+				{"--plain", NULL, "line by line, without the full screen",
+					OPTION_OPTIONAL}},
 		.run = cli_ceremony_run,
+	},
+	{
+		.path = "ceremony rehearse",
+		.summary = "the same steps on throw-away sites, with test components",
+		.details = "On SoftHSM tokens in a folder on a memory disk, which is removed at "
+			   "the end. "
+			   "Nothing\n"
+			   "of this site is touched, and it need not be there. PIN and passphrases "
+			   "are\n"
+			   "'rehearsal-only'. What must be there before, a partner's package for "
+			   "example, "
+			   "is made\n"
+			   "first. A real ceremony refuses test components, and a rehearsal all "
+			   "others.",
+		.flags = CLI_NO_SITE,
+		.positional = {{"F", "the ceremony file"}},
+		.options = {{"--test-sheets", "DIR",
+				    "where the sheets go whose components are to be typed",
+				    OPTION_OPTIONAL},
+			{"--sheets", "DIR", "write component sheets there instead of showing them",
+				OPTION_OPTIONAL},
+			{"--plain", NULL, "line by line, without the full screen", OPTION_OPTIONAL},
+			{"--module", "FILE", "SoftHSM's PKCS#11 module", OPTION_OPTIONAL}},
+		.run = cli_ceremony_rehearse,
 	},
 	{
 		.path = "ceremony meetings",

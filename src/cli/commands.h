@@ -79,6 +79,7 @@ CLI_RUN(ceremony_list);
 CLI_RUN(ceremony_show);
 CLI_RUN(ceremony_check);
 CLI_RUN(ceremony_run);
+CLI_RUN(ceremony_rehearse);
 CLI_RUN(ceremony_meetings);
 CLI_RUN(ceremony_report);
 CLI_RUN(audit_list);

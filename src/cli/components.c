@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "ops/ops.h"
+#include "tui/room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -144,6 +145,11 @@ static enum kms_status terminal_room(void *ctx, struct cer *cer, struct kms_err 
 	return st ? st : room_run(&term, cer, err);
 }
 
+static enum kms_status screen_room(void *ctx, struct cer *cer, struct kms_err *err)
+{
+	return tui_room_run(ctx, cer, err);
+}
+
 static enum kms_status secrets_room(void *ctx, struct cer *cer, struct kms_err *err)
 {
 	return room_run_secrets(ctx, cer, err);
@@ -190,8 +196,8 @@ static enum kms_status transport_words(struct cli *cli, struct op_transport *t, 
 	return common(cli, &t->key, err);
 }
 
-static const char fields[] = "label role algorithm check_value check_method ceremony "
-			     "sheets_ceremony partner wrapping direction hsm where";
+const char cli_component_fields[] = "label role algorithm check_value check_method ceremony "
+				    "sheets_ceremony partner wrapping direction hsm where";
 
 static enum kms_status report_sheets(
 	struct cli *cli, const struct sheets *sheets, struct kms_err *err)
@@ -203,10 +209,18 @@ static enum kms_status report_sheets(
 			return kms_nomem(err);
 	if (json_object_set_new(cli->result, "sheets", paths))
 		return kms_nomem(err);
-	cli_print_fields(cli, cli->result, fields);
+	cli_print_fields(cli, cli->result, cli_component_fields);
 	for (size_t i = 0; i < sheets->made; i++)
 		cli_print(cli, "%-18s  %s", "sheet", sheets->path[i]);
 	return KMS_OK;
+}
+
+enum kms_status cli_components_can_show(struct cli *cli, struct kms_err *err)
+{
+	if (cli_value(cli, "--sheets") || cli->dry_run || term_available())
+		return KMS_OK;
+	kms_fail(err, KMS_ERR_IO, "there is no terminal to show the components on");
+	return kms_hint(err, "give a folder for the sheets: --sheets DIR");
 }
 
 static enum kms_status show(struct cli *cli, struct op_site *site, struct op_components *key,
@@ -219,11 +233,14 @@ static enum kms_status show(struct cli *cli, struct op_site *site, struct op_com
 	key->prepare = sheets.dir ? sheets_prepare : NULL;
 	key->room = sheets.dir ? sheets_room : terminal_room;
 	key->unattended = sheets.dir != NULL;
-	if (!sheets.dir && !cli->dry_run && !term_available()) {
-		kms_fail(err, KMS_ERR_IO, "there is no terminal to show the components on");
-		return kms_hint(err, "give a folder for the sheets: --sheets DIR");
-	}
+	st = cli_components_can_show(cli, err);
+	if (st)
+		return st;
 	key->room_ctx = &sheets;
+	if (cli->screen && !sheets.dir) {
+		key->room = screen_room;
+		key->room_ctx = cli->screen;
+	}
 	st = op(site, args, &cli->result, err);
 	key->room_ctx = NULL;
 	if (st)
@@ -243,6 +260,10 @@ static enum kms_status type_in(struct cli *cli, struct op_site *site, struct op_
 	key->room = piped ? secrets_room : terminal_room;
 	key->room_ctx = &cli->secrets;
 	key->unattended = piped;
+	if (cli->screen && !piped) {
+		key->room = screen_room;
+		key->room_ctx = cli->screen;
+	}
 	if (!piped && !cli->dry_run && !term_available()) {
 		kms_fail(err, KMS_ERR_IO, "there is no terminal to type the components on");
 		return kms_hint(
@@ -250,7 +271,7 @@ static enum kms_status type_in(struct cli *cli, struct op_site *site, struct op_
 	}
 	st = op(site, args, &cli->result, err);
 	if (!st)
-		cli_print_fields(cli, cli->result, fields);
+		cli_print_fields(cli, cli->result, cli_component_fields);
 	return st;
 }
 

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "ceremony/machine.h"
 #include "cli/pinfd.h"
-#include "cli/term.h"
+#include "tui/term.h"
 
 /* The machine must not be unattended. KMS_OK: cer_next is COMBINE or DONE. */
 KMS_CHECKED enum kms_status room_run(struct term *t, struct cer *c, struct kms_err *err);

@@ -2,6 +2,7 @@
 #include "ops/component_key.h"
 
 #include "base/hex.h"
+#include "ceremony/rehearsal.h"
 #include "keys/component.h"
 #include "ops/ceremony.h"
 #include "ops/custody.h"
@@ -368,9 +369,12 @@ static enum kms_status draw_components(struct op *op, struct components *c, stru
 	const struct component_key *a = op->args;
 	enum kms_status st = KMS_OK;
 
-	for (size_t i = 0; !st && i < a->in->components; i++)
+	for (size_t i = 0; !st && i < a->in->components; i++) {
 		st = hsm_random(
 			component_key_hsm(op), key_alg_info(a->alg)->length, &c->part[i], err);
+		if (!st && op->site->rehearsal)
+			st = cer_rehearsal_mark(&c->part[i], err);
+	}
 	/* A chance of 2^-50: drawn again next time rather than explained to custodians. */
 	return st ? st : key_components_check(a->alg, c->part, a->in->components, err);
 }
@@ -392,6 +396,7 @@ static enum kms_status open_room(struct op *op, struct components *components, s
 		.expected = a->kind == CER_IMPORT ? &a->expected : NULL,
 		.tries = a->in->unattended ? 1 : TRIES,
 		.unattended = a->in->unattended,
+		.rehearsal = op->site->rehearsal,
 		.now = op->now};
 
 	if (!hex_decode_strict(a->here, setup.here.fingerprint, CER_FINGERPRINT_BYTES) ||

@@ -85,6 +85,7 @@ struct op_site {
 	const char *officers; /* "A,B" as given, or NULL */
 	const char *override_reason;
 	bool dry_run;
+	bool rehearsal; /* a throw-away site: components are test components, ceremony/rehearsal.h */
 	const char *profiles; /* borrowed: folder of card profiles; NULL: where the program lies */
 	int64_t (*now)(void); /* clock_now; tests put another */
 };

@@ -3,11 +3,11 @@
  * in here. */
 #include "cli/pinfd.c"
 #include "cli/room.c"
-#include "cli/term.c"
+#include "tui/term.c"
 
 #include "keys/component.h"
-#include "pty.h"
 #include "support/cer_fixture.h"
+#include "support/pty.h"
 
 enum { COUNT = 3 };
 
