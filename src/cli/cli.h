@@ -70,6 +70,7 @@ struct cli {
 	const char *values[CLI_OPTIONS_MAX][CLI_REPEAT_MAX]; /* by place in command->options */
 	size_t value_count[CLI_OPTIONS_MAX];
 
+	const char *print;    /* where the ceremony file says that sheets are printed, or NULL */
 	struct pinfd secrets; /* of --pin-fd */
 	struct tui *screen;   /* NULL, or the full screen: then nothing else is printed */
 	json_t *result;	      /* owned: what the command reports */

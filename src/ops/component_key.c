@@ -394,6 +394,7 @@ static enum kms_status open_room(struct op *op, struct components *components, s
 		.partner = a->partner_identity ? a->partner : NULL,
 		.first_serial = (uint32_t)a->first_serial,
 		.expected = a->kind == CER_IMPORT ? &a->expected : NULL,
+		.printed = a->in->printed,
 		.tries = a->in->unattended ? 1 : TRIES,
 		.unattended = a->in->unattended,
 		.rehearsal = op->site->rehearsal,
@@ -509,9 +510,8 @@ static enum kms_status finish_ceremony(
 
 		if (kcv)
 			key_kcv_print(kcv, check);
-		st = store_component_set(op->site->store, a->ceremony, i,
-			a->first_serial ? a->first_serial + i - 1 : 0, kcv ? check : NULL,
-			sheet_state, err);
+		st = store_component_set(op->site->store, a->ceremony, i, cer_serial(a->cer, i),
+			kcv ? check : NULL, sheet_state, err);
 	}
 	return st ? st
 		  : store_ceremony_finish(op->site->store, a->ceremony, state, buf_text(&minutes),

@@ -122,8 +122,20 @@ struct op_components {
 	enum kms_status (*prepare)(void *ctx, struct kms_err *err);
 	enum kms_status (*room)(void *ctx, struct cer *cer, struct kms_err *err);
 	void *room_ctx;
+	bool printed;	 /* create: the room prints the sheets */
 	bool unattended; /* no people at a terminal: sheets go to files, components come from a pipe */
 };
+
+/*
+ * A sheet that the room had printed came to nothing: says so in register and audit log, and which
+ * serial number the component's next one has.
+ */
+OP_CALL op_sheet_void(struct op_site *site, const char *ceremony, unsigned component,
+	uint32_t serial, const char *why, uint32_t *ret_serial, struct kms_err *err);
+
+/* Such sheets, of one ceremony or all (NULL). */
+OP_CALL op_void_sheets(
+	struct op_site *site, const char *ceremony, json_t **ret_rows, struct kms_err *err);
 
 struct op_transport {
 	struct op_components key;

@@ -9,6 +9,8 @@
 #include "ops/meta.h"
 #include "ops/op.h"
 #include "ops/token.h"
+#include "paper/output.h"
+#include "paper/sheet.h"
 #include "store/people.h"
 
 #include <ifaddrs.h>
@@ -252,6 +254,24 @@ static enum kms_status files_are_there(struct look *look, struct kms_err *err)
 	return st;
 }
 
+static enum kms_status printer_is_there(struct look *look, struct kms_err *err)
+{
+	const char *where = look->plan->fields[CER_PLAN_PRINT];
+	const char *label = look->plan->fields[CER_PLAN_LABEL];
+	struct paper_output output;
+	struct kms_err why = {0};
+	char detail[300];
+	enum kms_status st;
+
+	if (!where || !label)
+		return KMS_OK;
+	st = paper_output_open(where, &output, &why);
+	if (!st)
+		st = paper_sheet_check(label, &look->plan->pairs, &why);
+	snprintf(detail, sizeof(detail), "%.290s", st ? why.msg : where);
+	return tell(look, "printer", true, !st, detail, err);
+}
+
 enum kms_status op_preflight(
 	struct op_site *site, const struct cer_plan *plan, json_t **ret_rows, struct kms_err *err)
 {
@@ -266,6 +286,7 @@ enum kms_status op_preflight(
 		parts_are_apart,
 		partner_is_known,
 		files_are_there,
+		printer_is_there,
 	};
 	JS_AUTO json_t *rows = json_array();
 	struct look look = {.site = site, .plan = plan, .rows = rows};
