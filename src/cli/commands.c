@@ -104,6 +104,19 @@ const struct cli_command cli_commands[] = {
 		.run = cli_officer_disable,
 	},
 	{
+		.path = "officer unlock",
+		.summary = "a person's passphrase may be tried again",
+		.details =
+			"After passphrase-tries wrong ones in a row (site.ini; 5) an officer is "
+			"locked,\n"
+			"until two other officers unlock. Where no two others could, the lock ends "
+			"after an\n"
+			"hour, and each further wrong try brings another hour.",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.positional = {{"NAME", "the person"}},
+		.run = cli_officer_unlock,
+	},
+	{
 		.path = "officer list",
 		.summary = "all who were enrolled",
 		.run = cli_officer_list,

@@ -51,6 +51,7 @@ CLI_RUN(partner_revoke);
 CLI_RUN(partner_list);
 CLI_RUN(officer_add);
 CLI_RUN(officer_disable);
+CLI_RUN(officer_unlock);
 CLI_RUN(officer_list);
 CLI_RUN(hsm_setup);
 CLI_RUN(hsm_update);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "ops/meta.h"
+#include "ops/officer_lock.h"
 #include "store/people.h"
 
 #include <sodium.h>
@@ -21,8 +22,6 @@ enum {
 	ARGON_MEMORY = 64 * 1024 * 1024,
 	OFFICERS_TO_APPROVE = 2,
 };
-
-static const char role_approves[] = "security-officer";
 
 static enum kms_status start_sodium(struct kms_err *err)
 {
@@ -47,41 +46,26 @@ static enum kms_status ask_passphrase(struct op_site *site, const char *name, bo
 
 /* ---- proving ---- */
 
-static enum kms_status count_failure(
-	struct op_site *site, struct store_officer *officer, int64_t failures, struct kms_err *err)
-{
-	enum kms_status st;
-
-	if (officer->failures == failures)
-		return KMS_OK;
-	officer->failures = failures;
-	st = store_begin(site->store, err);
-	if (st)
-		return st;
-	return store_end(site->store, store_officer_update(site->store, officer, err), err);
-}
-
 static enum kms_status check_passphrase(struct op_site *site, struct store_officer *officer,
 	const char *given_name, struct kms_err *err)
 {
 	SECRET_AUTO struct secret passphrase = {0};
-	struct kms_err ignored = {0};
-	enum kms_status st;
+	struct store_officer before = {0};
+	enum kms_status st = officer_lock_check(site, officer, err);
 
-	st = ask_passphrase(site, given_name, false, &passphrase, err);
+	if (!st)
+		st = ask_passphrase(site, given_name, false, &passphrase, err);
 	if (!st)
 		st = start_sodium(err);
+	/* In a dry run too: it must not be a way to guess unseen. */
+	if (!st)
+		st = officer_try_begin(site, officer, &before, err);
 	if (st)
 		return st;
 	if (passphrase.len == 0 || crypto_pwhash_str_verify(officer->passphrase_hash,
-					   (const char *)passphrase.data, passphrase.len) != 0) {
-		/* In a dry run too: it must not be a way to guess unseen. */
-		if (count_failure(site, officer, officer->failures + 1, &ignored))
-			op_say(site, "warning: the failure could not be counted: %s", ignored.msg);
-		kms_fail(err, KMS_ERR_AUTH, "wrong passphrase for officer '%s'", officer->name);
-		return kms_hint(err, "nothing was changed; the failure is in the audit log");
-	}
-	return site->dry_run ? KMS_OK : count_failure(site, officer, 0, err);
+					   (const char *)passphrase.data, passphrase.len) != 0)
+		return officer_try_wrong(site, officer, err);
+	return officer_try_right(site, officer, &before, err);
 }
 
 /* approves: only a security officer will do. */
@@ -103,7 +87,7 @@ static enum kms_status prove_one(
 		return st;
 	if (strcmp(officer.state, "active") != 0)
 		return kms_fail(err, KMS_ERR_DENIED, "officer '%s' is disabled", officer.name);
-	if (approves && strcmp(officer.role, role_approves) != 0) {
+	if (approves && strcmp(officer.role, OFFICER_APPROVES) != 0) {
 		kms_fail(err, KMS_ERR_DENIED, "'%s' is enrolled as %s and cannot approve",
 			officer.name, officer.role);
 		return kms_hint(err, "only a security-officer can");
@@ -191,7 +175,7 @@ static enum kms_status active_approvers(
 	*ret_count = 0;
 	for (size_t i = 0; i < list.count; i++)
 		*ret_count += strcmp(list.items[i].state, "active") == 0 &&
-			      strcmp(list.items[i].role, role_approves) == 0;
+			      strcmp(list.items[i].role, OFFICER_APPROVES) == 0;
 	return KMS_OK;
 }
 
@@ -322,7 +306,7 @@ static enum kms_status disable_validate(struct op *op, struct kms_err *err)
 	if (strcmp(officer->state, "active") != 0)
 		return kms_fail(
 			err, KMS_ERR_STATE, "officer '%s' is disabled already", officer->name);
-	if (strcmp(officer->role, role_approves) == 0 && approvers <= OFFICERS_TO_APPROVE) {
+	if (strcmp(officer->role, OFFICER_APPROVES) == 0 && approvers <= OFFICERS_TO_APPROVE) {
 		kms_fail(err, KMS_ERR_DENIED,
 			"'%s' is one of the last two who can approve: nobody could be added any "
 			"more",
@@ -368,13 +352,14 @@ enum kms_status op_officer_list(struct op_site *site, json_t **ret_report, struc
 		return st;
 	for (size_t i = 0; i < list.count; i++) {
 		const struct store_officer *o = &list.items[i];
-		char added[CLOCK_TEXT_SIZE];
+		char added[CLOCK_TEXT_SIZE], locked[CLOCK_TEXT_SIZE];
 
 		clock_format(o->added, added);
-		if (json_array_append_new(
-			    rows, json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", o->name, "role",
-					  o->role, "state", o->state, "added", added, "failures",
-					  (json_int_t)o->failures)))
+		clock_format(o->locked, locked);
+		if (json_array_append_new(rows,
+			    json_pack("{s:s, s:s, s:s, s:s, s:I, s:s?}", "name", o->name, "role",
+				    o->role, "state", o->state, "added", added, "failures",
+				    (json_int_t)o->failures, "locked", o->locked ? locked : NULL)))
 			return kms_nomem(err);
 	}
 	*ret_report = json_incref(rows);

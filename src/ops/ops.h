@@ -26,10 +26,12 @@ OP_CALL op_partner_revoke(struct op_site *site, const char *name, const char *re
 	json_t **ret_report, struct kms_err *err);
 OP_CALL op_partner_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
-/* ---- officer.c ---- */
+/* ---- officer.c, officer_lock.c ---- */
 OP_CALL op_officer_add(struct op_site *site, const char *name, const char *role,
 	json_t **ret_report, struct kms_err *err);
 OP_CALL op_officer_disable(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
+OP_CALL op_officer_unlock(
 	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
 OP_CALL op_officer_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 

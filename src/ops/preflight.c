@@ -7,6 +7,7 @@
 #include "ops/ceremony.h"
 #include "ops/custody.h"
 #include "ops/meta.h"
+#include "ops/officer_lock.h"
 #include "ops/op.h"
 #include "ops/token.h"
 #include "paper/output.h"
@@ -162,7 +163,8 @@ static enum kms_status token_is_there(struct look *look, struct kms_err *err)
 
 static enum kms_status officers_are_known(struct look *look, struct kms_err *err)
 {
-	char detail[NAME_MAX_BYTES + 60] = "both are enrolled and active";
+	char detail[NAME_MAX_BYTES + 140] = "both are enrolled and active";
+	struct kms_err why = {0};
 	bool good = true;
 
 	for (size_t i = 0; good && i < look->plan->officers.count; i++) {
@@ -176,9 +178,14 @@ static enum kms_status officers_are_known(struct look *look, struct kms_err *err
 		if (st && st != KMS_ERR_NOT_FOUND)
 			return st;
 		good = !st && strcmp(row.state, "active") == 0;
-		if (!good)
+		if (good && !officer_lock_check(look->site, &row, &why))
+			continue;
+		if (good)
+			snprintf(detail, sizeof(detail), "%.200s", why.msg);
+		else
 			snprintf(detail, sizeof(detail), "%s is no active officer of this site",
 				name);
+		good = false;
 		kms_err_clear(err);
 	}
 	return tell(look, "officers", true, good, detail, err);

@@ -45,7 +45,8 @@ struct op_policy {
 	bool host_assisted; /* may a key pass through locked host memory where the token lacks it */
 	bool key_blocks;    /* may keys travel as X9.143 key blocks, which no token makes inside */
 	enum op_tdea2 tdea2;
-	bool vault_offline; /* the principal HSM does no card work: production HSMs do */
+	unsigned passphrase_tries; /* wrong ones in a row, until an officer is locked */
+	bool vault_offline;	   /* the principal HSM does no card work: production HSMs do */
 };
 
 /* What needs two different officers. */
