@@ -11,6 +11,7 @@ const struct cli_option cli_global_options[] = {
 	{"--yes", NULL, "answer yes to every question that can be answered so", 0},
 	{"--officers", "A,B", "the two officers who approve", 0},
 	{"--override", "REASON", "set a rule aside, by two officers; it is logged", 0},
+	{"--digest", "HEX", "do only what has this digest, as --dry-run printed it", 0},
 	{"--pin-fd", "N", "read secrets from file descriptor N, as lines name=value", 0},
 	{"--help", NULL, "help on the command", 0},
 	{"--version", NULL, "the program's version", 0},
@@ -83,44 +84,7 @@ const struct cli_command cli_commands[] = {
 		.summary = "all partners, also former identities",
 		.run = cli_partner_list,
 	},
-	{
-		.path = "officer add",
-		.summary = "enrol a person with a passphrase",
-		.details =
-			"The first two security officers are added without approval; from then on\n"
-			"every change of officers needs two of them (--officers A,B).",
-		.flags = CLI_CHANGES,
-		.positional = {{"NAME", "the person"}},
-		.options = {{"--role", "ROLE",
-			"security-officer (default), operator, custodian or auditor",
-			OPTION_OPTIONAL}},
-		.run = cli_officer_add,
-	},
-	{
-		.path = "officer disable",
-		.summary = "a person no longer approves anything",
-		.flags = CLI_CHANGES,
-		.positional = {{"NAME", "the person"}},
-		.run = cli_officer_disable,
-	},
-	{
-		.path = "officer unlock",
-		.summary = "a person's passphrase may be tried again",
-		.details =
-			"After passphrase-tries wrong ones in a row (site.ini; 5) an officer is "
-			"locked,\n"
-			"until two other officers unlock. Where no two others could, the lock ends "
-			"after an\n"
-			"hour, and each further wrong try brings another hour.",
-		.flags = CLI_CHANGES | CLI_OFFICERS,
-		.positional = {{"NAME", "the person"}},
-		.run = cli_officer_unlock,
-	},
-	{
-		.path = "officer list",
-		.summary = "all who were enrolled",
-		.run = cli_officer_list,
-	},
+#include "cli/table_officers.h"
 	{
 		.path = "hsm setup",
 		.summary = "set up the principal HSM: token, PINs, identity, key sets of a plan",

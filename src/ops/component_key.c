@@ -207,6 +207,26 @@ static enum kms_status take_facts(struct op *op, struct kms_err *err)
 	return st;
 }
 
+/* Who shall hold what; in an import also which key it must be. */
+static enum kms_status note_people(struct op *op, struct kms_err *err)
+{
+	const struct component_key *a = op->args;
+	JS_AUTO json_t *list = json_array();
+	char check[KEY_KCV_TEXT_SIZE];
+	enum kms_status st = KMS_OK;
+
+	if (a->kind == CER_IMPORT) {
+		key_kcv_print(&a->expected, check);
+		st = op_detail(op, "check_value", json_string(check), err);
+	}
+	for (size_t i = 0; !st && i < a->pairs.count * CER_PAIR_SIZE; i++)
+		if (json_array_append_new(list,
+			    json_string(
+				    a->pairs.pairs[i / CER_PAIR_SIZE].names[i % CER_PAIR_SIZE])))
+			st = kms_nomem(err);
+	return st ? st : op_detail(op, "custodians", json_incref(list), err);
+}
+
 enum kms_status component_key_validate(struct op *op, struct kms_err *err)
 {
 	struct component_key *a = op->args;
@@ -232,6 +252,8 @@ enum kms_status component_key_validate(struct op *op, struct kms_err *err)
 		st = op_detail(op, "wrapping", json_string(key_wrapping_name(a->wrapping)), err);
 	if (!st && a->at)
 		st = op_detail(op, "hsm", json_string(a->at->row.name), err);
+	if (!st)
+		st = note_people(op, err);
 	return st ? st : op_detail(op, "ceremony", json_string(a->ceremony), err);
 }
 

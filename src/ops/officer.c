@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "ops/approval.h"
 #include "ops/meta.h"
 #include "ops/officer_lock.h"
 #include "store/people.h"
@@ -69,10 +70,9 @@ static enum kms_status check_passphrase(struct op_site *site, struct store_offic
 }
 
 /* approves: only a security officer will do. */
-static enum kms_status prove_one(
-	struct op *op, const char *name, bool approves, char **ret_name, struct kms_err *err)
+static enum kms_status find_active(struct op_site *site, const char *name, bool approves,
+	struct store_officer *ret_officer, struct kms_err *err)
 {
-	STORE_AUTO(officer) struct store_officer officer = {0};
 	char folded[NAME_MAX_BYTES + 1];
 	enum kms_status st;
 
@@ -80,19 +80,29 @@ static enum kms_status prove_one(
 	if (st)
 		return st;
 	name_fold(name, folded);
-	st = store_officer_get(op->site->store, folded, name, &officer, err);
+	st = store_officer_get(site->store, folded, name, ret_officer, err);
 	if (st == KMS_ERR_NOT_FOUND)
 		kms_hint(err, "'cardkms officer list' shows who there is");
 	if (st)
 		return st;
-	if (strcmp(officer.state, "active") != 0)
-		return kms_fail(err, KMS_ERR_DENIED, "officer '%s' is disabled", officer.name);
-	if (approves && strcmp(officer.role, OFFICER_APPROVES) != 0) {
+	if (strcmp(ret_officer->state, "active") != 0)
+		return kms_fail(err, KMS_ERR_DENIED, "officer '%s' is disabled", ret_officer->name);
+	if (approves && strcmp(ret_officer->role, OFFICER_APPROVES) != 0) {
 		kms_fail(err, KMS_ERR_DENIED, "'%s' is enrolled as %s and cannot approve",
-			officer.name, officer.role);
+			ret_officer->name, ret_officer->role);
 		return kms_hint(err, "only a security-officer can");
 	}
-	st = check_passphrase(op->site, &officer, name, err);
+	return officer_lock_check(site, ret_officer, err);
+}
+
+static enum kms_status prove_one(
+	struct op *op, const char *name, bool approves, char **ret_name, struct kms_err *err)
+{
+	STORE_AUTO(officer) struct store_officer officer = {0};
+	enum kms_status st = find_active(op->site, name, approves, &officer, err);
+
+	if (!st)
+		st = check_passphrase(op->site, &officer, name, err);
 	if (!st && !(*ret_name = strdup(officer.name)))
 		st = kms_nomem(err);
 	return st;
@@ -118,7 +128,7 @@ static enum kms_status next_name(
 	return KMS_OK;
 }
 
-enum kms_status op_officers_prove(struct op *op, struct kms_err *err)
+enum kms_status op_officers_name(struct op *op, struct kms_err *err)
 {
 	const char *list = op->site->officers;
 	char names[OP_OFFICERS][NAME_MAX_BYTES + 1];
@@ -139,9 +149,53 @@ enum kms_status op_officers_prove(struct op *op, struct kms_err *err)
 		kms_fail(err, KMS_ERR_DENIED, "'%s' cannot be both officers", names[0]);
 		return kms_hint(err, "two different people must approve");
 	}
-	for (size_t i = 0; !st && i < OP_OFFICERS; i++)
-		st = prove_one(op, names[i], true, &op->officers[i], err);
+	for (size_t i = 0; !st && i < OP_OFFICERS; i++) {
+		STORE_AUTO(officer) struct store_officer officer = {0};
+
+		st = find_active(op->site, names[i], true, &officer, err);
+		if (!st && !(op->officers[i] = strdup(officer.name)))
+			st = kms_nomem(err);
+		memcpy(op->called[i], names[i], sizeof(names[i]));
+	}
 	return st;
+}
+
+/* Beforehand, or by passphrase now. */
+static enum kms_status approve_one(struct op *op, size_t i, struct kms_err *err)
+{
+	FREE_AUTO char *proved = NULL;
+	bool others = false;
+	enum kms_status st = op_approval_find(op, op->officers[i], op->approval[i], &others, err);
+
+	if (st)
+		return st;
+	if (op->approval[i][0]) {
+		op_say(op->site, "approved beforehand by %s", op->officers[i]);
+		return KMS_OK;
+	}
+	st = prove_one(op, op->called[i], true, &proved, err);
+	if (st != KMS_ERR_IO || !others)
+		return st;
+	kms_fail(err, KMS_ERR_MISMATCH,
+		"what officer '%s' approved is not this, whose digest is %s", op->officers[i],
+		op->digest);
+	return kms_hint(err, "something has changed since: 'cardkms approval list' says what was "
+			     "approved; nothing was changed");
+}
+
+enum kms_status op_officers_prove(struct op *op, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < OP_OFFICERS; i++)
+		st = approve_one(op, i, err);
+	return st;
+}
+
+enum kms_status op_officer_prove(
+	struct op *op, const char *name, char **ret_name, struct kms_err *err)
+{
+	return prove_one(op, name, true, ret_name, err);
 }
 
 enum kms_status op_witness_prove(

@@ -35,6 +35,13 @@ OP_CALL op_officer_unlock(
 	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
 OP_CALL op_officer_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
+/* ---- approval.c ---- */
+OP_CALL op_approval_create(struct op_site *site, const char *digest, const char *officer,
+	unsigned hours, json_t **ret_report, struct kms_err *err);
+OP_CALL op_approval_revoke(struct op_site *site, const char *id, const char *officer,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_approval_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
 /* ---- hsm_setup.c, hsm_status.c ---- */
 struct op_hsm_setup {
 	const char *plan_path; /* or NULL */

@@ -42,6 +42,7 @@ static const struct {
 	{"generate", DUAL_GENERATE},
 	{"enrol", DUAL_ENROL},
 	{"backup", DUAL_BACKUP},
+	{"state", DUAL_STATE},
 };
 
 enum { DUAL_WORDS = sizeof(dual_words) / sizeof(dual_words[0]) };
@@ -103,7 +104,7 @@ static enum kms_status policy_words(
 		if (i == DUAL_WORDS)
 			return kms_fail(err, KMS_ERR_INVALID,
 				"%s, line %d: two-officers knows import, export, destroy, "
-				"override, generate, enrol and backup, not '%.*s'",
+				"override, generate, enrol, backup and state, not '%.*s'",
 				source, e->line, (int)len, p);
 		bits |= dual_words[i].bit;
 		p += len;

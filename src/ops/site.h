@@ -58,6 +58,7 @@ enum op_dual {
 	DUAL_GENERATE = 16,
 	DUAL_ENROL = 32,
 	DUAL_BACKUP = 64,
+	DUAL_STATE = 128,
 };
 
 struct op_site {
@@ -85,6 +86,7 @@ struct op_site {
 	struct op_front front;
 	const char *officers; /* "A,B" as given, or NULL */
 	const char *override_reason;
+	const char *digest; /* what is done must have it: ops/approval.h; or NULL */
 	bool dry_run;
 	bool rehearsal; /* a throw-away site: components are test components, ceremony/rehearsal.h */
 	const char *profiles; /* borrowed: folder of card profiles; NULL: where the program lies */
