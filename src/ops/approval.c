@@ -76,7 +76,7 @@ enum kms_status op_approval_digest(struct op *op, struct kms_err *err)
 /* One line for each detail; long ones are cut, as the digest stands for them. */
 static void show_detail(struct op_site *site, const char *name, const json_t *value)
 {
-	enum { SHOWN = 160 };
+	enum { SHOWN = 56 }; /* a line of the full screen, which has few */
 	FREE_AUTO char *text =
 		json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 	const char *shown = text ? text : json_string_value(value);
@@ -97,8 +97,7 @@ void op_approval_show(const struct op *op)
 	json_object_foreach(op->detail, name, value) show_detail(op->site, name, value);
 	json_array_foreach(op->overrides, i, value) show_detail(op->site, "sets aside", value);
 	if (put_words(op, &words, NULL) == KMS_OK)
-		op_say(op->site, "  digest           %s\n                   %s", op->digest,
-			buf_text(&words));
+		op_say(op->site, "  digest  %s\n          %s", op->digest, buf_text(&words));
 }
 
 /* ---- what was approved beforehand ---- */
