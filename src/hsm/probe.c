@@ -28,10 +28,11 @@ static CK_RV run_probe(struct hsm *hsm, CK_SESSION_HANDLE pooled, void *arg)
 	if (rv != CKR_OK)
 		return rv;
 	c->rv = p->try(hsm, session, p->arg);
-	c->listed = p->mechanism &&
-		    hsm->p11->C_GetMechanismInfo(hsm->slot, p->mechanism, &info) == CKR_OK;
+	rv = p->mechanism ? hsm->p11->C_GetMechanismInfo(hsm->slot, p->mechanism, &info)
+			  : CKR_MECHANISM_INVALID;
+	c->listed = rv == CKR_OK;
 	hsm->p11->C_CloseSession(session);
-	return CKR_OK;
+	return rv == CKR_HOST_MEMORY ? rv : CKR_OK;
 }
 
 static void note_answer(struct hsm *hsm, const struct probe_ctx *c)
