@@ -57,6 +57,7 @@ enum op_dual {
 	DUAL_GENERATE = 16,
 	DUAL_ENROL = 32,
 	DUAL_BACKUP = 64,
+	DUAL_UNLOCK = 128,
 };
 
 struct op_site {
