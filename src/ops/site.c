@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "ops/hsms.h"
 #include "ops/meta.h"
+#include "ops/officer_lock.h"
 #include "ops/period.h"
 #include "ops/token.h"
 #include "store/auditlog.h"
@@ -42,6 +43,7 @@ static const struct {
 	{"generate", DUAL_GENERATE},
 	{"enrol", DUAL_ENROL},
 	{"backup", DUAL_BACKUP},
+	{"state", DUAL_STATE},
 	{"unlock", DUAL_UNLOCK},
 };
 
@@ -104,7 +106,7 @@ static enum kms_status policy_words(
 		if (i == DUAL_WORDS)
 			return kms_fail(err, KMS_ERR_INVALID,
 				"%s, line %d: two-officers knows import, export, destroy, "
-				"override, generate, enrol and backup, not '%.*s'",
+				"override, generate, enrol, backup and state, not '%.*s'",
 				source, e->line, (int)len, p);
 		bits |= dual_words[i].bit;
 		p += len;
@@ -129,6 +131,20 @@ static enum kms_status policy_choice(const struct conf_entry *e, const char *sou
 	}
 	return kms_fail(err, KMS_ERR_INVALID, "%s, line %d: %s must be %s", source, e->line,
 		e->name, buf_text(&list));
+}
+
+static enum kms_status policy_number(const struct conf_entry *e, const char *source, unsigned min,
+	unsigned max, unsigned *ret, struct kms_err *err)
+{
+	char *end;
+	unsigned long n = strtoul(e->value, &end, 10);
+
+	if (e->value[0] < '0' || e->value[0] > '9' || *end || n < min || n > max)
+		return kms_fail(err, KMS_ERR_INVALID,
+			"%s, line %d: %s must be a number from %u to %u", source, e->line, e->name,
+			min, max);
+	*ret = (unsigned)n;
+	return KMS_OK;
 }
 
 static enum kms_status parse_entry(
@@ -161,6 +177,9 @@ static enum kms_status parse_entry(
 				*allowed = choice == 1;
 			return st;
 		}
+		if (strcmp(e->name, "passphrase-tries") == 0)
+			return policy_number(e, source, 1, OFFICER_TRIES_MAX,
+				&site->policy.passphrase_tries, err);
 		if (strcmp(e->name, "vault") == 0) {
 			st = policy_choice(e, source, vault, &choice, err);
 			if (!st)
@@ -177,7 +196,8 @@ static enum kms_status parse_entry(
 	kms_fail(err, KMS_ERR_INVALID, "%s, line %d: unknown setting '%s' in [%s]", source, e->line,
 		e->name, e->section);
 	return kms_hint(err, "known are [site] name, role; [hsm] uri, init-args; "
-			     "[policy] two-officers, host-assisted, key-blocks, tdea2, vault");
+			     "[policy] two-officers, host-assisted, key-blocks, tdea2, vault, "
+			     "passphrase-tries");
 }
 
 static enum kms_status check_role(const char *role, struct kms_err *err)
@@ -194,8 +214,10 @@ enum kms_status op_site_parse(
 	CONF_AUTO struct conf conf = {0};
 	enum kms_status st;
 
-	site->policy = (struct op_policy){
-		.two_officers = dual_always, .host_assisted = true, .tdea2 = TDEA2_ASK};
+	site->policy = (struct op_policy){.two_officers = dual_always,
+		.host_assisted = true,
+		.tdea2 = TDEA2_ASK,
+		.passphrase_tries = OFFICER_TRIES};
 	st = conf_parse(source, text, len, &conf, err);
 	for (size_t i = 0; !st && i < conf.count; i++)
 		st = parse_entry(source, &conf.entries[i], site, err);
