@@ -10,7 +10,7 @@ column() { # COLUMN NAME: of the officer's row
 guess() { # N: wrong passphrases for ben
 	local i
 	for ((i = 0; i < $1; i++)); do
-		EXTRA=$'officer.ben=no idea\nofficer.x=some phrase' OFFICERS=ana,ben a officer add x
+		EXTRA=$'officer.ben=no idea\nofficer.guest=some phrase' OFFICERS=ana,ben a officer add guest
 	done
 }
 
