@@ -5,9 +5,9 @@
 
 fixture_exchange
 need b exchange request --from 'Card Maker' --keyset OPMasterKey1 -o req
-request=$(get .result.id)
+request=$(get .result.request)
 need a exchange export --request req --transport-key TK1 -o pkg
-package=$(get .result.id)
+package=$(get .result.package)
 need b exchange import pkg --transport-key TK1 --receipt rcpt
 need site_new c 'Another Bank' issuer cem dora
 need on c hsm setup
