@@ -657,6 +657,7 @@ const struct cli_command cli_commands[] = {
 			OPTION_OPTIONAL}},
 		.run = cli_audit_prove,
 	},
+#include "cli/table_agent.h"
 #include "cli/table_cards.h"
 	{
 		.path = "doctor",

@@ -40,6 +40,11 @@ CLI_RUN(custody_leave);
 CLI_RUN(custody_register);
 CLI_RUN(custody_acceptance);
 
+/* agent.c */
+CLI_RUN(agent);
+CLI_RUN(unlock);
+CLI_RUN(lock);
+
 /* run.c, and card.c for card_…: one function each for the table. */
 CLI_RUN(site_init);
 CLI_RUN(site_status);

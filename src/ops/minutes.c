@@ -109,7 +109,7 @@ static enum kms_status add_token(struct op_site *site, json_t *minutes, struct k
 
 	/* A ceremony may have failed for want of a token. */
 	if (!site->hsm || hsm_token_info(site->hsm, &info, &ignored))
-		return KMS_OK;
+		return ignored.code == KMS_ERR_NOMEM ? kms_nomem(err) : KMS_OK;
 	return put(minutes, "hsm",
 		json_pack("{s:s, s:s, s:s, s:s, s:s}", "label", info.label, "serial", info.serial,
 			"manufacturer", info.manufacturer, "model", info.model, "firmware",

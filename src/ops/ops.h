@@ -174,6 +174,14 @@ OP_CALL op_ceremony_list(struct op_site *site, json_t **ret_report, struct kms_e
 OP_CALL op_ceremony_show(
 	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err);
 
+/* ---- unlock.c ---- */
+
+/* hsm NULL: the principal one. for_text ("12h") NULL: twelve hours. */
+OP_CALL op_unlock(struct op_site *site, const char *hsm, const char *for_text, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_lock(struct op_site *site, json_t **ret_report, struct kms_err *err);
+OP_CALL op_agent_status(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
 /* ---- custody.c, custody_move.c, custody_audit.c, custody_pdf.c ---- */
 
 /* Of a key, or that a person holds or has held; NULL: all. */

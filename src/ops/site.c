@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The site's folder: made, read, opened; its token found and logged in to. */
 #include "ops/site.h"
+#include "ops/agent.h"
 
 #include "base/clock.h"
 #include "base/conf.h"
@@ -43,6 +44,7 @@ static const struct {
 	{"enrol", DUAL_ENROL},
 	{"backup", DUAL_BACKUP},
 	{"state", DUAL_STATE},
+	{"unlock", DUAL_UNLOCK},
 };
 
 enum { DUAL_WORDS = sizeof(dual_words) / sizeof(dual_words[0]) };
@@ -536,10 +538,19 @@ static void log_wrong_pin(struct op_site *site, char *token, const struct kms_er
 		op_log_failure(site, &op, why);
 }
 
-enum kms_status op_token_login(struct op_site *site, struct hsm *hsm, const char *pin_name,
-	const char *whose, struct kms_err *err)
+static enum kms_status login_with(struct op_site *site, struct hsm *hsm,
+	struct hsm_token_info *info, const struct secret *pin, struct kms_err *err)
 {
-	SECRET_AUTO struct secret pin = {0};
+	enum kms_status st = hsm_login(hsm, pin, err);
+
+	if (st == KMS_ERR_AUTH && !site->in_operation)
+		log_wrong_pin(site, info->label, err);
+	return st ? st : op_caps_restore(site, hsm, info, err);
+}
+
+enum kms_status op_token_login_asked(struct op_site *site, struct hsm *hsm, const char *pin_name,
+	const char *whose, struct secret *ret_pin, struct kms_err *err)
+{
 	struct hsm_token_info info;
 	char prompt[160];
 	enum kms_status st = hsm_token_info(hsm, &info, err);
@@ -549,12 +560,44 @@ enum kms_status op_token_login(struct op_site *site, struct hsm *hsm, const char
 	snprintf(prompt, sizeof(prompt), "operator PIN of the %stoken '%s'", whose, info.label);
 	st = op_ask_last_try(site, &info, err);
 	if (!st)
-		st = op_ask_secret(site, pin_name, prompt, &pin, err);
+		st = op_ask_secret(site, pin_name, prompt, ret_pin, err);
+	return st ? st : login_with(site, hsm, &info, ret_pin, err);
+}
+
+/* With the PIN that the agent holds. One that the token refuses is forgotten there, before the next
+ * program tries it. */
+static enum kms_status login_held(struct op_site *site, struct hsm *hsm, const char *pin_name,
+	const struct secret *pin, struct kms_err *err)
+{
+	struct hsm_token_info info;
+	struct kms_err ignored = {0};
+	enum kms_status st = hsm_token_info(hsm, &info, err);
+
 	if (!st)
-		st = hsm_login(hsm, &pin, err);
-	if (st == KMS_ERR_AUTH && !site->in_operation)
-		log_wrong_pin(site, info.label, err);
-	return st ? st : op_caps_restore(site, hsm, &info, err);
+		st = op_ask_last_try(site, &info, err);
+	if (!st)
+		st = login_with(site, hsm, &info, pin, err);
+	if (st == KMS_ERR_AUTH) {
+		kms_prefix(err, "with the PIN that the agent held: ");
+		kms_hint(err,
+			agent_forget(site->dir, pin_name, &ignored)
+				? "stop the agent, or others try that PIN too"
+				: "the agent has forgotten it: 'cardkms unlock' gives it another");
+	}
+	return st;
+}
+
+enum kms_status op_token_login(struct op_site *site, struct hsm *hsm, const char *pin_name,
+	const char *whose, struct kms_err *err)
+{
+	SECRET_AUTO struct secret pin = {0};
+	struct kms_err why = {0};
+	bool held = false;
+
+	if (agent_get(site->dir, pin_name, &pin, &held, &why))
+		op_say(site, "note: %s", why.msg);
+	return held ? login_held(site, hsm, pin_name, &pin, err)
+		    : op_token_login_asked(site, hsm, pin_name, whose, &pin, err);
 }
 
 enum kms_status op_site_login(struct op_site *site, struct kms_err *err)

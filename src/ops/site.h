@@ -59,6 +59,7 @@ enum op_dual {
 	DUAL_ENROL = 32,
 	DUAL_BACKUP = 64,
 	DUAL_STATE = 128,
+	DUAL_UNLOCK = 256,
 };
 
 struct op_site {

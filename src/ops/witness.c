@@ -25,17 +25,22 @@ void op_witnesses_free(struct op_witnesses *witnesses)
 
 /* ---- what is known ---- */
 
-static bool is_signed(const struct op_signers *signers, const char *note, size_t len,
-	struct audit_checkpoint *ret)
+/* Whether the note is one of the log that is known by these. */
+static enum kms_status look_signed(const struct op_signers *signers, const char *note, size_t len,
+	bool *ret_signed, struct audit_checkpoint *ret_checkpoint, struct kms_err *err)
 {
-	for (size_t i = 0; i <= signers->former_count; i++) {
+	*ret_signed = false;
+	for (size_t i = 0; !*ret_signed && i <= signers->former_count; i++) {
 		const struct audit_signer *s =
 			i < signers->former_count ? &signers->former[i] : &signers->now;
+		enum kms_status st = audit_checkpoint_verify(
+			note, len, s->origin, s->point, ret_checkpoint, err);
 
-		if (audit_checkpoint_verify(note, len, s->origin, s->point, ret, NULL) == KMS_OK)
-			return true;
+		if (st && !kms_is_answer(st))
+			return st;
+		*ret_signed = st == KMS_OK;
 	}
-	return false;
+	return KMS_OK;
 }
 
 static bool is_there(const struct op_witnesses *w, const struct audit_checkpoint *c)
@@ -47,7 +52,7 @@ static bool is_there(const struct op_witnesses *w, const struct audit_checkpoint
 	return false;
 }
 
-/* Takes a note of which is_signed has said what it is, unless that is there. */
+/* Takes a note of which look_signed has said what it is, unless that is there. */
 static enum kms_status take(struct op_witnesses *w, const struct audit_checkpoint *checkpoint,
 	const char *note, size_t len, const char *document, const char *partner, const char *how,
 	struct kms_err *err)
@@ -90,19 +95,28 @@ enum kms_status op_witnesses_find(struct op_site *site, const struct op_signers 
 		struct audit_checkpoint checkpoint;
 		const char *notes[2];
 
-		if (js_parse_object("document", doc->text, strlen(doc->text), &object, NULL))
+		st = js_parse_object("document", doc->text, strlen(doc->text), &object, err);
+		if (st && kms_is_answer(st)) {
+			st = KMS_OK;
 			continue;
+		}
 		/* What this site says that it has seen came in another document. */
 		notes[0] = came ? member(object, "seen_checkpoint") : NULL;
 		notes[1] = member(object, "audit_checkpoint");
-		for (int k = 0; !st && k < 2; k++)
-			if (notes[k] && is_signed(signers, notes[k], strlen(notes[k]), &checkpoint))
+		for (int k = 0; !st && k < 2; k++) {
+			bool is_signed = false;
+
+			if (notes[k])
+				st = look_signed(signers, notes[k], strlen(notes[k]), &is_signed,
+					&checkpoint, err);
+			if (!st && is_signed)
 				st = take(witnesses, &checkpoint, notes[k], strlen(notes[k]),
 					doc->id, doc->partner,
 					k == 0 ? "seen"
 					: came ? "came"
 					       : "sent",
 					err);
+		}
 	}
 	return st;
 }
@@ -123,7 +137,7 @@ enum kms_status op_witnesses_file(const char *path, const struct op_signers *sig
 	BUF_AUTO struct buf text = {0};
 	struct audit_checkpoint checkpoint;
 	const char *note, *end;
-	bool any = false;
+	bool any = false, is_signed;
 	enum kms_status st = file_read(path, FILE_MOST, &text, err);
 
 	for (note = buf_text(&text); !st && *note; note = end) {
@@ -131,7 +145,8 @@ enum kms_status op_witnesses_file(const char *path, const struct op_signers *sig
 		if (!end)
 			return kms_fail(err, KMS_ERR_INVALID,
 				"'%s' does not end with a whole checkpoint", path);
-		if (!is_signed(signers, note, (size_t)(end - note), &checkpoint))
+		st = look_signed(signers, note, (size_t)(end - note), &is_signed, &checkpoint, err);
+		if (st || !is_signed)
 			continue;
 		any = true;
 		st = take(
@@ -224,13 +239,15 @@ enum kms_status op_witness_own(struct op_site *site, const char *partner, const 
 	OP_SIGNERS_AUTO struct op_signers self = {0};
 	struct audit_checkpoint checkpoint;
 	char time[CLOCK_TEXT_SIZE];
-	bool has = false;
+	bool has = false, is_signed = false;
 	enum kms_status st;
 
 	if (!seen)
 		return KMS_OK;
 	st = op_signers_self(site, &self, err);
-	if (!st && !is_signed(&self, seen, strlen(seen), &checkpoint)) {
+	if (!st)
+		st = look_signed(&self, seen, strlen(seen), &is_signed, &checkpoint, err);
+	if (!st && !is_signed) {
 		kms_fail(err, KMS_ERR_MISMATCH,
 			"the %s of '%s' says that it holds a checkpoint which this site never "
 			"signed",
