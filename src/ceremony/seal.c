@@ -114,8 +114,8 @@ static enum kms_status put_hex(
 
 static enum kms_status not_sealed(const char *what, struct kms_err *err)
 {
-	return kms_fail(err, KMS_ERR_MISMATCH, "%s is not what was sealed: it was changed since",
-		what);
+	return kms_fail(
+		err, KMS_ERR_MISMATCH, "%s is not what was sealed: it was changed since", what);
 }
 
 static enum kms_status get_hex(const char *text, const char *what, size_t shortest,
@@ -270,7 +270,8 @@ enum kms_status cer_officer_key_open(const char *text, const struct secret *pass
 
 static void hash_context(const char *context, unsigned char out[CONTEXT_HASH])
 {
-	crypto_generichash(out, CONTEXT_HASH, (const unsigned char *)context, strlen(context), NULL, 0);
+	crypto_generichash(
+		out, CONTEXT_HASH, (const unsigned char *)context, strlen(context), NULL, 0);
 }
 
 enum kms_status cer_share_seal(const struct secret *share,

@@ -108,6 +108,7 @@ const struct cli_command cli_commands[] = {
 		.summary = "all who were enrolled",
 		.run = cli_officer_list,
 	},
+#include "cli/table_quorum.h"
 	{
 		.path = "hsm setup",
 		.summary = "set up the principal HSM: token, PINs, identity, key sets of a plan",

@@ -465,8 +465,8 @@ static enum kms_status change_pin(struct hsm *hsm, CK_SESSION_HANDLE session, bo
 	return rv == CKR_OK ? KMS_OK : pin_failed(hsm, rv, so, "change the PIN of", err);
 }
 
-enum kms_status hsm_change_pin(struct hsm *hsm, const struct secret *old,
-	const struct secret *fresh, struct kms_err *err)
+enum kms_status hsm_change_pin(
+	struct hsm *hsm, const struct secret *old, const struct secret *fresh, struct kms_err *err)
 {
 	struct hsm_token_info info;
 	struct hsm_session s;
@@ -488,8 +488,8 @@ enum kms_status hsm_change_pin(struct hsm *hsm, const struct secret *old,
 	return st;
 }
 
-enum kms_status hsm_change_so_pin(struct hsm *hsm, const struct secret *old,
-	const struct secret *fresh, struct kms_err *err)
+enum kms_status hsm_change_so_pin(
+	struct hsm *hsm, const struct secret *old, const struct secret *fresh, struct kms_err *err)
 {
 	CK_SESSION_HANDLE session = 0;
 	struct hsm_token_info info;

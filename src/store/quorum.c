@@ -115,10 +115,8 @@ void store_quorum_free(struct store_quorum *quorum)
 /* ---- members ---- */
 
 static const struct store_field member_fields[] = {
-	STORE_INT(struct store_member, generation),
-	STORE_INT(struct store_member, position),
-	STORE_TEXT(struct store_member, folded),
-	STORE_HEX(struct store_member, public_key, 64),
+	STORE_INT(struct store_member, generation), STORE_INT(struct store_member, position),
+	STORE_TEXT(struct store_member, folded), STORE_HEX(struct store_member, public_key, 64),
 	STORE_TEXT_OPT(struct store_member, share), /* what is wrong in it, its opening says */
 };
 
@@ -174,8 +172,8 @@ enum kms_status store_officer_key_set(
 	return store_row_add(s, SQL_OFFICER_KEY_SET, &key_type, key, key->folded, err);
 }
 
-enum kms_status store_officer_key_get(struct store *s, const char *folded,
-	struct store_officer_key *ret_key, struct kms_err *err)
+enum kms_status store_officer_key_get(
+	struct store *s, const char *folded, struct store_officer_key *ret_key, struct kms_err *err)
 {
 	struct store_query q = store_query(s, SQL_OFFICER_KEY_GET, err);
 	enum kms_status st;

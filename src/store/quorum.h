@@ -99,9 +99,11 @@ KMS_CHECKED enum kms_status store_pin_add(
 KMS_CHECKED enum kms_status store_pins(
 	struct store *s, const char *kind, struct store_pin_list *ret_list, struct kms_err *err);
 /* `next` has opened the token: it is current, what was current is old. KMS_ERR_STATE: no next. */
-KMS_CHECKED enum kms_status store_pin_promote(struct store *s, const char *kind, struct kms_err *err);
+KMS_CHECKED enum kms_status store_pin_promote(
+	struct store *s, const char *kind, struct kms_err *err);
 /* The token holds `old`: it is current again, what was current never held. */
-KMS_CHECKED enum kms_status store_pin_go_back(struct store *s, const char *kind, struct kms_err *err);
+KMS_CHECKED enum kms_status store_pin_go_back(
+	struct store *s, const char *kind, struct kms_err *err);
 /* Forgets the one in that state, if there is one. */
 KMS_CHECKED enum kms_status store_pin_drop(
 	struct store *s, const char *kind, const char *state, struct kms_err *err);

@@ -39,12 +39,12 @@
 #define CHANGE                                                                      \
 	"op_id, card_id, aid, kind, rule, step, old_keyset, old_version, old_kdd, " \
 	"new_keyset, new_version, new_kdd, started, changed, finished, outcome, reason"
-#define EVENT	   "card_id, seq, time, op_id, actor, event, detail"
-#define HSM	   "name, uri, init_args, kind, state, serial, op_id, added, changed"
-#define COPY	   "hsm, cka_id, state, via, proof, op_id, created, changed"
-#define BACKUP	   "id, sha256, site_key, keys, op_id, created"
-#define FORMER	   "seq, fingerprint, document, reason, ended"
-#define QUORUM                                                                         \
+#define EVENT  "card_id, seq, time, op_id, actor, event, detail"
+#define HSM    "name, uri, init_args, kind, state, serial, op_id, added, changed"
+#define COPY   "hsm, cka_id, state, via, proof, op_id, created, changed"
+#define BACKUP "id, sha256, site_key, keys, op_id, created"
+#define FORMER "seq, fingerprint, document, reason, ended"
+#define QUORUM                                                                                \
 	"generation, state, threshold, hsm_serial, commitment, break_glass, op_id, created, " \
 	"ended"
 #define MEMBER	   "generation, position, folded, public_key, share"

@@ -59,8 +59,7 @@ static void test_pin_refused(void **state)
 
 	(void)state;
 	fails(KMS_ERR_UNSUPPORTED, "PINs of 4 to 7", cer_pin_draw(4, 7, &pin, &err));
-	fails(KMS_ERR_UNSUPPORTED, "PINs of 500 to 600",
-		cer_pin_draw(500, 600, &pin, &err));
+	fails(KMS_ERR_UNSUPPORTED, "PINs of 500 to 600", cer_pin_draw(500, 600, &pin, &err));
 }
 
 /* Each digit changed, and the end cut off: never opened. */
@@ -161,7 +160,9 @@ static void test_share_sealed(void **state)
 /* The MAC of the list is BLAKE2b with a key, RFC 7693: the answer is that of Python's hashlib. */
 static void test_commitment(void **state)
 {
-	static const unsigned char known[CER_COMMITMENT] = {0x84, 0x02, 0x8B, 0x92, 0x13, 0x7A, 0x6E, 0x7C, 0x3A, 0x92, 0xEC, 0x42, 0xB0, 0x2E, 0xF2, 0xAE, 0xA1, 0x00, 0x74, 0x47, 0x22, 0xA7, 0x01, 0x8C, 0x23, 0xF6, 0xE2, 0x60, 0x47, 0xFB, 0x82, 0xEA};
+	static const unsigned char known[CER_COMMITMENT] = {0x84, 0x02, 0x8B, 0x92, 0x13, 0x7A,
+		0x6E, 0x7C, 0x3A, 0x92, 0xEC, 0x42, 0xB0, 0x2E, 0xF2, 0xAE, 0xA1, 0x00, 0x74, 0x47,
+		0x22, 0xA7, 0x01, 0x8C, 0x23, 0xF6, 0xE2, 0x60, 0x47, 0xFB, 0x82, 0xEA};
 	SECRET_AUTO struct secret key = {0}, short_key = {0};
 	unsigned char mac[CER_COMMITMENT], changed[CER_COMMITMENT];
 
@@ -172,8 +173,7 @@ static void test_commitment(void **state)
 	assert_memory_equal(mac, known, sizeof(mac));
 	expect_ok(&err, cer_quorum_commit(&key, "members 1 ana 2 eve", changed, &err));
 	assert_memory_not_equal(mac, changed, sizeof(mac));
-	fails(KMS_ERR_INTERNAL, "BLAKE2b",
-		cer_quorum_commit(&short_key, "members", mac, &err));
+	fails(KMS_ERR_INTERNAL, "BLAKE2b", cer_quorum_commit(&short_key, "members", mac, &err));
 }
 
 int main(void)
