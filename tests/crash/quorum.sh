@@ -105,7 +105,7 @@ build_quorum() {
 	keep quorum
 }
 
-surely=open powerless=open
+surely=open surely_at=change:1:before powerless=open
 
 build_quorum
 for operation in "${operations[@]}"; do
