@@ -184,14 +184,6 @@ enum kms_status store_officer_key_get(
 	return st || found ? st : kms_fail(err, KMS_ERR_NOT_FOUND, "'%s' has no key", folded);
 }
 
-enum kms_status store_officer_key_drop(struct store *s, const char *folded, struct kms_err *err)
-{
-	struct store_query q = store_query(s, SQL_OFFICER_KEY_DROP, err);
-
-	store_put_text(&q, folded);
-	return store_run(&q, NULL);
-}
-
 void store_officer_key_free(struct store_officer_key *key)
 {
 	store_row_free(&key_type, key);

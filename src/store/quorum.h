@@ -68,9 +68,6 @@ KMS_CHECKED enum kms_status store_officer_key_set(
 /* KMS_ERR_NOT_FOUND if there is none. */
 KMS_CHECKED enum kms_status store_officer_key_get(struct store *s, const char *folded,
 	struct store_officer_key *ret_key, struct kms_err *err);
-/* No error if there is none. */
-KMS_CHECKED enum kms_status store_officer_key_drop(
-	struct store *s, const char *folded, struct kms_err *err);
 void store_officer_key_free(struct store_officer_key *key);
 
 /*

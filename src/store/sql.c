@@ -376,7 +376,6 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 	[SQL_OFFICER_KEY_GET] = {"SELECT folded, sealed, changed FROM officer_key "
 				 "WHERE folded = $1",
 		false},
-	[SQL_OFFICER_KEY_DROP] = {"DELETE FROM officer_key WHERE folded = $1", true},
 	[SQL_PIN_ADD] = {"INSERT INTO sealed_pin (" SEALED_PIN ") " VALUES_6, true},
 	[SQL_PIN_LIST] = {"SELECT " SEALED_PIN " FROM sealed_pin WHERE kind = $1 ORDER BY number",
 		false},
