@@ -53,7 +53,7 @@ static inline void scenario_sealed_pins(struct store *s)
 static inline void scenario_quorum_members(struct store *s)
 {
 	STORE_AUTO(member_list) struct store_member_list list = {0};
-	struct store_member member = {1, 2, "ben", HEX_32 HEX_32, "AA"};
+	struct store_member member = {1, 2, "ben", HEX_32, "AA"};
 	struct kms_err err = {0};
 
 	CHANGE(store_member_add(s, &member, &err));
@@ -93,7 +93,7 @@ static inline void scenario_quorum(struct store *s)
 {
 	STORE_AUTO(quorum) struct store_quorum got = {0}, none = {0};
 	STORE_AUTO(member_list) struct store_member_list list = {0};
-	struct store_quorum row = {1, "active", 2, "serial-1", HEX_32 HEX_32, 0, OP_1, 100, 0};
+	struct store_quorum row = {1, "active", 2, "serial-1", HEX_32, 0, OP_1, 100, 0};
 	struct kms_err err = {0};
 	int64_t last = 9;
 
