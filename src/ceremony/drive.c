@@ -179,6 +179,53 @@ static enum kms_status show(const struct cer_face *face, struct cer *c, const st
 	return st;
 }
 
+/* *ret_good: the pair has the sheet in its hands; else `why` says what is wrong with it. */
+static enum kms_status print(const struct cer_face *face, const struct cer_step *step,
+	bool *ret_good, struct kms_err *why, struct kms_err *err)
+{
+	const struct cer_printer *p = face->printer;
+	enum kms_status st = KMS_OK;
+
+	if (p->print(p->ctx, step, why)) {
+		face->problem(face->ctx, why, 0);
+	} else {
+		st = face->agree(face->ctx,
+			"Do the two of you hold the sheet, complete and easy to read?", ret_good,
+			err);
+		if (!*ret_good)
+			kms_fail(why, KMS_ERR_IO, "the custodians say that the sheet is not fit");
+	}
+	p->forget(p->ctx, step);
+	return st;
+}
+
+static enum kms_status print_sheet(const struct cer_face *face, struct cer *c,
+	const struct cer_step *step, struct outcome *o, struct kms_err *err)
+{
+	struct kms_err why = {0};
+	uint32_t serial = 0;
+	bool good = false;
+	enum kms_status st = print(face, step, &good, &why, err);
+
+	if (!st && good) {
+		o->refused = cer_answer_ok(c, face->now(), &o->why);
+		return KMS_OK;
+	}
+	if (!st)
+		st = face->printer->replace(face->printer->ctx, step, why.msg, &serial, err);
+	if (!st)
+		st = cer_answer_void(c, serial, why.msg, face->now(), err);
+	if (!st)
+		st = face->agree(face->ctx,
+			"That sheet is void: destroy what came out. Is the printer ready for "
+			"another?",
+			&good, err);
+	if (!st && !good)
+		st = kms_fail(err, KMS_ERR_CANCELLED, "component %u could not be printed: %s",
+			step->component, why.msg);
+	return st;
+}
+
 static enum kms_status take_step(const struct cer_face *face, struct cer *c,
 	const struct cer_step *step, struct outcome *o, struct kms_err *err)
 {
@@ -200,7 +247,8 @@ static enum kms_status take_step(const struct cer_face *face, struct cer *c,
 	case CER_STEP_COMPARE:
 		return ask_agree(face, c, "Does your sheet say the same?", o, err);
 	case CER_STEP_SHOW:
-		return show(face, c, step, o, err);
+		return face->printer ? print_sheet(face, c, step, o, err)
+				     : show(face, c, step, o, err);
 	case CER_STEP_RETYPE:
 	case CER_STEP_ASK_CHECK:
 		return ask_text(face, c, "check value:  ", o, err);

@@ -17,6 +17,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Brings sheets to people on paper (cer_setup.printed). */
+struct cer_printer {
+	void *ctx;
+	/* The sheet of a CER_STEP_SHOW. After an error what came out is void. */
+	enum kms_status (*print)(void *ctx, const struct cer_step *step, struct kms_err *err);
+	/* The pair has it, or it is void: of what print made, nothing stays but paper. */
+	void (*forget)(void *ctx, const struct cer_step *step);
+	/* Records that the sheet is void, and says which serial number the next one has. */
+	enum kms_status (*replace)(void *ctx, const struct cer_step *step, const char *why,
+		uint32_t *ret_serial, struct kms_err *err);
+};
+
 struct cer_face {
 	void *ctx;
 	int64_t (*now)(void);
@@ -41,6 +53,7 @@ struct cer_face {
 		struct secret *ret_digits, bool *ret_back, struct kms_err *err);
 	/* The sheet, until the people say that they have copied it. */
 	enum kms_status (*show)(void *ctx, const struct cer_step *step, struct kms_err *err);
+	const struct cer_printer *printer; /* instead of show; NULL: there is none */
 };
 
 /*

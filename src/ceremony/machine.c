@@ -67,7 +67,7 @@ void cer_abort(struct cer *c, const char *why, int64_t now)
 static enum kms_status render_sheet(struct cer *c, struct kms_err *err)
 {
 	CER_SHEET_AUTO struct cer_sheet sheet = {
-		.serial = c->first_serial + c->at - 1,
+		.serial = c->serials[c->at - 1],
 		.alg = c->alg,
 		.component = c->at,
 		.components = (unsigned)c->pairs.count,
@@ -189,8 +189,9 @@ static enum kms_status take_ok(struct cer *c, int64_t now, struct kms_err *err)
 		st = record(c, now, "compared", err, "fingerprints on the sheet confirmed");
 		return st ? st : go(c, CER_STEP_ASK_ID, c->at, err);
 	case CER_STEP_SHOW:
-		st = record(c, now, "shown", err, "sheet %06u, check value %s (%s)",
-			c->first_serial + c->at - 1, c->check_text, key_kcv_method_name(c->method));
+		st = record(c, now, c->printed ? "printed" : "shown", err,
+			"sheet %06u, check value %s (%s)", c->serials[c->at - 1], c->check_text,
+			key_kcv_method_name(c->method));
 		if (st)
 			return st;
 		return c->unattended ? pair_done(c, err) : go(c, CER_STEP_RETYPE, c->at, err);
@@ -237,6 +238,21 @@ enum kms_status cer_answer_refuse(struct cer *c, int64_t now, struct kms_err *er
 			"differ",
 			c->at);
 	return refuse_all(c, now, err);
+}
+
+enum kms_status cer_answer_void(
+	struct cer *c, uint32_t serial, const char *why, int64_t now, struct kms_err *err)
+{
+	struct kms_err own;
+	enum kms_status st;
+
+	err = err ? err : &own;
+	if (c->step != CER_STEP_SHOW || !c->printed)
+		return wrong_step(err);
+	st = record(c, now, "void", err, "sheet %06u is void, sheet %06u takes its place: %s",
+		c->serials[c->at - 1], serial, why);
+	c->serials[c->at - 1] = serial;
+	return settle(c, st ? st : go(c, CER_STEP_SHOW, c->at, err), now, err);
 }
 
 /*
@@ -497,6 +513,8 @@ void cer_next(const struct cer *c, struct cer_step *ret_step)
 		.pair = cer_pair_at(c),
 		.key_len = key_alg_info(c->alg)->length,
 		.tries_left = c->tries_left,
+		.serial = c->at ? c->serials[c->at - 1] : 0,
+		.printed = c->printed,
 		.title = c->title,
 		.text = buf_text(&c->text),
 		.sheet = c->step == CER_STEP_SHOW ? &c->sheet : NULL,
@@ -517,6 +535,11 @@ const struct key_kcv *cer_check_value(const struct cer *c, unsigned component)
 	if (component > c->pairs.count || !c->accepted[component])
 		return NULL;
 	return component ? &c->kcvs[component - 1] : &c->combined;
+}
+
+uint32_t cer_serial(const struct cer *c, unsigned component)
+{
+	return component && component <= c->pairs.count ? c->serials[component - 1] : 0;
 }
 
 const char *cer_ceremony_id(const struct cer *c)
@@ -602,8 +625,10 @@ static enum kms_status take_setup(struct cer *c, const struct cer_setup *s, stru
 	c->here = s->here;
 	c->partner_identity = s->partner_identity;
 	c->pairs = *s->pairs;
-	c->first_serial = s->first_serial;
+	for (uint32_t i = 0; i < c->pairs.count && c->kind == CER_CREATE; i++)
+		c->serials[i] = s->first_serial + i;
 	c->tries = c->tries_left = s->tries;
+	c->printed = s->printed;
 	c->unattended = s->unattended;
 	c->rehearsal = s->rehearsal;
 	c->has_expected = s->expected != NULL;

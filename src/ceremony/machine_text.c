@@ -49,7 +49,14 @@ static enum kms_status say_introduce(struct cer *c, struct kms_err *err)
 			"Each belongs to two custodians; all of them together make the key, fewer\n"
 			"tell nothing about it.\n",
 			c->purpose, key_alg_name(c->alg), c->pairs.count);
-	if (!st && c->kind == CER_CREATE)
+	if (!st && c->printed)
+		st = buf_puts(&c->text,
+			"One pair after the other is called. Its component is printed, and is on\n"
+			"no screen. Only that pair sees its sheet: it takes it from the printer,\n"
+			"types the check value on it, and seals it in a tamper-evident bag. No\n"
+			"photographs, no telephones.\n",
+			err);
+	else if (!st && c->kind == CER_CREATE)
 		st = buf_puts(&c->text,
 			"One pair after the other is called. Only that pair sees the screen. It\n"
 			"copies its component onto a component sheet, types the check value back,\n"
@@ -93,7 +100,13 @@ static enum kms_status say_call(struct cer *c, struct kms_err *err)
 			"Call %s and %s to the screen.\n"
 			"Everybody else leaves the room or turns away.\n",
 			pair->names[0], pair->names[1]);
-	if (!st && c->kind == CER_CREATE)
+	if (!st && c->printed)
+		st = buf_puts(&c->text,
+			"Go to the printer, with the bag: the sheet is printed next. Take it as "
+			"it\n"
+			"comes out.\n",
+			err);
+	else if (!st && c->kind == CER_CREATE)
 		st = buf_puts(&c->text,
 			"Have ready: a pen, and a form for the component sheet. The component is\n"
 			"shown next.\n",
@@ -137,6 +150,11 @@ static enum kms_status say_show(struct cer *c, struct kms_err *err)
 {
 	enum kms_status st = title(c, "Component %u of %zu", c->at, c->pairs.count);
 
+	if (!st && c->printed)
+		return buf_printf(&c->text, err,
+			"Sheet %06u is printed. It must bear this number, and be complete and\n"
+			"easy to read: each digit, each line with its check digits.\n",
+			c->serials[c->at - 1]);
 	return st ? st
 		  : buf_puts(&c->text,
 			    "Copy the whole sheet, then compare it with the screen: one reads, "
@@ -152,7 +170,9 @@ static enum kms_status say_ask(struct cer *c, struct kms_err *err)
 	switch (c->step) {
 	case CER_STEP_RETYPE:
 		return buf_puts(&c->text,
-			"Type the check value from your copy, not from the screen.\n", err);
+			c->printed ? "Type the check value that is on your sheet.\n"
+				   : "Type the check value from your copy, not from the screen.\n",
+			err);
 	case CER_STEP_ASK_ID:
 		return buf_puts(&c->text,
 			"Type the ceremony's id from the sheet, like 7F3K-22QD. If the sheet has\n"

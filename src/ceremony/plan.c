@@ -63,6 +63,8 @@ static const struct {
 	[CER_PLAN_RECEIPT] = {"files", "receipt", KIND(IMPORT), KIND(IMPORT)},
 	[CER_PLAN_BACKUP_FILE] = {"files", "backup", KIND(BACKUP) | KIND(RESTORE),
 		KIND(BACKUP) | KIND(RESTORE)},
+	[CER_PLAN_PRINT] = {"files", "print", 0,
+		KIND(TRANSPORT_CREATE) | KIND(SITE_KEY_CREATE) | KIND(HSM_SETUP)},
 };
 
 static const struct {
@@ -74,6 +76,11 @@ static const struct {
 	{"no-core", CER_PLAN_NO_CORE},
 	{"clock", CER_PLAN_CLOCK},
 };
+
+bool cer_plan_may_say(enum cer_plan_kind kind, enum cer_plan_field field)
+{
+	return fields[field].allowed & 1U << kind;
+}
 
 const char *cer_plan_kind_name(enum cer_plan_kind kind)
 {

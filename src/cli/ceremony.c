@@ -38,6 +38,9 @@ enum kms_status cli_ceremony_show(struct cli *cli, struct kms_err *err)
 		"ceremony kind key algorithm components partner state started ended");
 	cli_print_table(cli, json_object_get(cli->result, "custodians"),
 		"component custodian serial check_value sheet");
+	if (json_array_size(json_object_get(cli->result, "void_sheets")))
+		cli_print_table(cli, json_object_get(cli->result, "void_sheets"),
+			"serial component time reason");
 	cli_print_table(cli, json_object_get(json_object_get(cli->result, "minutes"), "events"),
 		"time component what text");
 	return KMS_OK;
@@ -86,6 +89,20 @@ enum kms_status cli_ceremony_look(
 	if (json_object_set_new(cli->result, "conditions", rows))
 		return kms_nomem(err);
 	return st;
+}
+
+enum kms_status cli_ceremony_printer(struct cli *cli, struct cer_plan *plan, struct kms_err *err)
+{
+	const char *option = cli_value(cli, "--print");
+
+	if (option && !cer_plan_may_say(plan->kind, CER_PLAN_PRINT))
+		return kms_fail(err, KMS_ERR_USAGE,
+			"--print: a ceremony of the kind %s has no sheets to print",
+			cer_plan_kind_name(plan->kind));
+	if (option)
+		plan->fields[CER_PLAN_PRINT] = option;
+	cli->print = plan->fields[CER_PLAN_PRINT];
+	return KMS_OK;
 }
 
 enum kms_status cli_ceremony_check(struct cli *cli, struct kms_err *err)

@@ -20,6 +20,10 @@ KMS_CHECKED enum kms_status cli_ceremony_read(
 /* "A,B" as --officers takes them, to be freed; NULL: out of memory. */
 char *cli_ceremony_officers(const struct cer_plan *plan, struct kms_err *err);
 
+/* Where its sheets are printed, of --print or the file: cli->print, or NULL. */
+KMS_CHECKED enum kms_status cli_ceremony_printer(
+	struct cli *cli, struct cer_plan *plan, struct kms_err *err);
+
 /* The full screen, where the terminal can do it and --plain is not given: cli->screen. */
 KMS_CHECKED enum kms_status cli_ceremony_screen_on(struct cli *cli, struct kms_err *err);
 void cli_ceremony_screen_off(struct cli *cli); /* safe without one */

@@ -367,6 +367,8 @@ enum kms_status cli_ceremony_run(struct cli *cli, struct kms_err *err)
 	OPEN_SITE;
 
 	st = cli_ceremony_read(cli->positional[0], &text, &plan, err);
+	if (!st)
+		st = cli_ceremony_printer(cli, &plan, err);
 	if (st)
 		return st;
 	officers = cli_ceremony_officers(&plan, err);

@@ -50,6 +50,11 @@ CLI_RUN(custody_leave);
 CLI_RUN(custody_register);
 CLI_RUN(custody_acceptance);
 
+/* agent.c */
+CLI_RUN(agent);
+CLI_RUN(unlock);
+CLI_RUN(lock);
+
 /* run.c, and card.c for card_…: one function each for the table. */
 CLI_RUN(site_init);
 CLI_RUN(site_status);
@@ -61,6 +66,10 @@ CLI_RUN(partner_revoke);
 CLI_RUN(partner_list);
 CLI_RUN(officer_add);
 CLI_RUN(officer_disable);
+CLI_RUN(officer_unlock);
+CLI_RUN(approval_create);
+CLI_RUN(approval_list);
+CLI_RUN(approval_revoke);
 CLI_RUN(officer_list);
 CLI_RUN(hsm_setup);
 CLI_RUN(hsm_update);

@@ -19,7 +19,8 @@ KMS_CHECKED enum kms_status cli_components_can_show(struct cli *cli, struct kms_
 extern const char cli_component_fields[];
 
 /*
- * Runs it with a room: the full screen if it is on, else a terminal, or --sheets DIR to create (the command has that option), or the
+ * Runs it with a room: the full screen if it is on, else a terminal; to create also --sheets DIR
+ * or --print WHERE (the command has these options, cli->print goes before); to type in also the
  * components of --pin-fd to type in. `key` is part of args. Prints what came of it.
  */
 KMS_CHECKED enum kms_status cli_components(struct cli *cli, struct op_site *site,

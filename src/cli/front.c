@@ -158,6 +158,7 @@ enum kms_status cli_open_site(struct cli *cli, struct op_site **ret_site, struct
 		return st;
 	(*ret_site)->officers = cli->officers;
 	(*ret_site)->override_reason = cli->override_reason;
+	(*ret_site)->digest = cli->digest;
 	(*ret_site)->dry_run = cli->dry_run;
 	return KMS_OK;
 }

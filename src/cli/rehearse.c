@@ -419,6 +419,8 @@ enum kms_status cli_ceremony_rehearse(struct cli *cli, struct kms_err *err)
 	enum kms_status st = cli_ceremony_read(cli->positional[0], &text, &plan, err);
 
 	if (!st)
+		st = cli_ceremony_printer(cli, &plan, err);
+	if (!st)
 		st = need_folder(&s, err);
 	if (st)
 		return st;

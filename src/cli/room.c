@@ -78,7 +78,8 @@ static enum kms_status face_show(void *ctx, const struct cer_step *step, struct 
 		  : term_wait_enter(ctx, "\nPress Enter when it is copied and compared. ", err);
 }
 
-enum kms_status room_run(struct term *t, struct cer *c, struct kms_err *err)
+enum kms_status room_run(
+	struct term *t, const struct cer_printer *printer, struct cer *c, struct kms_err *err)
 {
 	const struct cer_face face = {.ctx = t,
 		.now = clock_now,
@@ -89,7 +90,8 @@ enum kms_status room_run(struct term *t, struct cer *c, struct kms_err *err)
 		.agree = face_agree,
 		.text = face_text,
 		.line = face_line,
-		.show = face_show};
+		.show = face_show,
+		.printer = printer};
 	struct kms_err own, off;
 	enum kms_status st;
 

@@ -129,12 +129,21 @@ enum kms_status cli_officer_disable(struct cli *cli, struct kms_err *err)
 	return st;
 }
 
+enum kms_status cli_officer_unlock(struct cli *cli, struct kms_err *err)
+{
+	OPEN_SITE;
+	st = op_officer_unlock(site, cli->positional[0], &cli->result, err);
+	if (!st)
+		cli_print_fields(cli, cli->result, "name");
+	return st;
+}
+
 enum kms_status cli_officer_list(struct cli *cli, struct kms_err *err)
 {
 	OPEN_SITE;
 	st = op_officer_list(site, &cli->result, err);
 	if (!st)
-		cli_print_table(cli, cli->result, "name role state added failures");
+		cli_print_table(cli, cli->result, "name role state added failures locked");
 	return st;
 }
 

@@ -158,9 +158,10 @@ enum kms_status op_minutes(struct op *op, const struct cer *cer, const char *hsm
 		return st;
 	if (kcv)
 		key_kcv_print(kcv, check);
-	minutes = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O}", "site", op->site->name, "actor",
+	minutes = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:O}", "site", op->site->name, "actor",
 		actor ? actor : "", "hsm_serial", hsm_serial, "combined_check_value", check,
-		"sheets_ceremony", cer_ceremony_id(cer), "events", events);
+		"check_method", kcv ? key_kcv_method_name(kcv->method) : "", "sheets_ceremony",
+		cer_ceremony_id(cer), "events", events);
 	return minutes ? js_line(minutes, ret_text, err) : kms_nomem(err);
 }
 
@@ -210,11 +211,38 @@ static enum kms_status custodians_json(
 	return st;
 }
 
+enum kms_status op_void_sheets(
+	struct op_site *site, const char *ceremony, json_t **ret_rows, struct kms_err *err)
+{
+	STORE_AUTO(void_sheet_list) struct store_void_sheet_list list = {0};
+	JS_AUTO json_t *rows = json_array();
+	enum kms_status st = store_void_sheets(site->store, &list, err);
+
+	for (size_t i = 0; !st && i < list.count; i++) {
+		const struct store_void_sheet *v = &list.items[i];
+		char time[CLOCK_TEXT_SIZE];
+
+		clock_format(v->recorded, time);
+		if (!ceremony || strcmp(ceremony, v->ceremony_id) == 0)
+			st = json_array_append_new(rows,
+				     json_pack("{s:I, s:s, s:I, s:s, s:s}", "serial",
+					     (json_int_t)v->serial, "ceremony", v->ceremony_id,
+					     "component", (json_int_t)v->component, "time", time,
+					     "reason", v->reason))
+				     ? kms_nomem(err)
+				     : KMS_OK;
+	}
+	if (!st)
+		*ret_rows = json_incref(rows);
+	return st;
+}
+
 enum kms_status op_ceremony_show(
 	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err)
 {
 	STORE_AUTO(ceremony) struct store_ceremony row = {0};
 	JS_AUTO json_t *people = json_array();
+	JS_AUTO json_t *voided = NULL;
 	JS_AUTO json_t *minutes = NULL;
 	JS_AUTO json_t *object = NULL;
 	char canonical[CER_ID_SIZE];
@@ -224,6 +252,8 @@ enum kms_status op_ceremony_show(
 		st = store_ceremony_get(site->store, canonical, &row, err);
 	if (!st)
 		st = custodians_json(site, canonical, people, err);
+	if (!st)
+		st = op_void_sheets(site, canonical, &voided, err);
 	if (!st && row.minutes)
 		st = js_parse_object(
 			"the minutes", row.minutes, strlen(row.minutes), &minutes, err);
@@ -231,6 +261,7 @@ enum kms_status op_ceremony_show(
 		return st;
 	object = ceremony_json(&row);
 	if (!object || json_object_set(object, "custodians", people) ||
+		json_object_set(object, "void_sheets", voided) ||
 		(minutes && json_object_set(object, "minutes", minutes)))
 		return kms_nomem(err);
 	*ret_report = json_incref(object);

@@ -207,6 +207,26 @@ static enum kms_status take_facts(struct op *op, struct kms_err *err)
 	return st;
 }
 
+/* Who shall hold what; in an import also which key it must be. */
+static enum kms_status note_people(struct op *op, struct kms_err *err)
+{
+	const struct component_key *a = op->args;
+	JS_AUTO json_t *list = json_array();
+	char check[KEY_KCV_TEXT_SIZE];
+	enum kms_status st = KMS_OK;
+
+	if (a->kind == CER_IMPORT) {
+		key_kcv_print(&a->expected, check);
+		st = op_detail(op, "check_value", json_string(check), err);
+	}
+	for (size_t i = 0; !st && i < a->pairs.count * CER_PAIR_SIZE; i++)
+		if (json_array_append_new(list,
+			    json_string(
+				    a->pairs.pairs[i / CER_PAIR_SIZE].names[i % CER_PAIR_SIZE])))
+			st = kms_nomem(err);
+	return st ? st : op_detail(op, "custodians", json_incref(list), err);
+}
+
 enum kms_status component_key_validate(struct op *op, struct kms_err *err)
 {
 	struct component_key *a = op->args;
@@ -232,6 +252,8 @@ enum kms_status component_key_validate(struct op *op, struct kms_err *err)
 		st = op_detail(op, "wrapping", json_string(key_wrapping_name(a->wrapping)), err);
 	if (!st && a->at)
 		st = op_detail(op, "hsm", json_string(a->at->row.name), err);
+	if (!st)
+		st = note_people(op, err);
 	return st ? st : op_detail(op, "ceremony", json_string(a->ceremony), err);
 }
 
@@ -394,6 +416,7 @@ static enum kms_status open_room(struct op *op, struct components *components, s
 		.partner = a->partner_identity ? a->partner : NULL,
 		.first_serial = (uint32_t)a->first_serial,
 		.expected = a->kind == CER_IMPORT ? &a->expected : NULL,
+		.printed = a->in->printed,
 		.tries = a->in->unattended ? 1 : TRIES,
 		.unattended = a->in->unattended,
 		.rehearsal = op->site->rehearsal,
@@ -509,9 +532,8 @@ static enum kms_status finish_ceremony(
 
 		if (kcv)
 			key_kcv_print(kcv, check);
-		st = store_component_set(op->site->store, a->ceremony, i,
-			a->first_serial ? a->first_serial + i - 1 : 0, kcv ? check : NULL,
-			sheet_state, err);
+		st = store_component_set(op->site->store, a->ceremony, i, cer_serial(a->cer, i),
+			kcv ? check : NULL, sheet_state, err);
 	}
 	return st ? st
 		  : store_ceremony_finish(op->site->store, a->ceremony, state, buf_text(&minutes),

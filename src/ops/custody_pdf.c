@@ -142,6 +142,32 @@ static enum kms_status register_leavers(
 	return st;
 }
 
+/* Serial numbers of which there is no sheet, so that none is missed. */
+static enum kms_status register_void(struct op_site *site, struct report *r, struct kms_err *err)
+{
+	static const struct report_column columns[] = {
+		{"sheet", 10}, {"ceremony", 18}, {"no.", 7}, {"void since", 25}, {"why", 40}};
+	STORE_AUTO(void_sheet_list) struct store_void_sheet_list list = {0};
+	enum kms_status st = store_void_sheets(site->store, &list, err);
+
+	if (st || list.count == 0)
+		return st;
+	st = report_heading(r, "Void sheets", err);
+	if (!st)
+		st = report_table(r, columns, sizeof(columns) / sizeof(*columns), err);
+	for (size_t i = 0; !st && i < list.count; i++) {
+		const struct store_void_sheet *v = &list.items[i];
+		char serial[24], component[24], time[CLOCK_TEXT_SIZE];
+		const char *cells[] = {serial, v->ceremony_id, component, time, v->reason};
+
+		number(v->serial, serial);
+		number(v->component, component);
+		clock_format(v->recorded, time);
+		st = report_row(r, cells, err);
+	}
+	return st;
+}
+
 enum kms_status op_custody_register(
 	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err)
 {
@@ -155,6 +181,8 @@ enum kms_status op_custody_register(
 	for (size_t i = 0; !st && i < c.count; i++)
 		if (c.sheets[i].now.component == 1 && !custody_is_over(&c.sheets[i]))
 			st = register_key(r, &c, i, err);
+	if (!st)
+		st = register_void(site, r, err);
 	if (!st)
 		st = register_leavers(r, &c, err);
 	if (!st)

@@ -122,6 +122,8 @@ static enum kms_status export_validate(struct op *op, struct kms_err *err)
 	if (!st)
 		st = op_detail(op, "request", json_string(a->request.id), err);
 	if (!st)
+		st = op_detail(op, "request_sha256", json_string(a->request_file.hash_text), err);
+	if (!st)
 		st = op_report(op, "partner", json_string(a->partner.name), err);
 	return st ? st : op_report(op, "request", json_string(a->request.id), err);
 }

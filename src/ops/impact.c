@@ -43,17 +43,14 @@ enum kms_status op_keys_named(struct op_site *site, const char *name,
 
 /* ---- the journal ---- */
 
-/* NULL if the row has none that can be read. */
+/* NULL if the row has none. */
 static enum kms_status detail_of(
 	const struct store_op *op, json_t **ret_detail, struct kms_err *err)
 {
-	enum kms_status st = KMS_OK;
-
 	*ret_detail = NULL;
-	if (op->detail)
-		st = js_parse_object(
-			"journal row", op->detail, strlen(op->detail), ret_detail, err);
-	return kms_is_answer(st) ? KMS_OK : st;
+	return op->detail ? js_parse_object(
+				    "journal row", op->detail, strlen(op->detail), ret_detail, err)
+			  : KMS_OK;
 }
 
 enum kms_status op_came_under(

@@ -26,10 +26,12 @@ OP_CALL op_partner_revoke(struct op_site *site, const char *name, const char *re
 	json_t **ret_report, struct kms_err *err);
 OP_CALL op_partner_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
-/* ---- officer.c ---- */
+/* ---- officer.c, officer_lock.c ---- */
 OP_CALL op_officer_add(struct op_site *site, const char *name, const char *role,
 	json_t **ret_report, struct kms_err *err);
 OP_CALL op_officer_disable(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
+OP_CALL op_officer_unlock(
 	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
 OP_CALL op_officer_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 /* A new passphrase of one who proves the old one. */
@@ -67,6 +69,13 @@ struct op_break_glass {
 };
 OP_CALL op_quorum_break_glass(struct op_site *site, const struct op_break_glass *in,
 	json_t **ret_report, struct kms_err *err);
+
+/* ---- approval.c ---- */
+OP_CALL op_approval_create(struct op_site *site, const char *digest, const char *officer,
+	unsigned hours, json_t **ret_report, struct kms_err *err);
+OP_CALL op_approval_revoke(struct op_site *site, const char *id, const char *officer,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_approval_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
 /* ---- hsm_setup.c, hsm_status.c ---- */
 struct op_hsm_setup {
@@ -157,8 +166,20 @@ struct op_components {
 	enum kms_status (*prepare)(void *ctx, struct kms_err *err);
 	enum kms_status (*room)(void *ctx, struct cer *cer, struct kms_err *err);
 	void *room_ctx;
+	bool printed;	 /* create: the room prints the sheets */
 	bool unattended; /* no people at a terminal: sheets go to files, components come from a pipe */
 };
+
+/*
+ * A sheet that the room had printed came to nothing: says so in register and audit log, and which
+ * serial number the component's next one has.
+ */
+OP_CALL op_sheet_void(struct op_site *site, const char *ceremony, unsigned component,
+	uint32_t serial, const char *why, uint32_t *ret_serial, struct kms_err *err);
+
+/* Such sheets, of one ceremony or all (NULL). */
+OP_CALL op_void_sheets(
+	struct op_site *site, const char *ceremony, json_t **ret_rows, struct kms_err *err);
 
 struct op_transport {
 	struct op_components key;
@@ -187,6 +208,14 @@ OP_CALL op_site_key_restore(struct op_site *site, const struct op_site_key *in, 
 OP_CALL op_ceremony_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 OP_CALL op_ceremony_show(
 	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err);
+
+/* ---- unlock.c ---- */
+
+/* hsm NULL: the principal one. for_text ("12h") NULL: twelve hours. */
+OP_CALL op_unlock(struct op_site *site, const char *hsm, const char *for_text, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_lock(struct op_site *site, json_t **ret_report, struct kms_err *err);
+OP_CALL op_agent_status(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
 /* ---- custody.c, custody_move.c, custody_audit.c, custody_pdf.c ---- */
 

@@ -31,8 +31,6 @@ void op_quorum_free(struct op_quorum *quorum)
 	if (!quorum)
 		return;
 	clear(quorum);
-	for (size_t i = 0; i < CER_SHARES_MAX; i++)
-		secret_free(&quorum->heard[i].passphrase);
 	store_lock_release(quorum->lock);
 	free(quorum);
 }
@@ -183,49 +181,12 @@ enum kms_status op_officer_context(const struct op_quorum *quorum, const char *f
 		quorum->site_name, folded);
 }
 
-/* ---- passphrases ---- */
-
-static struct op_heard *heard_of(struct op_quorum *q, const char *folded)
-{
-	for (size_t i = 0; i < CER_SHARES_MAX; i++)
-		if (strcmp(q->heard[i].folded, folded) == 0)
-			return &q->heard[i];
-	return NULL;
-}
-
-static bool is_member(const struct op_quorum *q, const char *folded)
-{
-	for (size_t i = 0; i < q->members.count; i++)
-		if (strcmp(q->members.items[i].folded, folded) == 0)
-			return true;
-	return false;
-}
-
-enum kms_status op_quorum_hear(struct op_site *site, const char *folded,
-	const struct secret *passphrase, struct kms_err *err)
-{
-	struct op_quorum *q = NULL;
-	struct op_heard *place;
-	enum kms_status st = op_quorum_find(site, &q, err);
-
-	if (st || !q || !is_member(q, folded))
-		return st;
-	place = heard_of(q, folded);
-	if (!place)
-		place = heard_of(q, "");
-	if (!place)
-		return KMS_OK; /* then that one is asked again */
-	memcpy(place->folded, folded, strlen(folded) + 1);
-	return secret_copy(&place->passphrase, passphrase->data, passphrase->len, err);
-}
-
 /* ---- shares ---- */
 
 struct gathering {
 	struct op_site *site;
 	struct op_quorum *q;
 	struct secret shares[CER_SHARES_MAX];
-	bool asked[CER_SHARES_MAX];
 	size_t count;
 	struct kms_err damaged; /* the first share that did not open */
 };
@@ -302,39 +263,24 @@ static enum kms_status use_share(struct gathering *g, const struct store_member 
 	return KMS_OK;
 }
 
-/* Those who have proved their passphrase already, then the others, until there are enough. */
-static enum kms_status ask(struct gathering *g, bool heard, struct kms_err *err)
+/* One after the other, until there are enough. */
+static enum kms_status ask(struct gathering *g, struct kms_err *err)
 {
 	const size_t needed = (size_t)g->q->row.threshold;
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && g->count < needed && i < g->q->members.count; i++) {
 		const struct store_member *m = &g->q->members.items[i];
-		const struct op_heard *said = heard_of(g->q, m->folded);
 		SECRET_AUTO struct secret passphrase = {0};
 		FREE_AUTO char *name = NULL;
 		char what_for[80];
-		bool here = true;
+		bool here = false;
 
-		if (g->asked[i] || (heard && !said) ||
-			(g->q->without && strcmp(g->q->without, m->folded) == 0))
+		if (g->q->without && strcmp(g->q->without, m->folded) == 0)
 			continue;
-		if (said) {
-			STORE_AUTO(officer) struct store_officer officer = {0};
-
-			st = store_officer_get(g->site->store, m->folded, m->folded, &officer, err);
-			if (!st && !(name = strdup(officer.name)))
-				st = kms_nomem(err);
-			if (!st)
-				st = secret_copy(&passphrase, said->passphrase.data,
-					said->passphrase.len, err);
-		} else {
-			snprintf(what_for, sizeof(what_for), ", %zu of %zu who open the HSM",
-				g->count + 1, needed);
-			st = op_officer_ask(
-				g->site, m->folded, what_for, &passphrase, &name, &here, err);
-		}
-		g->asked[i] = true;
+		snprintf(what_for, sizeof(what_for), ", %zu of %zu who open the HSM", g->count + 1,
+			needed);
+		st = op_officer_ask(g->site, m->folded, what_for, &passphrase, &name, &here, err);
 		if (!st && here)
 			st = use_share(g, m, name, &passphrase, err);
 	}
@@ -380,20 +326,6 @@ enum kms_status op_quorum_take_key(
 	return KMS_OK;
 }
 
-enum kms_status op_quorum_approve(
-	struct op *op, const struct op_quorum *quorum, struct kms_err *err)
-{
-	if (op->officers[0])
-		return KMS_OK;
-	for (size_t i = 0; i < OP_OFFICERS; i++) {
-		const char *name = json_string_value(json_array_get(quorum->openers, i));
-
-		if (name && !(op->officers[i] = strdup(name)))
-			return kms_nomem(err);
-	}
-	return KMS_OK;
-}
-
 enum kms_status op_quorum_gather(
 	struct op_site *site, struct op_quorum *quorum, struct kms_err *err)
 {
@@ -403,20 +335,12 @@ enum kms_status op_quorum_gather(
 
 	if (quorum->key.len)
 		return KMS_OK;
-	st = ask(&g, true, err);
-	if (!st)
-		st = ask(&g, false, err);
+	st = ask(&g, err);
 	if (!st && g.count < (size_t)quorum->row.threshold)
 		st = too_few(&g, err);
 	if (!st)
 		st = cer_shares_combine(g.shares, g.count, &key, err);
 	if (st == KMS_ERR_MISMATCH && !g.damaged.msg[0])
 		kms_hint(err, "no PIN was tried");
-	if (!st)
-		st = op_quorum_take_key(quorum, &key, err);
-	for (size_t i = 0; !st && i < CER_SHARES_MAX; i++) {
-		secret_free(&quorum->heard[i].passphrase);
-		quorum->heard[i].folded[0] = 0;
-	}
-	return st;
+	return st ? st : op_quorum_take_key(quorum, &key, err);
 }

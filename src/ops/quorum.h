@@ -25,12 +25,6 @@
 #include "store/lock.h"
 #include "store/quorum.h"
 
-/* A passphrase that was proved in this run: nobody is asked twice. */
-struct op_heard {
-	char folded[NAME_MAX_BYTES + 1];
-	struct secret passphrase;
-};
-
 /* Of one run; owned by the site. */
 struct op_quorum {
 	struct store_lock *lock; /* while an opening, or a change of the quorum, goes on */
@@ -41,7 +35,6 @@ struct op_quorum {
 	json_t *openers;     /* names */
 	const char *without; /* folded, borrowed: whose share does not count, or NULL */
 	char *site_name;     /* as the store has it */
-	struct op_heard heard[CER_SHARES_MAX];
 };
 
 void op_quorum_free(struct op_quorum *quorum); /* NULL-safe */
@@ -55,10 +48,6 @@ KMS_CHECKED enum kms_status op_quorum_need(
 /* Forgets what was read. */
 void op_quorum_forget(struct op_site *site);
 
-/* Remembers a proved passphrase, if that officer is a member. */
-KMS_CHECKED enum kms_status op_quorum_hear(struct op_site *site, const char *folded,
-	const struct secret *passphrase, struct kms_err *err);
-
 /* The lock, and what is in the store then. *ret_held: to be given to op_quorum_release. */
 KMS_CHECKED enum kms_status op_quorum_hold(
 	struct op_site *site, bool *ret_held, struct kms_err *err);
@@ -67,9 +56,6 @@ void op_quorum_release(struct op_site *site, bool held);
 /* The quorum's key, of M members' shares. Idempotent. */
 KMS_CHECKED enum kms_status op_quorum_gather(
 	struct op_site *site, struct op_quorum *quorum, struct kms_err *err);
-/* The first two who opened it approve the operation, unless others do. */
-KMS_CHECKED enum kms_status op_quorum_approve(
-	struct op *op, const struct op_quorum *quorum, struct kms_err *err);
 /* A key that was found elsewhere: KMS_ERR_MISMATCH if it is not this quorum's. */
 KMS_CHECKED enum kms_status op_quorum_take_key(
 	struct op_quorum *quorum, struct secret *key, struct kms_err *err);

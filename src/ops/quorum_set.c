@@ -257,21 +257,17 @@ static enum kms_status find_member(
 	return KMS_OK;
 }
 
-/* Of a first quorum its members approve; of a later one those who opened the one before. */
-static enum kms_status approve(struct op *op, const struct op_quorum *old, struct kms_err *err)
+/* A first quorum is what its members want; a later one, what those want who opened the one before. */
+static enum kms_status agreed(struct op *op, const struct op_quorum *old, struct kms_err *err)
 {
-	struct set_args *a = op->args;
+	const struct set_args *a = op->args;
 	size_t approvers = 0;
 
-	if (op->officers[0] || a->in->how == OP_QUORUM_GLASS)
-		return KMS_OK;
 	if (old)
-		return op_quorum_approve(op, old, err);
-	for (size_t i = 0; i < a->count && approvers < OP_OFFICERS; i++)
-		if (a->member[i].approves &&
-			!(op->officers[approvers++] = strdup(a->member[i].name)))
-			return kms_nomem(err);
-	if (approvers == OP_OFFICERS)
+		return op_detail(op, "opened_by", json_incref(old->openers), err);
+	for (size_t i = 0; i < a->count; i++)
+		approvers += a->member[i].approves;
+	if (approvers >= OP_OFFICERS)
 		return KMS_OK;
 	kms_fail(err, KMS_ERR_DENIED, "two officers of a first quorum must be able to approve it");
 	return kms_hint(err, "name two security officers, or more, among --officers");
@@ -489,7 +485,7 @@ static enum kms_status set_validate(struct op *op, struct kms_err *err)
 	for (size_t i = 0; !st && i < a->count; i++)
 		st = find_member(op, old, &a->member[i], err);
 	if (!st)
-		st = approve(op, old, err);
+		st = agreed(op, old, err);
 	if (!st && !old)
 		st = given_pins(op, err);
 	if (!st)

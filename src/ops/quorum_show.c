@@ -93,7 +93,7 @@ static enum kms_status open_validate(struct op *op, struct kms_err *err)
 	enum kms_status st = op_quorum_need(op->site, &q, err);
 
 	if (!st)
-		st = op_quorum_approve(op, q, err);
+		st = op_detail(op, "opened_by", json_incref(q->openers), err);
 	if (!st)
 		st = op_subject(op, err, "%s", q->row.hsm_serial);
 	if (!st)
@@ -140,7 +140,7 @@ static enum kms_status glass_validate(struct op *op, struct kms_err *err)
 	enum kms_status st = op_quorum_need(op->site, &a->quorum, err);
 
 	if (!st)
-		st = op_quorum_approve(op, a->quorum, err);
+		st = op_detail(op, "opened_by", json_incref(a->quorum->openers), err);
 	if (!st)
 		st = op_subject(op, err, "%s", a->quorum->row.hsm_serial);
 	if (!st)

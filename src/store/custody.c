@@ -62,6 +62,47 @@ void store_custody_list_free(struct store_custody_list *list)
 	*list = (struct store_custody_list){0};
 }
 
+static const struct store_field void_sheet_fields[] = {
+	STORE_INT(struct store_void_sheet, serial),
+	STORE_TEXT(struct store_void_sheet, ceremony_id),
+	STORE_INT(struct store_void_sheet, component),
+	STORE_TEXT(struct store_void_sheet, reason),
+	STORE_INT(struct store_void_sheet, recorded),
+};
+
+static const struct store_row_type void_sheet_type =
+	STORE_ROW_TYPE("void_sheet", "void sheet", struct store_void_sheet, void_sheet_fields);
+
+enum kms_status store_void_sheet_add(
+	struct store *s, const struct store_void_sheet *row, struct kms_err *err)
+{
+	return store_row_add(s, SQL_VOID_SHEET_ADD, &void_sheet_type, row, row->ceremony_id, err);
+}
+
+enum kms_status store_void_sheets(
+	struct store *s, struct store_void_sheet_list *ret_list, struct kms_err *err)
+{
+	struct store_query q = store_query(s, SQL_VOID_SHEET_LIST, err);
+	void *items = NULL;
+	size_t count = 0;
+	enum kms_status st = store_fetch_all(&q, &void_sheet_type, &items, &count);
+
+	if (!st)
+		*ret_list = (struct store_void_sheet_list){items, count};
+	return st;
+}
+
+void store_void_sheet_free(struct store_void_sheet *row)
+{
+	store_row_free(&void_sheet_type, row);
+}
+
+void store_void_sheet_list_free(struct store_void_sheet_list *list)
+{
+	store_row_list_free(&void_sheet_type, list->items, list->count);
+	*list = (struct store_void_sheet_list){0};
+}
+
 static const struct store_field leaver_fields[] = {
 	STORE_TEXT(struct store_leaver, folded),
 	STORE_TEXT(struct store_leaver, person),

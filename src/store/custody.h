@@ -44,6 +44,27 @@ KMS_CHECKED enum kms_status store_custodies(
 void store_custody_free(struct store_custody *row);
 void store_custody_list_free(struct store_custody_list *list);
 
+/* A sheet that never came to hold anything: the printer failed, or nobody could read it. */
+struct store_void_sheet {
+	int64_t serial; /* unique */
+	const char *ceremony_id;
+	int64_t component;
+	const char *reason;
+	int64_t recorded;
+};
+
+struct store_void_sheet_list {
+	struct store_void_sheet *items; /* by serial */
+	size_t count;
+};
+
+KMS_CHECKED enum kms_status store_void_sheet_add(
+	struct store *s, const struct store_void_sheet *row, struct kms_err *err);
+KMS_CHECKED enum kms_status store_void_sheets(
+	struct store *s, struct store_void_sheet_list *ret_list, struct kms_err *err);
+void store_void_sheet_free(struct store_void_sheet *row);
+void store_void_sheet_list_free(struct store_void_sheet_list *list);
+
 struct store_leaver {
 	const char *folded; /* unique, as an officer's */
 	const char *person;

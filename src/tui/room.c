@@ -44,7 +44,7 @@ static const char *name_of(const struct cer_step *step)
 	case CER_STEP_COMPARE:
 		return "fingerprints";
 	case CER_STEP_SHOW:
-		return "copying";
+		return step->printed ? "printing" : "copying";
 	case CER_STEP_RETYPE:
 	case CER_STEP_ASK_CHECK:
 		return "check value";
@@ -98,7 +98,8 @@ static enum kms_status face_step(void *ctx, const struct cer_step *step, struct 
 {
 	struct room *r = ctx;
 	/* After a wrong answer the same step comes again: what was wrong stays below it. */
-	bool again = r->step.kind == step->kind && r->step.component == step->component;
+	bool again = r->step.kind == step->kind && r->step.component == step->component &&
+		     r->step.serial == step->serial;
 	enum kms_status st = KMS_OK;
 
 	r->step = *step;
@@ -258,7 +259,8 @@ static enum kms_status face_show(void *ctx, const struct cer_step *step, struct 
 	return st ? st : show_identities(r, &sheet, err);
 }
 
-enum kms_status tui_room_run(struct tui *t, struct cer *c, struct kms_err *err)
+enum kms_status tui_room_run(
+	struct tui *t, const struct cer_printer *printer, struct cer *c, struct kms_err *err)
 {
 	struct room room = {.t = t, .step = {.kind = CER_STEP_FAILED}};
 	const struct cer_face face = {.ctx = &room,
@@ -270,7 +272,8 @@ enum kms_status tui_room_run(struct tui *t, struct cer *c, struct kms_err *err)
 		.agree = face_agree,
 		.text = face_text,
 		.line = face_line,
-		.show = face_show};
+		.show = face_show,
+		.printer = printer};
 	struct kms_err own, wiped;
 	enum kms_status st;
 

@@ -4,6 +4,7 @@
 #define TUI_ROOM_H
 
 #include "base/err.h"
+#include "ceremony/drive.h"
 #include "ceremony/machine.h"
 #include "tui/screen.h"
 
@@ -14,6 +15,7 @@ enum { TUI_REVEAL_SECONDS = 120 }; /* four lines are copied in that time; Space 
  * happens, nothing of a component is on the screen afterwards, and a ceremony that cannot go on is
  * cer_abort-ed with its reason. The machine must not be unattended.
  */
-KMS_CHECKED enum kms_status tui_room_run(struct tui *t, struct cer *c, struct kms_err *err);
+KMS_CHECKED enum kms_status tui_room_run(
+	struct tui *t, const struct cer_printer *printer, struct cer *c, struct kms_err *err);
 
 #endif

@@ -31,13 +31,13 @@ reads=('site status' 'site identity export -o FILE' 'partner list' 'officer list
 trials=0 lost=0 control_lost=0 went_on=0 died=0
 
 run_read() { # COMMAND
-	local words=${1//READER/$R}
-	words=${words//CARD/$card}
-	words=${words//CEREMONY/$ceremony}
-	words=${words//MEETING/$meeting}
+	local line=${1//READER/$R}
+	line=${line//CARD/$card}
+	line=${line//CEREMONY/$ceremony}
+	line=${line//MEETING/$meeting}
 	rm -f "$TMPDIR/report"
 	# shellcheck disable=SC2086 # words
-	a ${words//FILE/$TMPDIR/report} 2>/dev/null
+	a ${line//FILE/$TMPDIR/report} 2>/dev/null
 }
 
 # What the site is in the registry; which tokens were probed is not of it.
@@ -158,7 +158,9 @@ turn=0
 for command in "${reads[@]}"; do
 	turn=$((turn + 1))
 	[[ $command =~ ${ONLY:-.} ]] || continue
-	! full && [ $(((turn + SEED) % 3)) -ne 0 ] || read_one "$command"
+	if full || [ $(((turn + SEED) % 3)) -eq 0 ]; then
+		read_one "$command"
+	fi
 done
 sim_stop
 if [ "$(registry_now)" != "$before" ]; then

@@ -105,13 +105,13 @@ static int body(void *arg, int fd)
 	enum kms_status st = term_open(&t, &err);
 
 	if (!st)
-		st = room_run(&t, c, &err);
+		st = room_run(&t, NULL, c, &err);
 	/* From here on the program talks on the ordinary screen again. */
 	term_say(&t, "%s", room_left);
 	if (!st)
 		st = combine(c, g, &err);
 	if (!st)
-		st = room_run(&t, c, &err);
+		st = room_run(&t, NULL, c, &err);
 	dprintf(fd, "%s: %s (state %d)", kms_status_name(st), err.msg, (int)cer_state(c));
 	return 0;
 }

@@ -49,10 +49,12 @@ static inline int scenario_all(struct store *s)
 	scenario_officers(s);
 	scenario_partners(s);
 	scenario_ops(s);
+	scenario_approvals(s);
 	scenario_ceremonies(s);
 	scenario_meetings(s);
 	scenario_custody(s);
 	scenario_leavers(s);
+	scenario_void_sheets(s);
 	scenario_keysets(s);
 	scenario_keys(s);
 	scenario_docs(s);

@@ -82,4 +82,24 @@ static inline void scenario_leavers(struct store *s)
 	SAME_TEXT(&list.items[0], &l, op_id);
 }
 
+static inline void scenario_void_sheets(struct store *s)
+{
+	struct store_void_sheet row = {7, "7F3K-22QD", 2, "out of paper", 300};
+	STORE_AUTO(void_sheet_list) struct store_void_sheet_list list = {0};
+	struct kms_err err = {0};
+
+	CHANGE(store_void_sheet_add(s, &row, &err));
+	CHANGE_FAILS(KMS_ERR_EXISTS, "7F3K-22QD", store_void_sheet_add(s, &row, &err));
+	OK(store_void_sheets(s, &list, &err));
+	assert_int_equal(list.count, 1);
+	SAME_INT(&list.items[0], &row, serial);
+	SAME_TEXT(&list.items[0], &row, ceremony_id);
+	SAME_INT(&list.items[0], &row, component);
+	SAME_TEXT(&list.items[0], &row, reason);
+	SAME_INT(&list.items[0], &row, recorded);
+	row.serial = 8;
+	row.ceremony_id = "0000-0000";
+	CHANGE_FAILS(KMS_ERR_NOT_FOUND, "0000-0000", store_void_sheet_add(s, &row, &err));
+}
+
 #endif
