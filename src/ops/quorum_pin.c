@@ -172,29 +172,19 @@ static enum kms_status seal_next(struct op_site *site, struct op_quorum *q, cons
 	return store_end(site->store, st, err);
 }
 
-static enum kms_status accept(struct op_site *site, struct op_quorum *q, const char *op_id,
-	const struct store_pin *row, struct kms_err *err)
+/* The new PIN has opened the token, or the one before has and stays. */
+static enum kms_status conclude(struct op_site *site, struct op_quorum *q, const char *op_id,
+	const struct store_pin *row, bool rotated, struct kms_err *err)
 {
 	enum kms_status st = store_begin(site->store, err);
 
 	if (st)
 		return st;
-	st = store_pin_promote(site->store, row->kind, err);
+	st = rotated ? store_pin_promote(site->store, row->kind, err)
+		     : store_pin_drop(site->store, row->kind, "next", err);
 	if (!st)
-		st = log_opening(site, q, op_id, row, AUDIT_OUTCOME, "done", err);
-	return store_end(site->store, st, err);
-}
-
-static enum kms_status stay(struct op_site *site, struct op_quorum *q, const char *op_id,
-	const struct store_pin *row, struct kms_err *err)
-{
-	enum kms_status st = store_begin(site->store, err);
-
-	if (st)
-		return st;
-	st = store_pin_drop(site->store, row->kind, "next", err);
-	if (!st)
-		st = log_opening(site, q, op_id, row, AUDIT_FAILURE, "not rotated", err);
+		st = log_opening(site, q, op_id, row, rotated ? AUDIT_OUTCOME : AUDIT_FAILURE,
+			rotated ? "done" : "not rotated", err);
 	return store_end(site->store, st, err);
 }
 
@@ -209,7 +199,7 @@ static enum kms_status not_changed(struct op_site *site, struct op_quorum *q,
 	kms_err_clear(err);
 	st = kind->login(site->hsm, pin, err);
 	if (!st)
-		st = stay(site, q, op_id, row, err);
+		st = conclude(site, q, op_id, row, false, err);
 	if (!st)
 		op_say(site, "warning: the PIN was not rotated: %s", why.msg);
 	return st;
@@ -241,7 +231,7 @@ static enum kms_status rotate(struct op_site *site, struct op_quorum *q,
 		return not_changed(site, q, kind, op_id, &row, pin, err);
 	st = kind->login(site->hsm, &fresh, err);
 	if (!st)
-		st = accept(site, q, op_id, &row, err);
+		st = conclude(site, q, op_id, &row, true, err);
 	if (!st)
 		secret_take(pin, &fresh);
 	return st;

@@ -7,7 +7,8 @@
 #
 # A trial is lost if the HSM does not open afterwards, if what is sealed is not one current PIN of each
 # kind and at most one before it, or if a PIN that the HSM knows is near its lock.
-# Control: what a program had that kept no PIN but the newest. That must lose.
+# Control of the kills: what a program had that kept no PIN but the newest. That must lose. Of memory and disk, as in
+# exchange.sh: the site before anything settled it.
 . "$(dirname "$0")/lib.sh"
 
 # One try less than locks: a run that is cut off and an opening may burn one each.
@@ -115,7 +116,7 @@ build_quorum
 for operation in "${operations[@]}"; do
 	sweep_one "$operation"
 done
-# Memory and disk.
+unset 'control[open]'
 full || short_one open
 ! full || SHORT=${SHORT:-8} short_one open
 end_sweep quorum
