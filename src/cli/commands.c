@@ -85,6 +85,7 @@ const struct cli_command cli_commands[] = {
 		.run = cli_partner_list,
 	},
 #include "cli/table_officers.h"
+#include "cli/table_quorum.h"
 	{
 		.path = "hsm setup",
 		.summary = "set up the principal HSM: token, PINs, identity, key sets of a plan",

@@ -26,6 +26,16 @@ CLI_RUN(hsm_remove);
 CLI_RUN(hsm_replicate);
 CLI_RUN(hsm_compare);
 
+/* quorum.c */
+CLI_RUN(officer_enrol);
+CLI_RUN(officer_revoke);
+CLI_RUN(officer_rekey);
+CLI_RUN(quorum_set);
+CLI_RUN(quorum_show);
+CLI_RUN(quorum_change);
+CLI_RUN(quorum_open);
+CLI_RUN(quorum_break_glass);
+
 /* keyblock.c */
 CLI_RUN(key_export);
 CLI_RUN(key_import);

@@ -34,6 +34,41 @@ OP_CALL op_officer_disable(
 OP_CALL op_officer_unlock(
 	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
 OP_CALL op_officer_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/* A new passphrase of one who proves the old one. */
+OP_CALL op_officer_rekey(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
+
+/* ---- quorum_set.c ---- */
+enum op_quorum_how {
+	OP_QUORUM_SET,	  /* the first one: by PINs that are given */
+	OP_QUORUM_CHANGE, /* the next ones: by the quorum that there is */
+	OP_QUORUM_GLASS,  /* by its key on paper */
+	OP_QUORUM_ENROL,  /* as it is, and one more */
+	OP_QUORUM_REVOKE, /* as it is, without one */
+};
+struct op_quorum_set {
+	enum op_quorum_how how;
+	unsigned threshold;  /* 0: as it is */
+	const char *names;   /* "A,B,C"; of ENROL and REVOKE: NULL */
+	const char *officer; /* of ENROL and REVOKE */
+};
+OP_CALL op_quorum_set(struct op_site *site, const struct op_quorum_set *in, json_t **ret_report,
+	struct kms_err *err);
+
+/* ---- quorum_show.c ---- */
+OP_CALL op_quorum_show(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/* Opens the HSM, for no other purpose than to see that it opens. */
+OP_CALL op_quorum_open(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/* The quorum's key in two components: prepare() has made their files before anything is drawn. */
+struct op_break_glass {
+	const char *pairs_path;
+	void *ctx;
+	enum kms_status (*prepare)(void *ctx, struct kms_err *err);
+	enum kms_status (*write)(
+		void *ctx, unsigned number, const struct secret *sheet, struct kms_err *err);
+};
+OP_CALL op_quorum_break_glass(struct op_site *site, const struct op_break_glass *in,
+	json_t **ret_report, struct kms_err *err);
 
 /* ---- approval.c ---- */
 OP_CALL op_approval_create(struct op_site *site, const char *digest, const char *officer,

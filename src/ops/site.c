@@ -11,6 +11,7 @@
 #include "ops/meta.h"
 #include "ops/officer_lock.h"
 #include "ops/period.h"
+#include "ops/quorum.h"
 #include "ops/token.h"
 #include "store/auditlog.h"
 #include "store/keys.h"
@@ -478,6 +479,7 @@ enum kms_status op_site_open(const char *dir, const struct op_front *front,
 
 void op_site_clear(struct op_site *site)
 {
+	op_quorum_free(site->quorum);
 	op_hsms_close(site);
 	hsm_close(site->hsm);
 	store_close(site->store);
@@ -602,12 +604,15 @@ enum kms_status op_token_login(struct op_site *site, struct hsm *hsm, const char
 
 enum kms_status op_site_login(struct op_site *site, struct kms_err *err)
 {
+	bool by_quorum = false;
 	enum kms_status st;
 
 	if (site->logged_in)
 		return KMS_OK;
 	st = op_site_hsm(site, err);
 	if (!st)
+		st = op_quorum_login(site, &by_quorum, err);
+	if (!st && !by_quorum)
 		st = op_token_login(site, site->hsm, "pin", "", err);
 	if (st)
 		return st;

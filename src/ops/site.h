@@ -78,7 +78,8 @@ struct op_site {
 	struct op_hsm *others; /* opened, beside the principal one: ops/hsms.h */
 	struct hsm *cards;     /* hsm, or that of one of the others; NULL until op_site_cards_hsm */
 	const char *gone;      /* another HSM that is being given up: nothing is looked for there */
-	bool in_operation;     /* op_run writes its own failure into the audit log */
+	struct op_quorum *quorum; /* what is known of it, NULL at first: ops/quorum.h */
+	bool in_operation;	  /* op_run writes its own failure into the audit log */
 
 	char last_op[33]; /* id of the operation that was run last, "" if none was */
 	char meeting[10]; /* id of the meeting that is on (ops/meeting.h), or "" */
@@ -116,7 +117,7 @@ void op_site_close(struct op_site *site); /* NULL-safe */
  */
 KMS_CHECKED enum kms_status op_site_hsm(struct op_site *site, struct kms_err *err);
 
-/* op_site_hsm and a login as operator (PIN from the front). Idempotent. */
+/* op_site_hsm and a login as operator (by the quorum, else the PIN from the front). Idempotent. */
 KMS_CHECKED enum kms_status op_site_login(struct op_site *site, struct kms_err *err);
 
 /*

@@ -14,6 +14,7 @@ const struct store_migration store_migrations[] = {
 	{"vault", store_migration_0003},
 	{"meetings", store_migration_0004},
 	{"custody", store_migration_0005},
+	{"quorum", store_migration_0006},
 	{"approvals", store_migration_0007},
 };
 

@@ -411,6 +411,9 @@ state_of() {
 				WHERE state NOT IN ('failed', 'interrupted') ORDER BY 2, 3, 4;
 			SELECT 'custody', * FROM custody ORDER BY 2, 3, 4;
 			SELECT 'leaver', * FROM leaver ORDER BY 2;
+			SELECT 'quorum', * FROM quorum ORDER BY 2;
+			SELECT 'member', * FROM quorum_member ORDER BY 2, 3;
+			SELECT 'officer key', * FROM officer_key ORDER BY 2;
 			SELECT 'keyset', * FROM keyset WHERE state != 'void' ORDER BY 2;
 			SELECT 'key', * FROM key_object WHERE state != 'void' ORDER BY 2;
 			SELECT 'exchange', * FROM exchange_doc ORDER BY 2;
