@@ -68,6 +68,7 @@ struct op_site {
 	char *role; /* "manufacturer" or "issuer" */
 	char *hsm_uri;
 	char *init_args; /* or NULL */
+	char *store_url; /* PostgreSQL; or NULL: cardkms.db */
 	struct op_policy policy;
 
 	struct store *store;
@@ -100,6 +101,7 @@ struct op_site_options {
 	const char *role;
 	const char *hsm_uri;
 	const char *init_args; /* or NULL */
+	const char *store_url; /* or NULL */
 };
 
 /* Makes the folder (which may exist, if it holds no site), site.ini and the store. */
