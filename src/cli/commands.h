@@ -26,6 +26,9 @@ CLI_RUN(hsm_remove);
 CLI_RUN(hsm_replicate);
 CLI_RUN(hsm_compare);
 
+/* app.c */
+CLI_RUN(app_show);
+
 /* keyblock.c */
 CLI_RUN(key_export);
 CLI_RUN(key_import);

@@ -20,6 +20,7 @@ static const struct {
 	{"exchange", "requests, packages and receipts"},
 	{"ceremony", "the record of key ceremonies"},
 	{"audit", "the log of all that happened, and its proofs"},
+	{"app", "applications for cards"},
 	{"card", "keys on cards: injected, replaced, proved"},
 	{"doctor", "settle what an interrupted operation left"},
 	{"help", "this help; also of a command"},

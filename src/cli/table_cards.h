@@ -2,6 +2,13 @@
 /* The part of the command table (commands.c, which includes it there) that is about cards. */
 /* clang-format off */
 	{
+		.path = "app show",
+		.summary = "what a CAP file holds: package, applets, imports, sizes, load file hash",
+		.details = "Needs no card and no site. The hash is SHA-256 of what a card loads.",
+		.positional = {{"F", "the CAP file"}},
+		.run = cli_app_show,
+	},
+	{
 		.path = "card list",
 		.summary = "the cards of the registry, and the readers",
 		.options = {{"--state", "S",

@@ -354,4 +354,7 @@ OP_CALL op_card_domain_list(struct op_site *site, const struct op_card_where *wh
 /* KMS_ERR_MISMATCH, with the report set, if something is left that needs a person. */
 OP_CALL op_doctor(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
+/* What a CAP file holds (card/cap.h), refused if any of it is wrong. */
+KMS_CHECKED enum kms_status op_app_show(const char *path, json_t **ret_result, struct kms_err *err);
+
 #endif
