@@ -6,7 +6,8 @@
 #
 # Killed are: before each fsync and fdatasync of the site's files, once with what was written so far
 # kept (a SIGKILL) and once with what was not synced taken back (a power failure), and after each
-# (taken back); and before each PKCS#11 call. The card goes on: its line is simply lost.
+# (taken back); and before each PKCS#11 call. The card goes on: its line is simply lost. Or memory or
+# disk give out, as in lib.sh (`short`); a run that then still exits with 0 must have done all of it.
 # A trial is lost if afterwards the card is not in the registry as taken over, its recorded keys do not
 # open it, more than two tries were spent on it, an operation or change is unfinished, or the audit
 # log does not verify.
@@ -19,7 +20,7 @@
 . "${CARDKMS_SOURCE:?run by ctest}/tests/integration/card_lib.sh"
 . "$CARDKMS_SOURCE/tests/crash/lib.sh"
 
-trials=0 lost=0 control_lost=0 most_burnt=0
+trials=0 lost=0 control_lost=0 most_burnt=0 shorts=0 shorts_lost=0 shorts_done=0
 
 # ---- the operations: NAME_card makes the card as it is before, NAME_run runs it ----
 
@@ -108,29 +109,54 @@ settle_card() {
 	wrong_with_card "$1"
 }
 
-# kill_card OP WORD…: one trial; the words are for env.
-kill_card() {
-	local op=$1 wrong before
+# run_card OP WORD…: once; the words are for env.
+run_card() {
+	local op=$1
 	shift
 	begin "$op"
 	before=$(keys_on)
 	FAULT=("$@")
 	"${op}_run" 2>/dev/null
 	FAULT=()
+	burnt
+	[[ "$(keys_on)" == *"$before"* ]] || control_lost=$((control_lost + 1))
+}
+
+kill_card() { # OP WORD…: one trial
+	local wrong before
+	run_card "$@"
 	if [ "$CODE" -ne 137 ]; then
-		lose "$op $*" "was not killed: exit $CODE; $(said)"
+		lose "$*" "was not killed: exit $CODE; $(said)"
 		lost=$((lost + 1))
 		return
 	fi
 	trials=$((trials + 1))
-	burnt
-	[[ "$(keys_on)" == *"$before"* ]] || control_lost=$((control_lost + 1))
 	# The card lost its line, and its power with that: a new session.
 	sim_again
-	wrong=$(settle_card "$op")
+	wrong=$(settle_card "$1")
 	if [ "$wrong" ]; then
-		lose "$op, killed at ${*: -2}" "$wrong"
+		lose "$1, killed at ${*: -2}" "$wrong"
 		lost=$((lost + 1))
+	fi
+}
+
+short_card() { # OP WORD…: one trial
+	local wrong='' before
+	run_card "$@"
+	shorts=$((shorts + 1))
+	case $CODE in
+	0)
+		shorts_done=$((shorts_done + 1))
+		wrong=$(wrong_with_card "$1")
+		;;
+	1 | 3) [ -n "$(said)" ] || wrong='it did not say what is wrong'$'\n' ;;
+	*) has "$(said)" "p11-kit: 'new_memory" || wrong="it ended with $CODE: $(said)"$'\n' ;;
+	esac
+	sim_again
+	[ "$CODE" -eq 0 ] || wrong+=$(settle_card "$1")
+	if [ "$wrong" ]; then
+		lose "$1, ${*: -1}" "$wrong"
+		shorts_lost=$((shorts_lost + 1))
 	fi
 }
 
@@ -153,25 +179,30 @@ card_points() { # OP
 	for ((n = 1; n <= calls; n++)); do
 		echo "KILLP11_AT=$n:before"
 	done
+	begin "$1"
+	FAULT=("${memory[@]}" FAULTMEM_LOG="$TMPDIR/memory.log")
+	"$1_run" >&2
+	FAULT=()
+	short_lines
 }
 
 # Of the lines of standard input: all, or of each kind as many as the sample takes.
 card_chosen() {
-	local files=() calls=() line
+	local files=() calls=() short=() line
 	while IFS= read -r line; do
-		if [[ $line == KILLP11* ]]; then
-			calls+=("$line")
-		else
-			files+=("$line")
-		fi
+		case $line in
+		KILLP11*) calls+=("$line") ;;
+		*FAULTMEM* | *ENOSPC | *EIO) short+=("$line") ;;
+		*) files+=("$line") ;;
+		esac
 	done
 	if full; then
-		printf '%s\n' "${files[@]}" "${calls[@]}"
+		printf '%s\n' "${files[@]}" "${calls[@]}" "${short[@]}"
 		return
 	fi
 	# The journal's own write after PUT KEY is the last sync but two or so: there the control loses.
 	printf '%s\n' "${files[RANDOM % ${#files[@]}]}" "${files[${#files[@]} - 4]}" \
-		"${calls[RANDOM % ${#calls[@]}]}"
+		"${calls[RANDOM % ${#calls[@]}]}" "${short[RANDOM % ${#short[@]}]}"
 }
 
 build_cards
@@ -181,12 +212,17 @@ for operation in "${operations[@]}"; do
 	mapfile -t list <"$TMPDIR/chosen"
 	for line in "${list[@]}"; do
 		read -r -a words <<<"$line"
-		kill_card "$operation" "${words[@]}"
+		case $line in
+		*FAULTMEM* | *ENOSPC | *EIO) short_card "$operation" "${words[@]}" ;;
+		*) kill_card "$operation" "${words[@]}" ;;
+		esac
 	done
 	! full || echo "$operation: $(wc -l <"$TMPDIR/points") points, $(grep -c KILLP11 "$TMPDIR/points") PKCS#11 calls"
 done
 sim_stop
 echo "seed $SEED"
 echo "sweep card.kill trials $trials lost $lost control_lost $control_lost"
-echo "card.kill: most tries spent on one card: $most_burnt"
-[ "$lost" -eq 0 ] && [ "$control_lost" -gt 0 ]
+echo "sweep card.short trials $shorts lost $shorts_lost"
+echo "card.short: $shorts_done went on to their end"
+echo "card: most tries spent on one card: $most_burnt"
+[ "$lost" -eq 0 ] && [ "$shorts_lost" -eq 0 ] && [ "$control_lost" -gt 0 ]

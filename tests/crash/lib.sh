@@ -7,10 +7,11 @@
 #   use "${from[import]}"; op_import      # sets CODE, OUT, ERR
 #   effect_import                         # "whole", "none", or else what is wrong
 #   settle import doctor; wrong_at b      # say what is wrong; nothing if all is well
+#
+# The token is a SoftHSM in another process: what happens to the program does not happen to it.
+TOKEN=forward
 . "$CARDKMS_SOURCE/tests/integration/lib.sh"
 
-softhsm_module=$CARDKMS_BIN/libp11forward.so
-export KILLP11_MODULE=/usr/lib/softhsm/libsofthsm2.so
 SEED=${SEED:-$(date +%s)}
 RANDOM=$((SEED % 32768))
 full() { [ "${SWEEP:-sample}" = full ]; }
@@ -23,13 +24,14 @@ cardkms() {
 
 # Preloading comes before the sanitizer's runtime.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
-# The token is no disk of ours: what SoftHSM writes there counts as written.
-preload=("LD_PRELOAD=$CARDKMS_BIN/libfaultfs.so" "FAULTFS_DIR=$HERE" FAULTFS_EXCEPT=/tokens/)
+preload=("LD_PRELOAD=$CARDKMS_BIN/libfaultfs.so" "FAULTFS_DIR=$HERE")
+memory=("LD_PRELOAD=$CARDKMS_BIN/libfaultmem.so")
 
 # ---- the operations: from which fixture, at which site, how, and what there is of it then ----
 
 declare -A at from
-# What doctor may have to say where it cannot be content: of an operation that starts without an HSM.
+# What doctor may have to say where it cannot be content, of an operation that starts without an HSM: a
+# regular expression.
 declare -A doctor_says
 # What is wrong before anything was settled, where that is not for wrong_at to say.
 declare -A control
@@ -279,7 +281,8 @@ wrong_at() {
 
 # hsm check found nothing but keys that the registry knows to be lost with their HSM.
 only_lost() {
-	[ "$CODE" -eq 3 ] && [ "$(get '.result.findings | all(contains("was lost with the HSM"))')" = true ]
+	[ "$CODE" -eq 3 ] && [ "$(get '.result.findings // [] | length > 0
+		and all(contains("was lost with the HSM"))')" = true ]
 }
 
 unfinished_at() {
@@ -297,7 +300,7 @@ unfinished_at() {
 settle() {
 	local op=$1 way=$2 site=${at[$1]} effect
 	if [ "$way" = doctor ] && [ -e "$HERE/$site/site/site.ini" ]; then
-		on "$site" doctor || has "$(said)" "${doctor_says[$op]:-none}" || echo "doctor: $(said)"
+		on "$site" doctor || grep -qE "${doctor_says[$op]:-^none$}" <<<"$(said)" || echo "doctor: $(said)"
 		effect=$("effect_$op")
 		[ "$effect" = whole ] || [ "$effect" = none ] || echo "after doctor $effect"
 	else
@@ -323,7 +326,7 @@ lose() { # WHAT TEXT
 # ---- killing ----
 #
 # sweep_one OP: one run to its end, and kills before and after each call that changes the token and at
-# each sync, of which a sample takes one. `surely`: the operation whose second change, done, is in
+# each sync, and a power failure at SHORT (24) writes; of which a sample takes one. `surely`: the operation whose second change, done, is in
 # every sample; `powerless`: those that a sample runs once more without any sync.
 
 trials=0 lost=0 control_lost=0 ends=0 ends_lost=0 ends_control=0
@@ -372,6 +375,15 @@ end_of() {
 	wrong_at "${at[$op]}"
 }
 
+# Of 1 to N, all or SHORT by chance.
+some_of() { # N
+	if [ "$1" -le "${SHORT:-24}" ]; then
+		seq "$1"
+	else
+		shuf -i "1-$1" -n "${SHORT:-24}" --random-source=<(yes "$SEED")
+	fi
+}
+
 # The points of an operation, one a line, from the logs of the run before.
 points() {
 	local n changes syncs
@@ -385,6 +397,9 @@ points() {
 		echo "${preload[*]} FAULTFS_AT=sync:$n:before"
 		echo "${preload[*]} FAULTFS_AT=sync:$n:before FAULTFS_LOSE=unsynced"
 		echo "${preload[*]} FAULTFS_AT=sync:$n:after FAULTFS_LOSE=unsynced"
+	done
+	for n in $(some_of "$(grep -c '^write ' "$TMPDIR/files.log")"); do
+		echo "${preload[*]} FAULTFS_AT=write:$n:after FAULTFS_LOSE=unsynced"
 	done
 }
 
@@ -424,5 +439,99 @@ sweep_one() {
 		wrong=$(end_of "$op" all)
 		[ -z "$wrong" ] || ends_control=$((ends_control + 1))
 	fi
-	! full || echo "$op: $(wc -l <"$TMPDIR/points") points, $(grep -c change "$TMPDIR/points") at the token"
+	! full || echo "$op: $(wc -l <"$TMPDIR/points") points, $(grep -c change "$TMPDIR/points") at the token," \
+		"$(grep -c LOSE "$TMPDIR/points") of them power failures"
+}
+
+# ---- memory and disk ----
+#
+# short_one OP: an allocation fails, once or with all that follow it; a write finds the disk full, and so
+# do all that follow; a write or a sync finds it broken, once. Full: SHORT (24) points of each kind, and
+# every sync; a sample: one of them all. The operation may go on only if it takes effect as a whole;
+# otherwise it must say what is wrong.
+
+shorts=0 shorts_lost=0 shorts_control=0 shorts_done=0 shorts_died=0
+
+# The points where memory and disk give out, by the logs of runs before.
+short_lines() {
+	local n
+	# Of memory in full only: p11-kit's crash ends a sample, which runs under sanitizers.
+	for n in $(! full || some_of "$(<"$TMPDIR/memory.log")"); do
+		echo "${memory[*]} FAULTMEM_AT=$n"
+		echo "${memory[*]} FAULTMEM_AT=$n+"
+	done
+	for n in $(some_of "$(grep -c '^write ' "$TMPDIR/files.log")"); do
+		echo "${preload[*]} FAULTFS_AT=write:$n+:ENOSPC"
+		echo "${preload[*]} FAULTFS_AT=write:$n:EIO"
+	done
+	for n in $(seq "$(grep -c '^sync ' "$TMPDIR/files.log")"); do
+		echo "${preload[*]} FAULTFS_AT=sync:$n:EIO"
+	done
+}
+
+# The points of an operation, one a line.
+short_points() { # OP
+	use "${from[$1]}"
+	: >"$TMPDIR/files.log"
+	FAULT=("${memory[@]}" FAULTMEM_LOG="$TMPDIR/memory.log")
+	"op_$1" >&2
+	use "${from[$1]}"
+	FAULT=("${preload[@]}" FAULTFS_LOG="$TMPDIR/files.log")
+	"op_$1" >&2
+	FAULT=()
+	short_lines
+}
+
+# short_at OP WORD…: one trial; the words are for env.
+short_at() {
+	local op=$1 wrong='' unsettled
+	shift
+	use "${from[$op]}"
+	FAULT=("$@")
+	"op_$op" 2>/dev/null
+	FAULT=()
+	shorts=$((shorts + 1))
+	case $CODE in
+	0)
+		shorts_done=$((shorts_done + 1))
+		[ "$("effect_$op")" = whole ] || wrong="it exited with 0, its effect: $("effect_$op")"$'\n'
+		;;
+	1 | 3) [ -n "$(said)" ] || wrong='it did not say what is wrong'$'\n' ;;
+	139)
+		# p11-kit 0.24 looks at no allocation of its arrays. As if killed, then.
+		shorts_died=$((shorts_died + 1))
+		has "$(said)" "p11-kit: 'new_memory" || wrong="it crashed: $(said)"$'\n'
+		;;
+	*) wrong="it ended with $CODE: $(said)"$'\n' ;;
+	esac
+	unsettled=$("${control[$op]:-wrong_at}" "${at[$op]}")
+	[ -z "$unsettled" ] || shorts_control=$((shorts_control + 1))
+	wrong+=$(settle "$op" doctor)
+	if [ "$wrong" ]; then
+		lose "$op, ${*: -1}" "$wrong"
+		shorts_lost=$((shorts_lost + 1))
+	fi
+}
+
+short_one() {
+	local op=$1 words list
+	short_points "$op" >"$TMPDIR/points"
+	chosen 1 <"$TMPDIR/points" >"$TMPDIR/chosen"
+	list=$(cat "$TMPDIR/chosen")
+	while read -r -a words; do
+		short_at "$op" "${words[@]}"
+	done <<<"$list"
+	! full || echo "$op: $(wc -l <"$TMPDIR/points") points of memory and disk"
+}
+
+# end_sweep NAME: the figures and the verdict. A sample may be too small for the control of `short`.
+end_sweep() {
+	echo "seed $SEED"
+	echo "sweep $1.kill trials $trials lost $lost control_lost $control_lost"
+	echo "sweep $1.power trials $ends lost $ends_lost control_lost $ends_control"
+	echo "sweep $1.short trials $shorts lost $shorts_lost control_lost $shorts_control"
+	echo "$1.short: $shorts_done went on to their end, $shorts_died died in p11-kit"
+	[ "$lost" -eq 0 ] && [ "$ends_lost" -eq 0 ] && [ "$shorts_lost" -eq 0 ] &&
+		[ "$control_lost" -gt 0 ] && [ "$ends_control" -gt 0 ] &&
+		{ ! full || [ "$shorts_control" -gt 0 ]; }
 }

@@ -103,6 +103,7 @@ forward_conf() {
 	mkdir -p "$1/tokens/hsm"
 	[ -z "${forward_pid[$name]:-}" ] || return 0
 	: >"$TMPDIR/$name.faults"
+	: >"$TMPDIR/$name.served"
 	SOFTHSM2_CONF=$1/softhsm.conf "$CARDKMS_BIN/p11forwardd" -s "$1/tokens/hsm" -p 3 "${trusted[@]}" \
 		-f "$TMPDIR/$name.faults" -l "$TMPDIR/$name.sock" "$softhsm_module" \
 		>"$TMPDIR/$name.served" 2>&1 &

@@ -13,13 +13,15 @@
  *                   "all": as if no sync had ever reached the disk
  *   FAULTFS_LOG     a file that gets one line a call: "sync N FILE" or "write N FILE"
  *
- * Taken back are bytes and sizes of files. Names (creat, rename, unlink) stay as they are.
+ * Taken back are bytes and sizes of files until the file is synced, and names (files made, renamed and
+ * removed) until their folder is. Folders that are made stay.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,13 +31,18 @@
 
 enum kind { WRITES, SYNCS, KINDS };
 enum when { BEFORE, AFTER, FAILS };
+enum change { BYTES, MADE, RENAMED, REMOVED };
 
-/* What a write replaced. Files are told by inode, since one may be open twice. */
+/*
+ * What was before a change. Files are told by inode, since one may be open twice. `kept` is another
+ * name of the file that lost `path`, to a removal or to the file that was called `from`.
+ */
 struct old {
 	struct old *next;
+	enum change change;
 	dev_t dev;
 	ino_t ino;
-	char *path;
+	char *path, *from, *kept;
 	off_t size, offset;
 	size_t len;
 	unsigned char bytes[];
@@ -61,6 +68,9 @@ static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
 static int (*real_fsync)(int);
 static int (*real_fdatasync)(int);
 static int (*real_ftruncate)(int, off_t);
+static int (*real_open)(const char *, int, ...);
+static int (*real_rename)(const char *, const char *);
+static int (*real_unlink)(const char *);
 
 static void bad_words(const char *value)
 {
@@ -98,6 +108,9 @@ static void start(void)
 	*(void **)&real_fsync = dlsym(RTLD_NEXT, "fsync");
 	*(void **)&real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
 	*(void **)&real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
+	*(void **)&real_open = dlsym(RTLD_NEXT, "open64");
+	*(void **)&real_rename = dlsym(RTLD_NEXT, "rename");
+	*(void **)&real_unlink = dlsym(RTLD_NEXT, "unlink");
 	if (!dir || !*dir)
 		return;
 	fs.except = getenv("FAULTFS_EXCEPT");
@@ -133,26 +146,97 @@ static bool counts(int fd, char path[PATH_MAX])
 	return strncmp(path, fs.dir, fs.dir_len) == 0 || strncmp(path, fs.dir, fs.dir_len - 1) == 0;
 }
 
+static bool path_counts(const char *path)
+{
+	return !(fs.except && strstr(path, fs.except)) && strncmp(path, fs.dir, fs.dir_len) == 0;
+}
+
+/* A name that need not exist, from the root. False if it does not count, or nothing is to be lost. */
+static bool name_counts(const char *path, char ret_path[PATH_MAX])
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+
+	start();
+	if (!fs.lose)
+		return false;
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+		slash ? path : ".");
+	if (!realpath(folder, ret_path))
+		return false;
+	strncat(ret_path, "/", PATH_MAX - strlen(ret_path) - 1);
+	strncat(ret_path, slash ? slash + 1 : path, PATH_MAX - strlen(ret_path) - 1);
+	return path_counts(ret_path);
+}
+
+static void drop(struct old *old)
+{
+	if (old->kept)
+		real_unlink(old->kept);
+	free(old->kept);
+	free(old->from);
+	free(old->path);
+	free(old);
+}
+
+static void take_back_bytes(const struct old *old)
+{
+	struct stat st;
+	int fd = real_open(old->path, O_WRONLY | O_CLOEXEC);
+
+	/* A file that has been removed or replaced since is no more to be lost. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == old->dev && st.st_ino == old->ino) {
+		if (real_pwrite(fd, old->bytes, old->len, old->offset) < 0 ||
+			real_ftruncate(fd, old->size) < 0)
+			bad_words(old->path);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 static void take_back(void)
 {
 	while (fs.olds) {
 		struct old *old = fs.olds;
-		struct stat st;
-		int fd = open(old->path, O_WRONLY | O_CLOEXEC);
 
-		/* A file that has been removed or replaced since is no more to be lost. */
-		if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == old->dev &&
-			st.st_ino == old->ino) {
-			if (real_pwrite(fd, old->bytes, old->len, old->offset) < 0 ||
-				real_ftruncate(fd, old->size) < 0)
-				bad_words(old->path);
-		}
-		if (fd >= 0)
-			close(fd);
+		if (old->change == BYTES)
+			take_back_bytes(old);
+		else if (old->change == MADE)
+			real_unlink(old->path);
+		else if (old->change == RENAMED)
+			real_rename(old->path, old->from);
+		if (old->kept)
+			real_rename(old->kept, old->path);
 		fs.olds = old->next;
-		free(old->path);
-		free(old);
+		drop(old);
 	}
+}
+
+static struct old *new_old(enum change change, const char *path, size_t len)
+{
+	struct old *old = calloc(1, sizeof(*old) + len);
+
+	if (!old || !(old->path = strdup(path)))
+		_exit(99);
+	old->change = change;
+	return old;
+}
+
+static void push(struct old *old)
+{
+	old->next = fs.olds;
+	fs.olds = old;
+}
+
+/* What loses its name keeps another one. */
+static void keep_file(struct old *old)
+{
+	static unsigned count;
+	char kept[PATH_MAX + 32];
+
+	snprintf(kept, sizeof(kept), "%s.lost-%d-%u", old->path, (int)getpid(), count++);
+	if (link(old->path, kept) == 0 && !(old->kept = strdup(kept)))
+		_exit(99);
 }
 
 static void keep_old(int fd, const char *path, off_t offset, size_t len)
@@ -164,10 +248,8 @@ static void keep_old(int fd, const char *path, off_t offset, size_t len)
 
 	if (!fs.lose || fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return;
-	old = calloc(1, sizeof(*old) + len);
-	if (!old || !(old->path = strdup(path)))
-		_exit(99);
-	reader = open(path, O_RDONLY | O_CLOEXEC);
+	old = new_old(BYTES, path, len);
+	reader = real_open(path, O_RDONLY | O_CLOEXEC);
 	if (reader >= 0) {
 		n = pread(reader, old->bytes, len, offset);
 		close(reader);
@@ -177,11 +259,21 @@ static void keep_old(int fd, const char *path, off_t offset, size_t len)
 	old->size = st.st_size;
 	old->offset = offset;
 	old->len = n > 0 ? (size_t)n : 0;
-	old->next = fs.olds;
-	fs.olds = old;
+	push(old);
 }
 
-static void forget_old(int fd)
+/* Whether a sync of a file or folder keeps this change. */
+static bool is_kept_by(const struct old *old, const struct stat *st, const char *path)
+{
+	size_t len = strlen(path);
+
+	if (old->change == BYTES)
+		return old->dev == st->st_dev && old->ino == st->st_ino;
+	return S_ISDIR(st->st_mode) && strncmp(old->path, path, len) == 0 &&
+	       old->path[len] == '/' && !strchr(old->path + len + 1, '/');
+}
+
+static void forget_old(int fd, const char *path)
 {
 	struct stat st;
 
@@ -190,13 +282,12 @@ static void forget_old(int fd)
 	for (struct old **p = &fs.olds; *p;) {
 		struct old *old = *p;
 
-		if (old->dev != st.st_dev || old->ino != st.st_ino) {
+		if (!is_kept_by(old, &st, path)) {
 			p = &old->next;
 			continue;
 		}
 		*p = old->next;
-		free(old->path);
-		free(old);
+		drop(old);
 	}
 }
 
@@ -254,7 +345,7 @@ static int sync_it(int fd, int (*real)(int))
 		return -1;
 	rc = real(fd);
 	if (rc == 0)
-		forget_old(fd);
+		forget_old(fd, path);
 	die_here(SYNCS, AFTER);
 	return rc;
 }
@@ -307,6 +398,85 @@ int ftruncate64(int fd, off_t size);
 int ftruncate64(int fd, off_t size)
 {
 	return truncate_it(fd, size);
+}
+
+static int open_it(const char *path, int flags, mode_t mode)
+{
+	char name[PATH_MAX];
+	bool made = (flags & O_CREAT) && name_counts(path, name) && access(name, F_OK) != 0;
+	int fd;
+
+	start();
+	fd = real_open(path, flags, mode);
+	if (fd >= 0 && made)
+		push(new_old(MADE, name, 0));
+	return fd;
+}
+
+static mode_t mode_of(int flags, va_list more)
+{
+	return flags & (O_CREAT | __O_TMPFILE) ? va_arg(more, mode_t) : 0;
+}
+
+int open(const char *path, int flags, ...)
+{
+	va_list more;
+	mode_t mode;
+
+	va_start(more, flags);
+	mode = mode_of(flags, more);
+	va_end(more);
+	return open_it(path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+	va_list more;
+	mode_t mode;
+
+	va_start(more, flags);
+	mode = mode_of(flags, more);
+	va_end(more);
+	return open_it(path, flags, mode);
+}
+
+int rename(const char *from, const char *to)
+{
+	char old_name[PATH_MAX], new_name[PATH_MAX];
+	struct old *old = NULL;
+	int rc;
+
+	if (name_counts(from, old_name) && name_counts(to, new_name)) {
+		old = new_old(RENAMED, new_name, 0);
+		old->from = strdup(old_name);
+		keep_file(old);
+	}
+	start();
+	rc = real_rename(from, to);
+	if (old && rc == 0)
+		push(old);
+	else if (old)
+		drop(old);
+	return rc;
+}
+
+int unlink(const char *path)
+{
+	char name[PATH_MAX];
+	struct old *old = NULL;
+	int rc;
+
+	if (name_counts(path, name)) {
+		old = new_old(REMOVED, name, 0);
+		keep_file(old);
+	}
+	start();
+	rc = real_unlink(path);
+	if (old && rc == 0)
+		push(old);
+	else if (old)
+		drop(old);
+	return rc;
 }
 
 __attribute__((destructor)) static void end(void)
