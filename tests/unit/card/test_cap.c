@@ -229,6 +229,63 @@ static void test_archive(void **state)
 	}
 }
 
+/* No library writes a name twice: another name of the same length is changed in its two headers. */
+static void test_twice(void **state)
+{
+	static const char spare[] = "a/javacard/Mezhod.cap";
+	BUF_AUTO struct buf file = {0};
+	struct zipfile z;
+	struct cap cap;
+	unsigned patched = 0;
+
+	(void)state;
+	zip_begin(&z);
+	zip_parts(&z, "a", good);
+	zip_put(&z, spare, "\x07\0\0", 3);
+	zip_end(&z, &file);
+	for (size_t i = 0; i + strlen(spare) <= file.len; i++) {
+		if (memcmp(file.data + i, spare, strlen(spare)) != 0)
+			continue;
+		file.data[i + strlen("a/javacard/Me")] = 't';
+		patched++;
+	}
+	assert_int_equal(patched, 2);
+	expect_err(&err, cap_read(file.data, file.len, &cap, &err), KMS_ERR_INVALID,
+		"File already exists");
+}
+
+static void test_two_folders(void **state)
+{
+	BUF_AUTO struct buf file = {0};
+	struct zipfile z;
+	struct cap cap;
+
+	(void)state;
+	zip_begin(&z);
+	zip_parts(&z, "a", good);
+	zip_put(&z, "b/javacard/Method.cap", "\x07\0\0", 3);
+	zip_end(&z, &file);
+	expect_err(&err, cap_read(file.data, file.len, &cap, &err), KMS_ERR_INVALID,
+		"component Method is in it twice");
+}
+
+/* Each one that a package must have. */
+static void test_missing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < CAP_COMPONENTS; i++) {
+		struct part parts[CAP_COMPONENTS];
+		char text[64];
+
+		if (i == CAP_APPLET || i == CAP_EXPORT || i == CAP_DESCRIPTOR)
+			continue;
+		memcpy(parts, good, sizeof(parts));
+		parts[i].tag = 0;
+		snprintf(text, sizeof(text), "component %s is missing", names[i]);
+		refused(parts, text);
+	}
+}
+
 /* 8 MiB of zeros pack into some 8 KiB. */
 static void test_bomb(void **state)
 {
@@ -256,6 +313,9 @@ int main(void)
 		cmocka_unit_test(test_components),
 		cmocka_unit_test(test_size_field),
 		cmocka_unit_test(test_archive),
+		cmocka_unit_test(test_twice),
+		cmocka_unit_test(test_two_folders),
+		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_bomb),
 	};
 
