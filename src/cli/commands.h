@@ -28,6 +28,11 @@ CLI_RUN(hsm_compare);
 
 /* app.c */
 CLI_RUN(app_show);
+CLI_RUN(app_load);
+CLI_RUN(app_install);
+CLI_RUN(app_delete);
+CLI_RUN(app_extradite);
+CLI_RUN(card_contents);
 
 /* keyblock.c */
 CLI_RUN(key_export);

@@ -280,6 +280,18 @@ enum kms_status op_card_work_match(
 	return kms_hint(err, "it was not authenticated to: no try was spent");
 }
 
+enum kms_status op_card_work_match_recorded(struct op_card_work *w, struct kms_err *err)
+{
+	if (!w->has_domain || !w->domain.keyset) {
+		kms_fail(err, KMS_ERR_STATE, "the registry does not know which keys are on card %s",
+			w->card.id);
+		return kms_hint(err,
+			"take the card over first: 'cardkms card inject' or 'card replace'; or "
+			"'cardkms card verify --keyset'");
+	}
+	return op_card_work_match(w, w->domain.keyset, (unsigned)w->domain.version, err);
+}
+
 enum kms_status op_card_work_no_change_open(struct op_card_work *w, struct kms_err *err)
 {
 	STORE_AUTO(change) struct store_change open = {0};

@@ -3,19 +3,11 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "card/cap.h"
-#include "ops/ops.h"
-
-static json_t *aid_json(const struct gp_aid *aid)
-{
-	char text[2 * GP_AID_MAX + 1];
-
-	hex_encode(aid->bytes, aid->len, text);
-	return json_string(text);
-}
+#include "ops/app.h"
 
 static json_t *package_json(const struct cap_package *package)
 {
-	return json_pack("{s:o, s:o}", "aid", aid_json(&package->aid), "version",
+	return json_pack("{s:o, s:o}", "aid", op_aid_json(&package->aid), "version",
 		json_sprintf("%u.%u", package->major, package->minor));
 }
 
@@ -33,7 +25,7 @@ static enum kms_status rows(const struct cap *cap, json_t *components, json_t *i
 		failed |= json_array_append_new(imports, package_json(&cap->imports[i]));
 	for (size_t i = 0; i < cap->applet_count; i++)
 		failed |= json_array_append_new(
-			applets, json_pack("{s:o}", "applet", aid_json(&cap->applets[i])));
+			applets, json_pack("{s:o}", "applet", op_aid_json(&cap->applets[i])));
 	return failed ? kms_nomem(err) : KMS_OK;
 }
 
@@ -57,7 +49,7 @@ enum kms_status op_app_show(const char *path, json_t **ret_result, struct kms_er
 		return st;
 	hex_encode(hash, sizeof(hash), text);
 	*ret_result = json_pack("{s:o, s:o, s:I, s:s, s:O, s:O, s:O}", "package",
-		aid_json(&cap.package.aid), "version",
+		op_aid_json(&cap.package.aid), "version",
 		json_sprintf("%u.%u", cap.package.major, cap.package.minor), "load_bytes",
 		(json_int_t)cap.code_len, "sha256", text, "components", components, "imports",
 		imports, "applets", applets);
