@@ -108,7 +108,6 @@ static void take_back(struct load_args *a, struct kms_err *err)
 	struct op_app *app = &a->app;
 	struct kms_err ignored = {0};
 
-	op_app_failed(app, err);
 	if (!app->w.card.gp.scp.authenticated)
 		return;
 	if (op_app_find(app->files, &a->load.file) &&
@@ -137,6 +136,8 @@ static enum kms_status load_act(struct op *op, struct kms_err *err)
 			app->w.card.id);
 	else
 		st = gp_load(&app->w.card.gp, &a->load, err);
+	if (st)
+		op_app_failed(app, err);
 	if (st && !there)
 		take_back(a, err);
 	return st;
