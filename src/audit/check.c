@@ -337,7 +337,10 @@ static enum kms_status verify_note(struct audit_check *check, const char *note, 
 	size_t place = check->former_count;
 	enum kms_status st;
 
-	if (audit_checkpoint_parse(note, len, &says, NULL) == KMS_OK)
+	st = audit_checkpoint_parse(note, len, &says, err);
+	if (st && !kms_is_answer(st))
+		return st;
+	if (!st)
 		signer = signer_of(check, says.origin, check->former_next, &place);
 	if (!signer)
 		signer = &check->now;

@@ -207,10 +207,12 @@ enum kms_status audit_checkpoint_verify(const char *note, size_t len, const char
 	if (memcmp(id, parsed.key_id, KEY_ID_SIZE) != 0)
 		return kms_fail(err, KMS_ERR_MISMATCH,
 			"checkpoint: signed with another key than the site's audit key");
-	if (!p256_verify(point, digest, parsed.sig))
+	st = p256_verify(point, digest, parsed.sig, err);
+	if (st == KMS_ERR_MISMATCH)
 		return kms_fail(err, KMS_ERR_MISMATCH,
 			"checkpoint of %" PRIu64 " entries: the signature does not verify",
 			parsed.checkpoint.size);
-	*ret_checkpoint = parsed.checkpoint;
-	return KMS_OK;
+	if (!st)
+		*ret_checkpoint = parsed.checkpoint;
+	return st;
 }

@@ -39,6 +39,23 @@ void kms_err_clear(struct kms_err *err)
 		memset(err, 0, sizeof(*err));
 }
 
+bool kms_is_answer(enum kms_status status)
+{
+	switch (status) {
+	case KMS_ERR_INVALID:
+	case KMS_ERR_MISMATCH:
+	case KMS_ERR_NOT_FOUND:
+	case KMS_ERR_EXISTS:
+	case KMS_ERR_DENIED:
+	case KMS_ERR_STATE:
+	case KMS_ERR_UNSUPPORTED:
+	case KMS_ERR_CARD:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum kms_status kms_fail_at(
 	struct kms_err *err, enum kms_status code, const char *where, const char *fmt, ...)
 {

@@ -10,6 +10,7 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define KMS_CHECKED	      __attribute__((warn_unused_result))
@@ -35,6 +36,13 @@ enum kms_status {
 	KMS_ERR_NOMEM,
 	KMS_ERR_INTERNAL, /* a bug in cardkms */
 };
+
+/*
+ * Whether a failure says something of its subject (absent, malformed, refused), and not only that it
+ * could not be looked at: no memory, a file, the database, the HSM, a line that broke. Only the former may be
+ * passed over.
+ */
+bool kms_is_answer(enum kms_status status);
 
 struct kms_err {
 	enum kms_status code;

@@ -52,6 +52,10 @@ enum kms_status js_parse_object(
 	json_error_t bad;
 
 	value = json_loadb(text, len, JSON_REJECT_DUPLICATES, &bad);
+	/* Where jansson found no fault in the text, it had no memory. */
+	if (!value && (json_error_code(&bad) == json_error_unknown ||
+			      json_error_code(&bad) == json_error_out_of_memory))
+		return kms_nomem(err);
 	if (!value)
 		return kms_fail(err, KMS_ERR_INVALID, "%s: not readable, line %d column %d: %s",
 			what, bad.line, bad.column, bad.text);

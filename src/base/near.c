@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/near.h"
 
+#include "base/utf8.h"
+
 #include <ctype.h>
 #include <stddef.h>
 #include <string.h>
@@ -65,4 +67,95 @@ const char *near_name(const char *word, const char *const *names)
 		}
 	}
 	return found;
+}
+
+/* ---- people ---- */
+
+enum { WORDS_MAX = 8, WORD_LONG = 5 };
+
+struct words {
+	char text[NAME_MAX_BYTES + 1];
+	const char *word[WORDS_MAX];
+	size_t count; /* 0: not to be compared */
+};
+
+/*
+ * Folded, cut at blanks. A letter with an accent (U+00C0 to U+017F, in UTF-8 C3 80 to C5 BF) becomes one
+ * byte that is like no other letter.
+ */
+static void split(const char *name, struct words *w)
+{
+	char folded[NAME_MAX_BYTES + 1];
+	char *out = w->text, *state = NULL;
+
+	w->count = 0;
+	if (strlen(name) > NAME_MAX_BYTES)
+		return;
+	name_fold(name, folded);
+	for (const char *p = folded; *p; p++) {
+		const unsigned char c = (unsigned char)*p;
+
+		if (isdigit(c))
+			return;
+		*out++ = c >= 0xC3 && c <= 0xC5 && p[1] ? (p++, '?') : *p;
+	}
+	*out = 0;
+	for (char *word = strtok_r(w->text, " ", &state); word;
+		word = strtok_r(NULL, " ", &state)) {
+		if (w->count == WORDS_MAX || strlen(word) > NEAR_MAX) {
+			w->count = 0;
+			return;
+		}
+		w->word[w->count++] = word;
+	}
+}
+
+/* Takes from both what they have in common, in whatever order; what is left stands at the front. */
+static void strike_common(struct words *a, struct words *b)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->count; i++) {
+		size_t j = 0;
+
+		while (j < b->count && strcmp(a->word[i], b->word[j]) != 0)
+			j++;
+		if (j == b->count) {
+			a->word[kept++] = a->word[i];
+			continue;
+		}
+		b->word[j] = b->word[--b->count];
+	}
+	a->count = kept;
+}
+
+static bool initial_of(const char *initial, const char *word)
+{
+	return initial[0] && !initial[1] && initial[0] == word[0];
+}
+
+static bool one_letter_other(const char *a, const char *b)
+{
+	const size_t a_len = strlen(a), b_len = strlen(b);
+
+	return (a_len >= WORD_LONG || b_len >= WORD_LONG) && a[a_len - 1] == b[b_len - 1] &&
+	       distance(a, a_len, b, b_len) == 1;
+}
+
+bool near_person(const char *a, const char *b)
+{
+	struct words left, right;
+	size_t words;
+
+	split(a, &left);
+	split(b, &right);
+	if (left.count == 0 || left.count != right.count)
+		return false;
+	words = left.count;
+	strike_common(&left, &right);
+	if (left.count != 1)
+		return left.count == 0;
+	return (words > 1 && (initial_of(left.word[0], right.word[0]) ||
+				     initial_of(right.word[0], left.word[0]))) ||
+	       one_letter_other(left.word[0], right.word[0]);
 }

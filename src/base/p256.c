@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/p256.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -112,19 +113,30 @@ static bool s_is_low(const unsigned char sig[P256_SIG_SIZE])
 	return memcmp(sig + HALF, half_order, HALF) <= 0;
 }
 
-bool p256_verify(const unsigned char point[P256_POINT_SIZE], const unsigned char digest[HASH_SIZE],
-	const unsigned char sig[P256_SIG_SIZE])
+enum kms_status p256_verify(const unsigned char point[P256_POINT_SIZE],
+	const unsigned char digest[HASH_SIZE], const unsigned char sig[P256_SIG_SIZE],
+	struct kms_err *err)
 {
 	unsigned char der[P256_DER_SIG_MAX];
 	size_t len = p256_der_from_sig(sig, der);
-	EVP_PKEY *key = s_is_low(sig) ? public_key(point) : NULL;
-	EVP_PKEY_CTX *ctx = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
-	bool good = ctx && EVP_PKEY_verify_init(ctx) == 1 &&
-		    EVP_PKEY_verify(ctx, der, len, digest, HASH_SIZE) == 1;
+	EVP_PKEY *key;
+	EVP_PKEY_CTX *ctx;
+	int good;
 
+	ERR_clear_error();
+	key = public_key(point);
+	ctx = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
+	if (ctx && EVP_PKEY_verify_init(ctx) == 1)
+		good = EVP_PKEY_verify(ctx, der, len, digest, HASH_SIZE);
+	else /* a point that is none is no want of memory */
+		good = key || ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE ? -1 : 0;
 	EVP_PKEY_CTX_free(ctx);
 	EVP_PKEY_free(key);
-	return good;
+	if (good < 0)
+		return kms_nomem(err);
+	if (good != 1 || !s_is_low(sig))
+		return kms_fail(err, KMS_ERR_MISMATCH, "the signature does not verify");
+	return KMS_OK;
 }
 
 /* s = n - s where that is the lower one. */
@@ -152,11 +164,14 @@ enum kms_status p256_sign(const struct p256_signer *signer, const unsigned char 
 	if (st)
 		return st;
 	lower_s(sig);
-	if (!p256_verify(signer->point, digest, sig)) {
+	st = p256_verify(signer->point, digest, sig, err);
+	if (st == KMS_ERR_MISMATCH) {
 		kms_fail(err, KMS_ERR_HSM,
 			"the signature that the HSM made does not verify with its public key");
 		return kms_hint(err, "the signing key in the HSM is not the one on record");
 	}
+	if (st)
+		return st;
 	memcpy(ret_sig, sig, sizeof(sig));
 	return KMS_OK;
 }

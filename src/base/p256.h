@@ -42,9 +42,13 @@ KMS_CHECKED enum kms_status p256_sign(const struct p256_signer *signer,
 	const unsigned char digest[HASH_SIZE], unsigned char ret_sig[P256_SIG_SIZE],
 	struct kms_err *err);
 
-/* False for a higher s too, and for a point that is not on the curve. */
-bool p256_verify(const unsigned char point[P256_POINT_SIZE], const unsigned char digest[HASH_SIZE],
-	const unsigned char sig[P256_SIG_SIZE]);
+/*
+ * KMS_ERR_MISMATCH for a signature that is not good, for a higher s too, and for a point that is not on the
+ * curve; KMS_ERR_NOMEM if it could not be found out.
+ */
+KMS_CHECKED enum kms_status p256_verify(const unsigned char point[P256_POINT_SIZE],
+	const unsigned char digest[HASH_SIZE], const unsigned char sig[P256_SIG_SIZE],
+	struct kms_err *err);
 
 /* The one DER spelling of SubjectPublicKeyInfo with an uncompressed point (RFC 5480 section 2.2). */
 void p256_spki(const unsigned char point[P256_POINT_SIZE], unsigned char ret_spki[P256_SPKI_SIZE]);

@@ -27,7 +27,8 @@ enum kms_status secret_heap_open(struct kms_err *err)
 			SECRET_HEAP_SIZE / 1024);
 		return kms_hint(err, "raise the memlock limit (ulimit -l) to 128 KiB or more");
 	}
-	return KMS_OK;
+	/* OpenSSL 3.0 sets its library context aside at the first use, and crashes there if it can't. */
+	return OSSL_LIB_CTX_get0_global_default() ? KMS_OK : kms_nomem(err);
 }
 
 enum kms_status secret_alloc(struct secret *s, size_t len, struct kms_err *err)

@@ -3,6 +3,7 @@
 
 #include "ceremony/component.h"
 #include "ceremony/machine_int.h"
+#include "ceremony/rehearsal.h"
 #include "keys/component.h"
 #include "keys/des.h"
 
@@ -66,7 +67,7 @@ void cer_abort(struct cer *c, const char *why, int64_t now)
 static enum kms_status render_sheet(struct cer *c, struct kms_err *err)
 {
 	CER_SHEET_AUTO struct cer_sheet sheet = {
-		.serial = c->first_serial + c->at - 1,
+		.serial = c->serials[c->at - 1],
 		.alg = c->alg,
 		.component = c->at,
 		.components = (unsigned)c->pairs.count,
@@ -188,8 +189,9 @@ static enum kms_status take_ok(struct cer *c, int64_t now, struct kms_err *err)
 		st = record(c, now, "compared", err, "fingerprints on the sheet confirmed");
 		return st ? st : go(c, CER_STEP_ASK_ID, c->at, err);
 	case CER_STEP_SHOW:
-		st = record(c, now, "shown", err, "sheet %06u, check value %s (%s)",
-			c->first_serial + c->at - 1, c->check_text, key_kcv_method_name(c->method));
+		st = record(c, now, c->printed ? "printed" : "shown", err,
+			"sheet %06u, check value %s (%s)", c->serials[c->at - 1], c->check_text,
+			key_kcv_method_name(c->method));
 		if (st)
 			return st;
 		return c->unattended ? pair_done(c, err) : go(c, CER_STEP_RETYPE, c->at, err);
@@ -236,6 +238,21 @@ enum kms_status cer_answer_refuse(struct cer *c, int64_t now, struct kms_err *er
 			"differ",
 			c->at);
 	return refuse_all(c, now, err);
+}
+
+enum kms_status cer_answer_void(
+	struct cer *c, uint32_t serial, const char *why, int64_t now, struct kms_err *err)
+{
+	struct kms_err own;
+	enum kms_status st;
+
+	err = err ? err : &own;
+	if (c->step != CER_STEP_SHOW || !c->printed)
+		return wrong_step(err);
+	st = record(c, now, "void", err, "sheet %06u is void, sheet %06u takes its place: %s",
+		c->serials[c->at - 1], serial, why);
+	c->serials[c->at - 1] = serial;
+	return settle(c, st ? st : go(c, CER_STEP_SHOW, c->at, err), now, err);
 }
 
 /*
@@ -367,6 +384,8 @@ static enum kms_status check_new(
 {
 	enum kms_status st = key_component_check(c->alg, component, index, err);
 
+	if (!st)
+		st = cer_rehearsal_check(component, c->rehearsal, index, err);
 	if (st)
 		return st;
 	for (unsigned i = 1; i < index; i++) {
@@ -459,6 +478,32 @@ enum cer_state cer_state(const struct cer *c)
 	return c->state;
 }
 
+/* The order of the steps, of all and of each pair. */
+static const enum cer_step_kind first_steps[] = {CER_STEP_INTRODUCE, CER_STEP_ROOM};
+static const enum cer_step_kind create_steps[] = {
+	CER_STEP_CALL, CER_STEP_SHOW, CER_STEP_RETYPE, CER_STEP_CLEAR};
+static const enum cer_step_kind import_steps[] = {CER_STEP_CALL, CER_STEP_COMPARE, CER_STEP_ASK_ID,
+	CER_STEP_ASK_COMPONENT, CER_STEP_ASK_CHECK, CER_STEP_CLEAR};
+
+enum { FIRST_STEPS = sizeof(first_steps) / sizeof(*first_steps) };
+
+static void count_steps(const struct cer *c, struct cer_step *step)
+{
+	const enum cer_step_kind *mine = c->kind == CER_CREATE ? create_steps : import_steps;
+	size_t each = c->kind == CER_CREATE ? sizeof(create_steps) / sizeof(*create_steps)
+					    : sizeof(import_steps) / sizeof(*import_steps);
+	size_t done = FIRST_STEPS + each * c->pairs.count;
+
+	step->steps = (unsigned)done;
+	for (size_t i = 0; i < FIRST_STEPS; i++)
+		if (first_steps[i] == c->step)
+			done = i;
+	for (size_t i = 0; i < each && c->at; i++)
+		if (mine[i] == c->step)
+			done = FIRST_STEPS + each * (c->at - 1) + i;
+	step->done = (unsigned)done;
+}
+
 void cer_next(const struct cer *c, struct cer_step *ret_step)
 {
 	*ret_step = (struct cer_step){
@@ -468,11 +513,14 @@ void cer_next(const struct cer *c, struct cer_step *ret_step)
 		.pair = cer_pair_at(c),
 		.key_len = key_alg_info(c->alg)->length,
 		.tries_left = c->tries_left,
+		.serial = c->at ? c->serials[c->at - 1] : 0,
+		.printed = c->printed,
 		.title = c->title,
 		.text = buf_text(&c->text),
 		.sheet = c->step == CER_STEP_SHOW ? &c->sheet : NULL,
 		.check_value = c->check_text,
 	};
+	count_steps(c, ret_step);
 }
 
 const struct secret *cer_component(const struct cer *c, unsigned component)
@@ -487,6 +535,11 @@ const struct key_kcv *cer_check_value(const struct cer *c, unsigned component)
 	if (component > c->pairs.count || !c->accepted[component])
 		return NULL;
 	return component ? &c->kcvs[component - 1] : &c->combined;
+}
+
+uint32_t cer_serial(const struct cer *c, unsigned component)
+{
+	return component && component <= c->pairs.count ? c->serials[component - 1] : 0;
 }
 
 const char *cer_ceremony_id(const struct cer *c)
@@ -572,9 +625,12 @@ static enum kms_status take_setup(struct cer *c, const struct cer_setup *s, stru
 	c->here = s->here;
 	c->partner_identity = s->partner_identity;
 	c->pairs = *s->pairs;
-	c->first_serial = s->first_serial;
+	for (uint32_t i = 0; i < c->pairs.count && c->kind == CER_CREATE; i++)
+		c->serials[i] = s->first_serial + i;
 	c->tries = c->tries_left = s->tries;
+	c->printed = s->printed;
 	c->unattended = s->unattended;
+	c->rehearsal = s->rehearsal;
 	c->has_expected = s->expected != NULL;
 	if (s->expected) {
 		c->expected = *s->expected;

@@ -61,8 +61,11 @@ struct cer_step {
 	unsigned component; /* 1 to components; 0 where it concerns the whole */
 	unsigned components;
 	const struct cer_pair *pair; /* of this component, or NULL */
+	unsigned done, steps;	     /* how many are behind, of how many in all */
 	size_t key_len;		     /* bytes of a component */
 	unsigned tries_left;	     /* wrong answers that this pair may still give */
+	uint32_t serial;	     /* create: of the component's sheet */
+	bool printed;		     /* the sheet comes from a printer, and is not on the screen */
 	const char *title;	     /* one line; valid until the next answer, like all below */
 	const char *text;	     /* what to say to people: lines, each ended by a newline */
 	const struct secret *sheet;  /* CER_STEP_SHOW only */
@@ -86,7 +89,9 @@ struct cer_setup {
 	uint32_t first_serial;		/* create: sheet of component 1; the others follow */
 	const struct key_kcv *expected; /* combined; import must have it, create may: else NULL */
 	unsigned tries;	 /* wrong answers a pair may give before it all stops; 1 to 9 */
+	bool printed;	 /* create: sheets are printed, not copied from the screen */
 	bool unattended; /* no people to call: only SHOW, ASK_ and COMBINE steps come */
+	bool rehearsal;	 /* all components are test components (rehearsal.h), else none is */
 	int64_t now;
 };
 
@@ -94,7 +99,7 @@ struct cer_event {
 	int64_t time;
 	unsigned component; /* 0: the whole ceremony */
 	const char *what;   /* stable word: "opened", "room", "called", "compared", "shown",
-			       "confirmed", "entered", "accepted", "refused", "cleared", "combined",
+			       "printed", "void", "confirmed", "entered", "accepted", "refused", "cleared", "combined",
 			       "done", "failed" */
 	char text[400];	    /* for people; never a component's digits */
 };
@@ -135,6 +140,13 @@ KMS_CHECKED enum kms_status cer_answer_combined(
  * ceremony has failed. */
 KMS_CHECKED enum kms_status cer_answer_refuse(struct cer *c, int64_t now, struct kms_err *err);
 
+/*
+ * While the step is CER_STEP_SHOW and sheets are printed: what came out is void, and so is its serial
+ * number. The component gets another sheet, of serial number `serial`. `why` holds no secret.
+ */
+KMS_CHECKED enum kms_status cer_answer_void(
+	struct cer *c, uint32_t serial, const char *why, int64_t now, struct kms_err *err);
+
 /* Stops the ceremony from outside (Ctrl-C, an HSM error); wipes everything. `why` holds no secret. */
 void cer_abort(struct cer *c, const char *why, int64_t now);
 
@@ -143,6 +155,9 @@ const struct secret *cer_component(const struct cer *c, unsigned component);
 
 /* Check values as they are accepted: of component 1 to n, or 0 for the combined key; NULL before. */
 const struct key_kcv *cer_check_value(const struct cer *c, unsigned component);
+
+/* Of the sheet of component 1 to n; 0 in an import. */
+uint32_t cer_serial(const struct cer *c, unsigned component);
 
 /* The ceremony's id: of this one (create), or as the sheets say (import; "" if they say nothing). */
 const char *cer_ceremony_id(const struct cer *c);

@@ -19,11 +19,13 @@ struct cer {
 	struct cer_identity here;
 	struct cer_identity partner_identity;
 	struct cer_pairs pairs;
-	uint32_t first_serial;
+	uint32_t serials[CER_COMPONENTS_MAX]; /* create */
 	bool has_expected;
 	struct key_kcv expected;
 	unsigned tries;
+	bool printed;
 	bool unattended;
+	bool rehearsal;
 
 	char ceremony[CER_ID_SIZE]; /* "" while unknown, and if the sheets bear none */
 	bool id_settled;	    /* ceremony is what every further sheet must say */

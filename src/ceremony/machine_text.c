@@ -45,25 +45,30 @@ static enum kms_status say_introduce(struct cer *c, struct kms_err *err)
 		c->purpose, c->label);
 	if (!st)
 		st = buf_printf(&c->text, err,
-			"The %s (%s) exists outside an HSM only as %zu components. Each belongs to "
-			"two\ncustodians; all of them together make the key, fewer tell nothing "
-			"about it.\n",
+			"The %s (%s) exists outside an HSM only as %zu components.\n"
+			"Each belongs to two custodians; all of them together make the key, fewer\n"
+			"tell nothing about it.\n",
 			c->purpose, key_alg_name(c->alg), c->pairs.count);
-	if (!st && c->kind == CER_CREATE)
+	if (!st && c->printed)
 		st = buf_puts(&c->text,
-			"One pair after the other is called. Only that pair sees the screen. It "
-			"copies "
-			"its\ncomponent onto a component sheet, types the check value back, and "
-			"seals "
-			"the sheet\nin a tamper-evident bag. No photographs, no telephones.\n",
+			"One pair after the other is called. Its component is printed, and is on\n"
+			"no screen. Only that pair sees its sheet: it takes it from the printer,\n"
+			"types the check value on it, and seals it in a tamper-evident bag. No\n"
+			"photographs, no telephones.\n",
+			err);
+	else if (!st && c->kind == CER_CREATE)
+		st = buf_puts(&c->text,
+			"One pair after the other is called. Only that pair sees the screen. It\n"
+			"copies its component onto a component sheet, types the check value back,\n"
+			"and seals the sheet in a tamper-evident bag. No photographs, no\n"
+			"telephones.\n",
 			err);
 	if (!st && c->kind == CER_IMPORT)
 		st = buf_puts(&c->text,
-			"One pair after the other is called with its bag still sealed. Only that "
-			"pair "
-			"sees\nthe screen and its sheet. It types its component, which is not "
-			"shown, "
-			"and then the\ncheck value on the sheet. No photographs, no telephones.\n",
+			"One pair after the other is called with its bag still sealed. Only that\n"
+			"pair sees the screen and its sheet. It types its component, which is not\n"
+			"shown, and then the check value on the sheet. No photographs, no\n"
+			"telephones.\n",
 			err);
 	return st;
 }
@@ -92,17 +97,23 @@ static enum kms_status say_call(struct cer *c, struct kms_err *err)
 
 	if (!st)
 		st = buf_printf(&c->text, err,
-			"Call %s and %s to the screen. Everybody else leaves the room or turns "
-			"away.\n",
+			"Call %s and %s to the screen.\n"
+			"Everybody else leaves the room or turns away.\n",
 			pair->names[0], pair->names[1]);
-	if (!st && c->kind == CER_CREATE)
+	if (!st && c->printed)
 		st = buf_puts(&c->text,
-			"Have ready: a pen, and a form for the component sheet. The component is "
+			"Go to the printer, with the bag: the sheet is printed next. Take it as "
+			"it\n"
+			"comes out.\n",
+			err);
+	else if (!st && c->kind == CER_CREATE)
+		st = buf_puts(&c->text,
+			"Have ready: a pen, and a form for the component sheet. The component is\n"
 			"shown next.\n",
 			err);
 	if (!st && c->kind == CER_IMPORT)
 		st = buf_puts(&c->text,
-			"Check that the bag is unbroken and bears the number in the record. Then "
+			"Check that the bag is unbroken and bears the number in the record. Then\n"
 			"open it.\n",
 			err);
 	return st;
@@ -122,15 +133,15 @@ static enum kms_status say_compare(struct cer *c, struct kms_err *err)
 		st = put_fingerprint(c, c->partner, &c->partner_identity, err);
 	if (!st && !c->partner[0])
 		st = buf_puts(&c->text,
-			"Under \"identity\" the sheet must say what this site's identity was when "
-			"the key\nwas made:\n",
+			"Under \"identity\" the sheet must say what this site's identity was when\n"
+			"the key was made:\n",
 			err);
 	if (!st)
 		st = put_fingerprint(c, c->site, &c->here, err);
 	if (!st && c->partner[0])
 		st = buf_puts(&c->text,
-			"A sheet of another system has none: then say yes only if the security "
-			"officer\nhas compared them with the other site in another way.\n",
+			"A sheet of another system has none: then say yes only if the security\n"
+			"officer has compared them with the other site in another way.\n",
 			err);
 	return st;
 }
@@ -139,10 +150,16 @@ static enum kms_status say_show(struct cer *c, struct kms_err *err)
 {
 	enum kms_status st = title(c, "Component %u of %zu", c->at, c->pairs.count);
 
+	if (!st && c->printed)
+		return buf_printf(&c->text, err,
+			"Sheet %06u is printed. It must bear this number, and be complete and\n"
+			"easy to read: each digit, each line with its check digits.\n",
+			c->serials[c->at - 1]);
 	return st ? st
 		  : buf_puts(&c->text,
-			    "Copy the whole sheet, then compare it with the screen: one reads, the "
-			    "other checks.\nIt is shown this once.\n",
+			    "Copy the whole sheet, then compare it with the screen: one reads, "
+			    "the\n"
+			    "other checks. It is shown this once.\n",
 			    err);
 }
 
@@ -153,19 +170,20 @@ static enum kms_status say_ask(struct cer *c, struct kms_err *err)
 	switch (c->step) {
 	case CER_STEP_RETYPE:
 		return buf_puts(&c->text,
-			"Type the check value from your copy, not from the screen.\n", err);
+			c->printed ? "Type the check value that is on your sheet.\n"
+				   : "Type the check value from your copy, not from the screen.\n",
+			err);
 	case CER_STEP_ASK_ID:
 		return buf_puts(&c->text,
-			"Type the ceremony's id from the sheet, like 7F3K-22QD. If the sheet has "
-			"none,\npress Enter only.\n",
+			"Type the ceremony's id from the sheet, like 7F3K-22QD. If the sheet has\n"
+			"none, press Enter only.\n",
 			err);
 	case CER_STEP_ASK_COMPONENT:
 		return buf_printf(&c->text, err,
-			"Type the component: %zu lines, each four groups of four digits and then "
-			"its "
-			"two check\ndigits. If the sheet has no check digits, leave them out in "
-			"all "
-			"lines. Nothing that\nyou type is shown.\n",
+			"Type the component: %zu lines, each four groups of four digits and then\n"
+			"its two check digits. If the sheet has no check digits, leave them out "
+			"in\n"
+			"all lines. Nothing that you type is shown.\n",
 			lines);
 	default:
 		return buf_printf(&c->text, err,

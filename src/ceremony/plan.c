@@ -14,7 +14,9 @@ enum { FILE_MAX = 64 * 1024, TEXT_MAX = 190 };
 #define COMPONENTS                                                                 \
 	(KIND(SITE_KEY_CREATE) | KIND(SITE_KEY_RESTORE) | KIND(TRANSPORT_CREATE) | \
 		KIND(TRANSPORT_IMPORT))
-#define EVERY ((1U << CER_PLAN_KINDS) - 1)
+/* A new HSM may get its site key on the same day. */
+#define MAY_COMPONENTS (COMPONENTS | KIND(HSM_SETUP))
+#define EVERY	       ((1U << CER_PLAN_KINDS) - 1)
 
 static const char *const kind_names[] = {
 	[CER_PLAN_HSM_SETUP] = "hsm-setup",
@@ -42,8 +44,9 @@ static const struct {
 	[CER_PLAN_PLACE] = {"ceremony", "place", 0, EVERY},
 	[CER_PLAN_LABEL] = {"key", "label",
 		COMPONENTS | KIND(EXPORT) | KIND(IMPORT) | KIND(DESTROY),
-		COMPONENTS | KIND(EXPORT) | KIND(IMPORT) | KIND(DESTROY)},
-	[CER_PLAN_ALGORITHM] = {"key", "algorithm", COMPONENTS, COMPONENTS},
+		MAY_COMPONENTS | KIND(EXPORT) | KIND(IMPORT) | KIND(DESTROY) | KIND(BACKUP) |
+			KIND(REPLICATE)},
+	[CER_PLAN_ALGORITHM] = {"key", "algorithm", COMPONENTS, MAY_COMPONENTS},
 	[CER_PLAN_WRAPPING] = {"key", "wrapping", 0,
 		KIND(TRANSPORT_CREATE) | KIND(TRANSPORT_IMPORT)},
 	[CER_PLAN_PARTNER] = {"key", "partner", KIND(TRANSPORT_CREATE) | KIND(TRANSPORT_IMPORT),
@@ -60,6 +63,8 @@ static const struct {
 	[CER_PLAN_RECEIPT] = {"files", "receipt", KIND(IMPORT), KIND(IMPORT)},
 	[CER_PLAN_BACKUP_FILE] = {"files", "backup", KIND(BACKUP) | KIND(RESTORE),
 		KIND(BACKUP) | KIND(RESTORE)},
+	[CER_PLAN_PRINT] = {"files", "print", 0,
+		KIND(TRANSPORT_CREATE) | KIND(SITE_KEY_CREATE) | KIND(HSM_SETUP)},
 };
 
 static const struct {
@@ -71,6 +76,11 @@ static const struct {
 	{"no-core", CER_PLAN_NO_CORE},
 	{"clock", CER_PLAN_CLOCK},
 };
+
+bool cer_plan_may_say(enum cer_plan_kind kind, enum cer_plan_field field)
+{
+	return fields[field].allowed & 1U << kind;
+}
 
 const char *cer_plan_kind_name(enum cer_plan_kind kind)
 {
@@ -278,7 +288,7 @@ static enum kms_status read_pairs(struct cer_plan *plan, struct kms_err *err)
 
 		if (strncmp(e->section, "component ", 10) != 0)
 			continue;
-		if (!cer_plan_has_components(plan->kind))
+		if (!(MAY_COMPONENTS & 1U << plan->kind))
 			return bad(
 				&plan->conf, e, err, "a ceremony of this kind has no components");
 		if (part.count == CER_COMPONENTS_MAX + 1)
@@ -286,13 +296,26 @@ static enum kms_status read_pairs(struct cer_plan *plan, struct kms_err *err)
 		entries[part.count++] = *e;
 	}
 	part.entries = entries;
-	if (!cer_plan_has_components(plan->kind))
+	if (!cer_plan_has_components(plan->kind) && !part.count)
 		return KMS_OK;
 	return cer_pairs_conf(&part, part.count, &plan->pairs, err);
 }
 
 static enum kms_status nothing_missing(const struct cer_plan *plan, struct kms_err *err)
 {
+	/* All of a site key, or nothing of one. */
+	bool site_key = plan->pairs.count || plan->fields[CER_PLAN_LABEL] ||
+			plan->fields[CER_PLAN_ALGORITHM];
+
+	if (plan->kind == CER_PLAN_HSM_SETUP && site_key &&
+		!(plan->pairs.count && plan->fields[CER_PLAN_LABEL] &&
+			plan->fields[CER_PLAN_ALGORITHM])) {
+		kms_fail(err, KMS_ERR_INVALID, "%s: the site key is not said in full",
+			plan->conf.source);
+		return kms_hint(err,
+			"it has [key] label and algorithm, and sections [component N]; or there is "
+			"none");
+	}
 	for (unsigned i = 0; i < CER_PLAN_FIELDS; i++)
 		if ((fields[i].required & 1U << plan->kind) && !plan->fields[i]) {
 			kms_fail(err, KMS_ERR_INVALID, "%s: [%s] does not say '%s'",

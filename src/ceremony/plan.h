@@ -49,6 +49,7 @@ enum cer_plan_field {
 	CER_PLAN_PACKAGE,
 	CER_PLAN_RECEIPT,
 	CER_PLAN_BACKUP_FILE,
+	CER_PLAN_PRINT, /* where component sheets are printed */
 	CER_PLAN_FIELDS,
 };
 
@@ -87,8 +88,12 @@ KMS_CHECKED enum kms_status cer_plan_load(
 	const char *path, struct cer_plan *ret_plan, struct kms_err *err);
 void cer_plan_free(struct cer_plan *plan);
 
+/* Whether a file of that kind may say it. */
+bool cer_plan_may_say(enum cer_plan_kind kind, enum cer_plan_field field);
+
 const char *cer_plan_kind_name(enum cer_plan_kind kind); /* "transport-key-create" */
-/* Whether the components of a key are shown or typed in a ceremony of this kind. */
+/* Whether the components of a key are shown or typed in a ceremony of this kind; in that of a new HSM
+ * they may be. */
 bool cer_plan_has_components(enum cer_plan_kind kind);
 
 #endif

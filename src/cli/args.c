@@ -108,6 +108,8 @@ static enum kms_status set_global(
 		cli->officers = value;
 	} else if (strcmp(name, "--override") == 0) {
 		cli->override_reason = value;
+	} else if (strcmp(name, "--digest") == 0) {
+		cli->digest = value;
 	} else if (strcmp(name, "--pin-fd") == 0) {
 		long fd = strtol(value, &end, 10);
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ceremony commands. */
+/* The ceremony commands, but for those that hold one (ceremony_run.c). */
+#include "cli/ceremony.h"
 #include "cli/commands.h"
-#include "cli/components.h"
 #include "cli/front.h"
 
-#include "base/file.h"
 #include "base/hex.h"
 #include "ceremony/plan.h"
 #include "ceremony/words.h"
@@ -18,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { FILE_MAX = 64 * 1024 };
 
 enum kms_status cli_ceremony_list(struct cli *cli, struct kms_err *err)
 {
@@ -41,6 +38,9 @@ enum kms_status cli_ceremony_show(struct cli *cli, struct kms_err *err)
 		"ceremony kind key algorithm components partner state started ended");
 	cli_print_table(cli, json_object_get(cli->result, "custodians"),
 		"component custodian serial check_value sheet");
+	if (json_array_size(json_object_get(cli->result, "void_sheets")))
+		cli_print_table(cli, json_object_get(cli->result, "void_sheets"),
+			"serial component time reason");
 	cli_print_table(cli, json_object_get(json_object_get(cli->result, "minutes"), "events"),
 		"time component what text");
 	return KMS_OK;
@@ -75,8 +75,7 @@ static enum kms_status describe(
 	return st;
 }
 
-/* What a run of the file begins with, and check ends with: what it is, and whether the room is fit. */
-static enum kms_status look(
+enum kms_status cli_ceremony_look(
 	struct cli *cli, struct op_site *site, const struct cer_plan *plan, struct kms_err *err)
 {
 	json_t *rows = NULL;
@@ -92,6 +91,20 @@ static enum kms_status look(
 	return st;
 }
 
+enum kms_status cli_ceremony_printer(struct cli *cli, struct cer_plan *plan, struct kms_err *err)
+{
+	const char *option = cli_value(cli, "--print");
+
+	if (option && !cer_plan_may_say(plan->kind, CER_PLAN_PRINT))
+		return kms_fail(err, KMS_ERR_USAGE,
+			"--print: a ceremony of the kind %s has no sheets to print",
+			cer_plan_kind_name(plan->kind));
+	if (option)
+		plan->fields[CER_PLAN_PRINT] = option;
+	cli->print = plan->fields[CER_PLAN_PRINT];
+	return KMS_OK;
+}
+
 enum kms_status cli_ceremony_check(struct cli *cli, struct kms_err *err)
 {
 	CER_PLAN_AUTO struct cer_plan plan = {0};
@@ -99,162 +112,13 @@ enum kms_status cli_ceremony_check(struct cli *cli, struct kms_err *err)
 
 	st = cer_plan_load(cli->positional[0], &plan, err);
 	if (!st)
-		st = look(cli, site, &plan, err);
+		st = cli_ceremony_look(cli, site, &plan, err);
 	if (cli->result) {
 		cli_print_fields(
 			cli, cli->result, "kind title date place key components sha256 words");
 		cli_print_table(
 			cli, json_object_get(cli->result, "conditions"), "condition state detail");
 	}
-	return st;
-}
-
-/* ---- run ---- */
-
-static enum kms_status run_components(
-	struct cli *cli, struct op_site *site, const struct cer_plan *plan, struct kms_err *err)
-{
-	const struct op_components key = {.label = plan->fields[CER_PLAN_LABEL],
-		.algorithm = plan->fields[CER_PLAN_ALGORITHM],
-		.check_value = plan->fields[CER_PLAN_CHECK_VALUE],
-		.components = plan->pairs.count,
-		.pairs = &plan->pairs};
-	struct op_transport transport = {.key = key,
-		.partner = plan->fields[CER_PLAN_PARTNER],
-		.wrapping = plan->fields[CER_PLAN_WRAPPING]};
-	struct op_site_key site_key = {.key = key};
-
-	switch (plan->kind) {
-	case CER_PLAN_TRANSPORT_CREATE:
-		return cli_components(
-			cli, site, &transport.key, &transport, cli_op_transport_create, true, err);
-	case CER_PLAN_TRANSPORT_IMPORT:
-		return cli_components(
-			cli, site, &transport.key, &transport, cli_op_transport_import, false, err);
-	case CER_PLAN_SITE_KEY_CREATE:
-		return cli_components(
-			cli, site, &site_key.key, &site_key, cli_op_site_key_create, true, err);
-	default:
-		return cli_components(
-			cli, site, &site_key.key, &site_key, cli_op_site_key_restore, false, err);
-	}
-}
-
-static enum kms_status carry_out(
-	struct cli *cli, struct op_site *site, const struct cer_plan *plan, struct kms_err *err)
-{
-	const char *const *f = plan->fields;
-
-	switch (plan->kind) {
-	case CER_PLAN_HSM_SETUP:
-		return op_hsm_setup(site, &(struct op_hsm_setup){.plan_path = f[CER_PLAN_KEY_PLAN]},
-			&cli->result, err);
-	case CER_PLAN_HSM_UPDATE:
-		return op_hsm_update(site, f[CER_PLAN_KEY_PLAN], &cli->result, err);
-	case CER_PLAN_EXPORT:
-		return op_exchange_export(site,
-			&(struct op_export){.request_path = f[CER_PLAN_REQUEST],
-				.transport_key = f[CER_PLAN_LABEL],
-				.path = f[CER_PLAN_PACKAGE]},
-			&cli->result, err);
-	case CER_PLAN_IMPORT:
-		return op_exchange_import(site,
-			&(struct op_import){.package_path = f[CER_PLAN_PACKAGE],
-				.transport_key = f[CER_PLAN_LABEL],
-				.receipt_path = f[CER_PLAN_RECEIPT]},
-			&cli->result, err);
-	case CER_PLAN_BACKUP:
-		return op_backup_create(site, f[CER_PLAN_BACKUP_FILE], NULL, &cli->result, err);
-	case CER_PLAN_RESTORE:
-		return op_backup_restore(site, f[CER_PLAN_BACKUP_FILE], NULL, &cli->result, err);
-	case CER_PLAN_DESTROY:
-		return op_key_destroy(site,
-			&(struct op_key_change){
-				.name = f[CER_PLAN_LABEL], .reason = f[CER_PLAN_TITLE]},
-			&cli->result, err);
-	default:
-		return run_components(cli, site, plan, err);
-	}
-}
-
-/* Everybody in the room knows which file this is: its words are read aloud before anything begins. */
-static enum kms_status agree(struct cli *cli, struct op_site *site, struct kms_err *err)
-{
-	char question[400];
-
-	snprintf(question, sizeof(question),
-		"%s: '%s'. The file's words are: %s. Is this what was agreed on",
-		json_string_value(json_object_get(cli->result, "kind")),
-		json_string_value(json_object_get(cli->result, "title")),
-		json_string_value(json_object_get(cli->result, "words")));
-	return site->front.confirm(site->front.ctx, question, err);
-}
-
-static enum kms_status in_a_meeting(struct cli *cli, struct op_site *site,
-	const struct cer_plan *plan, const char *text, const json_t *conditions,
-	struct kms_err *err)
-{
-	struct op_meeting meeting;
-	struct kms_err bad = {0};
-	enum kms_status st = op_meeting_begin(site, plan, text, conditions, &meeting, err);
-
-	if (st)
-		return st;
-	cli_say("meeting %s has begun", meeting.id);
-	st = carry_out(cli, site, plan, err);
-	if (op_meeting_end(site, &meeting, st, err, cli->result, &bad)) {
-		cli_say("warning: the minutes of meeting %s could not be kept: %s", meeting.id,
-			bad.msg);
-		return st;
-	}
-	cli_say("meeting %s is over: 'cardkms ceremony report %s -o F' writes its minutes",
-		meeting.id, meeting.id);
-	if (json_is_object(cli->result) &&
-		json_object_set_new(cli->result, "meeting", json_string(meeting.id)))
-		return kms_nomem(err);
-	if (!st)
-		cli_print(cli, "%-18s  %s", "meeting", meeting.id);
-	return st;
-}
-
-enum kms_status cli_ceremony_run(struct cli *cli, struct kms_err *err)
-{
-	CER_PLAN_AUTO struct cer_plan plan = {0};
-	BUF_AUTO struct buf text = {0};
-	FREE_AUTO char *officers = NULL;
-	JS_AUTO json_t *looked = NULL;
-	OPEN_SITE;
-
-	st = file_read(cli->positional[0], FILE_MAX, &text, err);
-	if (!st)
-		st = cer_plan_parse(cli->positional[0], buf_text(&text), text.len, &plan, err);
-	if (st)
-		return st;
-	if (asprintf(&officers, "%s,%s", plan.officers.names[0], plan.officers.names[1]) < 0) {
-		officers = NULL;
-		return kms_nomem(err);
-	}
-	if (site->officers && strcmp(site->officers, officers) != 0) {
-		kms_fail(
-			err, KMS_ERR_USAGE, "the ceremony file names other officers: %s", officers);
-		return kms_hint(err, "leave --officers out");
-	}
-	site->officers = officers;
-	st = look(cli, site, &plan, err);
-	if (st && cli->result)
-		cli_print_table(
-			cli, json_object_get(cli->result, "conditions"), "condition state detail");
-	if (!st)
-		st = agree(cli, site, err);
-	if (!st) {
-		/* From here on the result is the operation's. */
-		looked = cli->result;
-		cli->result = NULL;
-		st = cli->dry_run ? carry_out(cli, site, &plan, err)
-				  : in_a_meeting(cli, site, &plan, buf_text(&text),
-					    json_object_get(looked, "conditions"), err);
-	}
-	site->officers = cli->officers;
 	return st;
 }
 

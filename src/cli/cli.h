@@ -12,12 +12,13 @@
 #include "base/err.h"
 #include "base/js.h"
 #include "cli/pinfd.h"
+#include "tui/screen.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 enum {
-	CLI_OPTIONS_MAX = 12, /* options of one command */
+	CLI_OPTIONS_MAX = 16, /* options of one command */
 	CLI_REPEAT_MAX = 32,  /* values of one repeated option */
 	CLI_POSITIONAL_MAX = 3,
 };
@@ -63,13 +64,16 @@ struct cli {
 	const char *help_on; /* the noun that --help was asked of, where there is no command */
 	const char *officers;
 	const char *override_reason;
-	int pin_fd; /* -1 when not given */
+	const char *digest; /* of --digest */
+	int pin_fd;	    /* -1 when not given */
 
 	const char *positional[CLI_POSITIONAL_MAX];
 	const char *values[CLI_OPTIONS_MAX][CLI_REPEAT_MAX]; /* by place in command->options */
 	size_t value_count[CLI_OPTIONS_MAX];
 
+	const char *print;    /* where the ceremony file says that sheets are printed, or NULL */
 	struct pinfd secrets; /* of --pin-fd */
+	struct tui *screen;   /* NULL, or the full screen: then nothing else is printed */
 	json_t *result;	      /* owned: what the command reports */
 };
 

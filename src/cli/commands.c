@@ -11,6 +11,7 @@ const struct cli_option cli_global_options[] = {
 	{"--yes", NULL, "answer yes to every question that can be answered so", 0},
 	{"--officers", "A,B", "the two officers who approve", 0},
 	{"--override", "REASON", "set a rule aside, by two officers; it is logged", 0},
+	{"--digest", "HEX", "do only what has this digest, as --dry-run printed it", 0},
 	{"--pin-fd", "N", "read secrets from file descriptor N, as lines name=value", 0},
 	{"--help", NULL, "help on the command", 0},
 	{"--version", NULL, "the program's version", 0},
@@ -83,31 +84,7 @@ const struct cli_command cli_commands[] = {
 		.summary = "all partners, also former identities",
 		.run = cli_partner_list,
 	},
-	{
-		.path = "officer add",
-		.summary = "enrol a person with a passphrase",
-		.details =
-			"The first two security officers are added without approval; from then on\n"
-			"every change of officers needs two of them (--officers A,B).",
-		.flags = CLI_CHANGES,
-		.positional = {{"NAME", "the person"}},
-		.options = {{"--role", "ROLE",
-			"security-officer (default), operator, custodian or auditor",
-			OPTION_OPTIONAL}},
-		.run = cli_officer_add,
-	},
-	{
-		.path = "officer disable",
-		.summary = "a person no longer approves anything",
-		.flags = CLI_CHANGES,
-		.positional = {{"NAME", "the person"}},
-		.run = cli_officer_disable,
-	},
-	{
-		.path = "officer list",
-		.summary = "all who were enrolled",
-		.run = cli_officer_list,
-	},
+#include "cli/table_officers.h"
 	{
 		.path = "hsm setup",
 		.summary = "set up the principal HSM: token, PINs, identity, key sets of a plan",
@@ -383,7 +360,19 @@ const struct cli_command cli_commands[] = {
 			"On a terminal each component is shown to its pair alone, who confirm by\n"
 			"retyping its check value. Without a terminal the sheets go to files of "
 			"mode\n"
-			"0600 in --sheets DIR (DIR/LABEL-1.txt …), best on a tmpfs.",
+			"0600 in --sheets DIR (DIR/LABEL-1.txt …), best on a tmpfs.\n"
+			"With --print no component is on the screen: its sheet comes from the "
+			"printer\n"
+			"whose device is named (it takes PDF; a pipe with a print system at its "
+			"end "
+			"will\n"
+			"do), or lies as a PDF in a folder on a tmpfs until the pair has it on "
+			"paper, and\n"
+			"is wiped then. A sheet that fails is void: register, minutes and audit "
+			"log say so,\n"
+			"and the component is printed again under a new serial number. Without a "
+			"terminal\n"
+			"all sheets come one after the other, and files stay in the folder.",
 		.flags = CLI_CHANGES,
 		.positional = {{"LABEL", "the new key's label"}},
 		.options = {TRANSPORT_OPTIONS, SHEETS},
@@ -411,7 +400,9 @@ const struct cli_command cli_commands[] = {
 		.details =
 			"Made in the HSM and shown as components, as a transport key is, but for "
 			"this\n"
-			"site's own custodians: with them and a backup a lost HSM is rebuilt.",
+			"site's own custodians: with them and a backup a lost HSM is rebuilt. "
+			"--print is\n"
+			"explained at 'transport-key create'.",
 		.flags = CLI_CHANGES,
 		.positional = {{"LABEL", "the new key's label"}},
 		.options = {VAULT_KEY_OPTIONS, SHEETS},
@@ -603,59 +594,8 @@ const struct cli_command cli_commands[] = {
 		.options = {{"-o", "F", "the file to write", OPTION_REQUIRED}},
 		.run = cli_exchange_reissue,
 	},
-	{
-		.path = "ceremony list",
-		.summary = "all key ceremonies",
-		.run = cli_ceremony_list,
-	},
-	{
-		.path = "ceremony show",
-		.summary = "a ceremony: custodians, sheets, minutes",
-		.positional = {{"ID", "as on the sheets: 7F3K-22QD"}},
-		.run = cli_ceremony_show,
-	},
-	{
-		.path = "ceremony check",
-		.summary = "is this ceremony file in order, and is this room fit for it?",
-		.details =
-			"Shows the file's SHA-256, its first eight bytes also as words to read "
-			"aloud, and\n"
-			"looks at the machine and the site: swap, network, crash handler, clock, "
-			"token,\n"
-			"officers, separation, files. Exit code 3 if a condition is not met.",
-		.positional = {{"F", "the ceremony file"}},
-		.run = cli_ceremony_check,
-	},
-	{
-		.path = "ceremony run",
-		.summary = "carry out a ceremony file, from its check to its minutes",
-		.details =
-			"Looks at the room as check does, and begins only if every condition is "
-			"met and\n"
-			"somebody has said that the file is the one agreed on. The officers are "
-			"those of\n"
-			"the file. Whatever comes of it stands in the minutes: 'ceremony report'.",
-		.flags = CLI_CHANGES,
-		.positional = {{"F", "the ceremony file"}},
-		.options = {{"--sheets", "DIR",
-			"write component sheets there instead of showing them", OPTION_OPTIONAL}},
-		.run = cli_ceremony_run,
-	},
-	{
-		.path = "ceremony meetings",
-		.summary = "ceremony files that were carried out",
-		.run = cli_ceremony_meetings,
-	},
-	{
-		.path = "ceremony report",
-		.summary = "the minutes of a meeting or key ceremony, as a PDF to be signed",
-		.details = "People, room, steps, check values, hashes, exceptions, the audit log's "
-			   "checkpoint, a\n"
-			   "QR code of the public facts, lines to sign. Never a component.",
-		.positional = {{"ID", "of the meeting or of the ceremony: 7F3K-22QD"}},
-		.options = {{"-o", "F", "the PDF to write", OPTION_REQUIRED}},
-		.run = cli_ceremony_report,
-	},
+#include "cli/table_ceremony.h"
+#include "cli/table_custody.h"
 	{
 		.path = "audit list",
 		.summary = "the audit log",
@@ -664,18 +604,36 @@ const struct cli_command cli_commands[] = {
 	{
 		.path = "audit verify",
 		.summary = "verify this site's log, an export, or a proof; offline",
-		.details = "Without a file: the store's own log. With one: an export or a proof, "
-			   "by the\n"
-			   "identity given (no site needed) or one that the site knows. Names the "
-			   "first\n"
-			   "bad entry; exit code 3.",
+		.details =
+			"Without a file: the store's own log. With one: an export or a proof, "
+			"by the\n"
+			"identity given (no site needed) or one that the site knows. Names the "
+			"first\n"
+			"bad entry; exit code 3. With a site it is compared with every checkpoint "
+			"that\n"
+			"partners' documents brought, and with --witness also with others.",
 		.flags = CLI_NO_SITE,
 		.positional = {{"[F]", "an export or a proof"}},
 		.options = {{"--identity", "F",
-			"the identity file of the site whose log it is; after a rebuild the former "
-			"one, then the present one",
-			OPTION_REPEATED}},
+				    "the identity file of the site whose log it is; after a "
+				    "rebuild the former "
+				    "one, then the present one",
+				    OPTION_REPEATED},
+			{"--witness", "F", "checkpoints that somebody else holds of that log",
+				OPTION_OPTIONAL}},
 		.run = cli_audit_verify,
+	},
+	{
+		.path = "audit witnesses",
+		.summary = "the checkpoints that are held of partners' logs, and partners hold of "
+			   "this one",
+		.details = "They came and went in requests, packages and receipts. 'audit verify' "
+			   "compares with\n"
+			   "all of them, so that no site can write its history anew alone.",
+		.options = {{"--of", "ORG", "only of this site's log", OPTION_OPTIONAL},
+			{"-o", "F", "write them to F, for 'audit verify --witness F'",
+				OPTION_OPTIONAL}},
+		.run = cli_audit_witnesses,
 	},
 	{
 		.path = "audit checkpoint",
@@ -699,6 +657,7 @@ const struct cli_command cli_commands[] = {
 			OPTION_OPTIONAL}},
 		.run = cli_audit_prove,
 	},
+#include "cli/table_agent.h"
 #include "cli/table_cards.h"
 	{
 		.path = "doctor",

@@ -39,6 +39,20 @@ CLI_RUN(key_export);
 CLI_RUN(key_import);
 CLI_RUN(key_block_show);
 
+/* custody.c */
+CLI_RUN(custody_list);
+CLI_RUN(custody_history);
+CLI_RUN(custody_move);
+CLI_RUN(custody_audit);
+CLI_RUN(custody_leave);
+CLI_RUN(custody_register);
+CLI_RUN(custody_acceptance);
+
+/* agent.c */
+CLI_RUN(agent);
+CLI_RUN(unlock);
+CLI_RUN(lock);
+
 /* run.c, and card.c for card_…: one function each for the table. */
 CLI_RUN(site_init);
 CLI_RUN(site_status);
@@ -50,6 +64,10 @@ CLI_RUN(partner_revoke);
 CLI_RUN(partner_list);
 CLI_RUN(officer_add);
 CLI_RUN(officer_disable);
+CLI_RUN(officer_unlock);
+CLI_RUN(approval_create);
+CLI_RUN(approval_list);
+CLI_RUN(approval_revoke);
 CLI_RUN(officer_list);
 CLI_RUN(hsm_setup);
 CLI_RUN(hsm_update);
@@ -78,10 +96,12 @@ CLI_RUN(ceremony_list);
 CLI_RUN(ceremony_show);
 CLI_RUN(ceremony_check);
 CLI_RUN(ceremony_run);
+CLI_RUN(ceremony_rehearse);
 CLI_RUN(ceremony_meetings);
 CLI_RUN(ceremony_report);
 CLI_RUN(audit_list);
 CLI_RUN(audit_verify);
+CLI_RUN(audit_witnesses);
 CLI_RUN(audit_checkpoint);
 CLI_RUN(audit_export);
 CLI_RUN(audit_prove);

@@ -6,11 +6,13 @@
 #include "cli/components.h"
 #include "cli/commands.h"
 #include "cli/front.h"
+#include "cli/printer.h"
 #include "cli/room.h"
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "ops/ops.h"
+#include "tui/room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,7 +143,34 @@ static enum kms_status terminal_room(void *ctx, struct cer *cer, struct kms_err 
 	enum kms_status st = term_open(&term, err);
 
 	(void)ctx;
-	return st ? st : room_run(&term, cer, err);
+	return st ? st : room_run(&term, NULL, cer, err);
+}
+
+static enum kms_status screen_room(void *ctx, struct cer *cer, struct kms_err *err)
+{
+	return tui_room_run(ctx, NULL, cer, err);
+}
+
+/* Sheets come out of a printer, with people or without. */
+struct print_shop {
+	struct printer printer;
+	struct tui *screen; /* or NULL */
+	bool people;
+};
+
+static enum kms_status printing_room(void *ctx, struct cer *cer, struct kms_err *err)
+{
+	struct print_shop *shop = ctx;
+	TERM_AUTO struct term term = TERM_CLOSED;
+	enum kms_status st;
+
+	shop->printer.cer = cer;
+	if (!shop->people)
+		return printer_run(&shop->printer, cer, err);
+	if (shop->screen)
+		return tui_room_run(shop->screen, &shop->printer.face, cer, err);
+	st = term_open(&term, err);
+	return st ? st : room_run(&term, &shop->printer.face, cer, err);
 }
 
 static enum kms_status secrets_room(void *ctx, struct cer *cer, struct kms_err *err)
@@ -190,8 +219,9 @@ static enum kms_status transport_words(struct cli *cli, struct op_transport *t, 
 	return common(cli, &t->key, err);
 }
 
-static const char fields[] = "label role algorithm check_value check_method ceremony "
-			     "sheets_ceremony partner wrapping direction hsm where";
+const char cli_component_fields[] =
+	"label role algorithm check_value check_method ceremony "
+	"sheets_ceremony partner wrapping direction hsm where printed_to";
 
 static enum kms_status report_sheets(
 	struct cli *cli, const struct sheets *sheets, struct kms_err *err)
@@ -203,10 +233,72 @@ static enum kms_status report_sheets(
 			return kms_nomem(err);
 	if (json_object_set_new(cli->result, "sheets", paths))
 		return kms_nomem(err);
-	cli_print_fields(cli, cli->result, fields);
+	cli_print_fields(cli, cli->result, cli_component_fields);
 	for (size_t i = 0; i < sheets->made; i++)
 		cli_print(cli, "%-18s  %s", "sheet", sheets->path[i]);
 	return KMS_OK;
+}
+
+/* Where the sheets are printed, or NULL. */
+static const char *printed_to(const struct cli *cli)
+{
+	return cli->print ? cli->print : cli_value(cli, "--print");
+}
+
+enum kms_status cli_components_can_show(struct cli *cli, struct kms_err *err)
+{
+	if (cli_value(cli, "--sheets") && printed_to(cli))
+		return kms_fail(err, KMS_ERR_USAGE,
+			"--sheets and --print: sheets are written or printed, not both");
+	if (cli_value(cli, "--sheets") || printed_to(cli) || cli->dry_run || term_available())
+		return KMS_OK;
+	kms_fail(err, KMS_ERR_IO, "there is no terminal to show the components on");
+	return kms_hint(err, "give a folder for the sheets, --sheets DIR, or a printer, --print");
+}
+
+static enum kms_status report_printed(
+	struct cli *cli, const struct printer *printer, struct kms_err *err)
+{
+	json_t *paths = json_array();
+
+	for (size_t i = 0; i < KEY_COMPONENTS_MAX; i++)
+		if (printer->paths[i][0] &&
+			json_array_append_new(paths, json_string(printer->paths[i])))
+			return kms_nomem(err);
+	if (json_object_set_new(cli->result, "sheets", paths) ||
+		json_object_set_new(cli->result, "printed_to", json_string(printer->output.where)))
+		return kms_nomem(err);
+	cli_print_fields(cli, cli->result, cli_component_fields);
+	for (size_t i = 0; i < KEY_COMPONENTS_MAX; i++)
+		if (printer->paths[i][0])
+			cli_print(cli, "%-18s  %s (print it, then wipe it)", "sheet",
+				printer->paths[i]);
+	return KMS_OK;
+}
+
+static enum kms_status show_on_paper(struct cli *cli, struct op_site *site,
+	struct op_components *key, const void *args, component_op *op, struct kms_err *err)
+{
+	struct print_shop shop = {.screen = cli->screen, .people = term_available()};
+	struct cer_pairs pairs = {0};
+	enum kms_status st = KMS_OK;
+
+	if (!key->pairs)
+		st = cer_pairs_load(key->pairs_path, key->components, &pairs, err);
+	if (!st)
+		st = printer_open(&shop.printer, site, printed_to(cli), key->label,
+			key->pairs ? key->pairs : &pairs, err);
+	if (st)
+		return st;
+	key->room = printing_room;
+	key->room_ctx = &shop;
+	key->printed = true;
+	key->unattended = !shop.people;
+	st = op(site, args, &cli->result, err);
+	key->room_ctx = NULL;
+	if (st || shop.people)
+		printer_forget(&shop.printer);
+	return st ? st : report_printed(cli, &shop.printer, err);
 }
 
 static enum kms_status show(struct cli *cli, struct op_site *site, struct op_components *key,
@@ -216,14 +308,19 @@ static enum kms_status show(struct cli *cli, struct op_site *site, struct op_com
 		.dir = cli_value(cli, "--sheets"), .label = key->label, .count = key->components};
 	enum kms_status st;
 
+	st = cli_components_can_show(cli, err);
+	if (st)
+		return st;
+	if (printed_to(cli))
+		return show_on_paper(cli, site, key, args, op, err);
 	key->prepare = sheets.dir ? sheets_prepare : NULL;
 	key->room = sheets.dir ? sheets_room : terminal_room;
 	key->unattended = sheets.dir != NULL;
-	if (!sheets.dir && !cli->dry_run && !term_available()) {
-		kms_fail(err, KMS_ERR_IO, "there is no terminal to show the components on");
-		return kms_hint(err, "give a folder for the sheets: --sheets DIR");
-	}
 	key->room_ctx = &sheets;
+	if (cli->screen && !sheets.dir) {
+		key->room = screen_room;
+		key->room_ctx = cli->screen;
+	}
 	st = op(site, args, &cli->result, err);
 	key->room_ctx = NULL;
 	if (st)
@@ -243,6 +340,10 @@ static enum kms_status type_in(struct cli *cli, struct op_site *site, struct op_
 	key->room = piped ? secrets_room : terminal_room;
 	key->room_ctx = &cli->secrets;
 	key->unattended = piped;
+	if (cli->screen && !piped) {
+		key->room = screen_room;
+		key->room_ctx = cli->screen;
+	}
 	if (!piped && !cli->dry_run && !term_available()) {
 		kms_fail(err, KMS_ERR_IO, "there is no terminal to type the components on");
 		return kms_hint(
@@ -250,7 +351,7 @@ static enum kms_status type_in(struct cli *cli, struct op_site *site, struct op_
 	}
 	st = op(site, args, &cli->result, err);
 	if (!st)
-		cli_print_fields(cli, cli->result, fields);
+		cli_print_fields(cli, cli->result, cli_component_fields);
 	return st;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/front.h"
 
-#include "cli/term.h"
+#include "tui/term.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,30 @@ static enum kms_status nobody(const char *name, const char *prompt, struct kms_e
 	return kms_hint(err, "give it by --pin-fd N, as a line %s=…", name);
 }
 
+/* A passphrase is its officer's alone, a PIN that of whoever is trusted with it. */
+static enum kms_status screen_ask(struct tui *screen, const char *name, const char *prompt,
+	bool choose, struct secret *ret_value, struct kms_err *err)
+{
+	static const char officer[] = "officer.";
+	enum kms_status st;
+
+	tui_people(screen,
+		strncmp(name, officer, strlen(officer)) == 0 ? name + strlen(officer)
+							     : "the security officer",
+		"nobody; all others look away");
+	st = choose ? tui_ask_new_secret(screen, prompt, SECRET_MAX, ret_value, err)
+		    : tui_ask_secret(screen, prompt, SECRET_MAX, ret_value, err);
+	tui_people(screen, NULL, NULL);
+	return st;
+}
+
+static enum kms_status screen_confirm(
+	struct tui *screen, const char *question, const char *expected, struct kms_err *err)
+{
+	tui_people(screen, "the security officer; everybody is in the room", "nobody");
+	return tui_confirm(screen, question, expected, err);
+}
+
 static enum kms_status ask(struct cli *cli, const char *name, const char *prompt, bool choose,
 	struct secret *ret_value, struct kms_err *err)
 {
@@ -23,6 +47,8 @@ static enum kms_status ask(struct cli *cli, const char *name, const char *prompt
 
 	if (given)
 		return secret_copy(ret_value, given->data, given->len, err);
+	if (cli->screen)
+		return screen_ask(cli->screen, name, prompt, choose, ret_value, err);
 	if (!term_available())
 		return nobody(name, prompt, err);
 	st = term_open(&term, err);
@@ -53,6 +79,8 @@ static enum kms_status front_confirm(void *ctx, const char *question, struct kms
 
 	if (cli->yes)
 		return KMS_OK;
+	if (cli->screen)
+		return screen_confirm(cli->screen, question, "Yes", err);
 	if (!term_available()) {
 		kms_fail(err, KMS_ERR_CANCELLED, "%s? There is no terminal to ask", question);
 		return kms_hint(err, "answer yes beforehand with --yes; nothing was changed");
@@ -82,6 +110,8 @@ static enum kms_status front_type(void *ctx, const char *question, const char *n
 			question, expected, name);
 		return kms_hint(err, "nothing was changed");
 	}
+	if (cli->screen)
+		return screen_confirm(cli->screen, question, expected, err);
 	if (!term_available()) {
 		kms_fail(err, KMS_ERR_CANCELLED, "%s There is no terminal to confirm it", question);
 		return kms_hint(err, "confirm by --pin-fd N with the line %s=%s", name, expected);
@@ -92,8 +122,12 @@ static enum kms_status front_type(void *ctx, const char *question, const char *n
 
 static void front_say(void *ctx, const char *text)
 {
-	(void)ctx;
-	cli_say("%s", text);
+	const struct cli *cli = ctx;
+
+	if (cli->screen)
+		tui_say(cli->screen, text);
+	else
+		cli_say("%s", text);
 }
 
 struct op_front cli_front(struct cli *cli)
@@ -124,6 +158,7 @@ enum kms_status cli_open_site(struct cli *cli, struct op_site **ret_site, struct
 		return st;
 	(*ret_site)->officers = cli->officers;
 	(*ret_site)->override_reason = cli->override_reason;
+	(*ret_site)->digest = cli->digest;
 	(*ret_site)->dry_run = cli->dry_run;
 	return KMS_OK;
 }

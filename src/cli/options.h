@@ -19,6 +19,8 @@
 
 #define SHEETS \
 	{"--sheets", "DIR", "write the component sheets there instead of showing them", \
+		OPTION_OPTIONAL}, \
+	{"--print", "WHERE", "print them instead: a printer's device, or a folder on a tmpfs", \
 		OPTION_OPTIONAL}
 
 #define TYPED_IN \

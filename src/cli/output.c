@@ -153,7 +153,7 @@ void cli_print_fields(struct cli *cli, const json_t *object, const char *names)
 {
 	char name[64];
 
-	if (cli->json)
+	if (cli->json || cli->screen)
 		return;
 	while (next_word(&names, name, sizeof(name))) {
 		const json_t *value = json_object_get(object, name);
@@ -186,7 +186,7 @@ void cli_print_table(struct cli *cli, const json_t *array, const char *names)
 	size_t columns = 0, i;
 	const json_t *row;
 
-	if (cli->json)
+	if (cli->json || cli->screen)
 		return;
 	while (columns < COLUMNS_MAX && next_word(&names, column[columns], sizeof(column[0]))) {
 		width[columns] = strlen(column[columns]);
@@ -234,7 +234,7 @@ void cli_print(struct cli *cli, const char *fmt, ...)
 {
 	va_list args;
 
-	if (cli->json)
+	if (cli->json || cli->screen)
 		return;
 	va_start(args, fmt);
 	put_lines(stdout, fmt, args);

@@ -12,12 +12,15 @@
 #define CLI_ROOM_H
 
 #include "base/err.h"
+#include "ceremony/drive.h"
 #include "ceremony/machine.h"
 #include "cli/pinfd.h"
-#include "cli/term.h"
+#include "tui/term.h"
 
-/* The machine must not be unattended. KMS_OK: cer_next is COMBINE or DONE. */
-KMS_CHECKED enum kms_status room_run(struct term *t, struct cer *c, struct kms_err *err);
+/* The machine must not be unattended; printer: NULL, or where its sheets go. KMS_OK: cer_next is
+ * COMBINE or DONE. */
+KMS_CHECKED enum kms_status room_run(
+	struct term *t, const struct cer_printer *printer, struct cer *c, struct kms_err *err);
 
 /*
  * For an unattended import: answers with component.N, check-value.N and, where given, ceremony.N

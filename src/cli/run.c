@@ -129,12 +129,21 @@ enum kms_status cli_officer_disable(struct cli *cli, struct kms_err *err)
 	return st;
 }
 
+enum kms_status cli_officer_unlock(struct cli *cli, struct kms_err *err)
+{
+	OPEN_SITE;
+	st = op_officer_unlock(site, cli->positional[0], &cli->result, err);
+	if (!st)
+		cli_print_fields(cli, cli->result, "name");
+	return st;
+}
+
 enum kms_status cli_officer_list(struct cli *cli, struct kms_err *err)
 {
 	OPEN_SITE;
 	st = op_officer_list(site, &cli->result, err);
 	if (!st)
-		cli_print_table(cli, cli->result, "name role state added failures");
+		cli_print_table(cli, cli->result, "name role state added failures locked");
 	return st;
 }
 
@@ -540,13 +549,14 @@ enum kms_status cli_audit_list(struct cli *cli, struct kms_err *err)
 }
 
 static const char verdict_fields[] =
-	"log_of fingerprint verified entries checkpoints signed_entries not_yet_signed "
+	"log_of fingerprint verified entries checkpoints signed_entries not_yet_signed witnessed "
 	"first_bad_entry last_bad_entry entry time operation phase actor subject outcome log_size";
 
 enum kms_status cli_audit_verify(struct cli *cli, struct kms_err *err)
 {
 	CLI_SITE_AUTO struct op_site *site = NULL;
-	const char *file = cli->positional[0];
+	const char *file = cli->positional[0], *witness = cli_value(cli, "--witness");
+	const char *by_environment = getenv("CARDKMS_SITE");
 	size_t count;
 	const char *const *identities = cli_words(cli, "--identity", &count);
 	const bool identity = count > 0;
@@ -555,16 +565,28 @@ enum kms_status cli_audit_verify(struct cli *cli, struct kms_err *err)
 	if (identity && !file)
 		return kms_fail(err, KMS_ERR_USAGE,
 			"--identity goes with a file: audit verify F --identity F");
-	if (!identity)
+	/* A site holds checkpoints with which the file is compared; without one it stands alone. */
+	if (!identity || cli->site || (by_environment && *by_environment))
 		st = cli_open_site(cli, &site, err);
 	if (!st && identity)
-		st = op_audit_verify_file(file, identities, count, &cli->result, err);
+		st = op_audit_verify_file(
+			site, file, identities, count, witness, &cli->result, err);
 	else if (!st && file)
-		st = op_audit_verify_known(site, file, &cli->result, err);
+		st = op_audit_verify_known(site, file, witness, &cli->result, err);
 	else if (!st)
-		st = op_audit_verify(site, &cli->result, err);
+		st = op_audit_verify(site, witness, &cli->result, err);
 	if (cli->result)
 		cli_print_fields(cli, cli->result, verdict_fields);
+	return st;
+}
+
+enum kms_status cli_audit_witnesses(struct cli *cli, struct kms_err *err)
+{
+	OPEN_SITE;
+	st = op_audit_witnesses(
+		site, cli_value(cli, "--of"), cli_value(cli, "-o"), &cli->result, err);
+	if (!st)
+		cli_print_table(cli, cli->result, "log_of entries time how partner document root");
 	return st;
 }
 

@@ -246,7 +246,7 @@ static enum kms_status read_backup(
 		(st = js_get_text(object, what, "identity", &backup->identity, err)) ||
 		(st = doc_read_text(object, what, "hsm_serial", 1, &backup->hsm_serial, err)) ||
 		(st = read_site_key(object, &backup->keys, err)) ||
-		(st = doc_read_note(object, what, &backup->checkpoint, err)) ||
+		(st = doc_read_checkpoint(object, what, &backup->checkpoint, err)) ||
 		(st = doc_read_time(object, what, "created", &backup->created, err)) ||
 		(st = doc_read_package_keys(object, &form, &backup->keys, err)) ||
 		(st = read_sets(object, backup, err)) || (st = read_records(object, backup, err)) ||

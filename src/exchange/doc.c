@@ -188,6 +188,7 @@ enum kms_status doc_check_sig(enum doc_kind kind, const struct doc_sig *sig,
 	const unsigned char point[P256_POINT_SIZE], struct kms_err *err)
 {
 	const char *what = doc_kind_name(kind);
+	enum kms_status st;
 
 	if (strcmp(party->fingerprint, fingerprint) != 0) {
 		kms_fail(err, KMS_ERR_MISMATCH,
@@ -195,13 +196,14 @@ enum kms_status doc_check_sig(enum doc_kind kind, const struct doc_sig *sig,
 			what, party->name, party->fingerprint, fingerprint);
 		return kms_hint(err, "if that site has a new identity, enrol it first");
 	}
-	if (!p256_verify(point, sig->digest, sig->sig)) {
+	st = p256_verify(point, sig->digest, sig->sig, err);
+	if (st == KMS_ERR_MISMATCH) {
 		kms_fail(err, KMS_ERR_MISMATCH,
 			"the signature of the %s does not verify with the key of '%s'", what,
 			party->name);
 		return kms_hint(err, "it was changed on the way: get the original file");
 	}
-	return KMS_OK;
+	return st;
 }
 
 enum kms_status doc_bad_input(enum doc_kind kind, struct kms_err *err)

@@ -139,11 +139,14 @@ enum kms_status doc_identity_verify(
 			identity->name, identity->fingerprint, fingerprint);
 		return kms_hint(err, "compare the fingerprint with the partner by another channel");
 	}
-	if (!p256_verify(identity->identity_key, identity->sig.digest, identity->sig.sig))
-		return kms_fail(err, KMS_ERR_MISMATCH,
+	enum kms_status st =
+		p256_verify(identity->identity_key, identity->sig.digest, identity->sig.sig, err);
+
+	if (st == KMS_ERR_MISMATCH)
+		kms_fail(err, KMS_ERR_MISMATCH,
 			"the signature of the identity of '%s' does not verify with its own key",
 			identity->name);
-	return KMS_OK;
+	return st;
 }
 
 void doc_identity_free(struct doc_identity *identity)

@@ -4,6 +4,7 @@
 #define EXCHANGE_INTERNAL_H
 
 #include "exchange/doc.h"
+#include "exchange/witness.h"
 
 #include <stdbool.h>
 
@@ -45,8 +46,18 @@ KMS_CHECKED enum kms_status doc_read_hex(const json_t *object, const char *what,
 	void *out, size_t len, struct kms_err *err);
 KMS_CHECKED enum kms_status doc_read_time(const json_t *object, const char *what, const char *name,
 	int64_t *ret_time, struct kms_err *err);
-KMS_CHECKED enum kms_status doc_read_note(
-	const json_t *object, const char *what, const char **ret_note, struct kms_err *err);
+KMS_CHECKED enum kms_status doc_read_note(const json_t *object, const char *what, const char *name,
+	const char **ret_note, struct kms_err *err);
+/* Of the sender's own log: "audit_checkpoint". */
+static inline enum kms_status doc_read_checkpoint(
+	const json_t *object, const char *what, const char **ret_note, struct kms_err *err)
+{
+	return doc_read_note(object, what, "audit_checkpoint", ret_note, err);
+}
+/* "seen_checkpoint" and "continues", where they are there; and written where they are set. */
+KMS_CHECKED enum kms_status doc_read_witness(const json_t *object, const char *what,
+	struct doc_witness *ret_witness, struct kms_err *err);
+bool doc_put_witness(json_t *object, const struct doc_witness *witness);
 KMS_CHECKED enum kms_status doc_read_alg(
 	const json_t *object, const char *what, enum key_alg *ret_alg, struct kms_err *err);
 KMS_CHECKED enum kms_status doc_read_kcv(const json_t *object, const char *what, enum key_alg alg,

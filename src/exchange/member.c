@@ -102,10 +102,9 @@ enum kms_status doc_read_time(const json_t *object, const char *what, const char
 	return st;
 }
 
-enum kms_status doc_read_note(
-	const json_t *object, const char *what, const char **ret_note, struct kms_err *err)
+enum kms_status doc_read_note(const json_t *object, const char *what, const char *name,
+	const char **ret_note, struct kms_err *err)
 {
-	static const char name[] = "audit_checkpoint";
 	char line[DOC_NOTE_MAX + 1], *end;
 	const char *text;
 	size_t len;

@@ -100,7 +100,8 @@ static enum kms_status read_package(
 		(st = doc_read_text(object, what, "hsm_serial", 1, &package->hsm_serial, err)) ||
 		(st = read_transport(object, package, err)) ||
 		(st = doc_read_name(object, what, "carrier", true, &package->carrier, err)) ||
-		(st = doc_read_note(object, what, &package->checkpoint, err)) ||
+		(st = doc_read_checkpoint(object, what, &package->checkpoint, err)) ||
+		(st = doc_read_witness(object, what, &package->witness, err)) ||
 		(st = doc_read_time(object, what, "created", &package->created, err)) ||
 		(st = read_overrides(object, package, err)))
 		return st;
@@ -110,9 +111,9 @@ static enum kms_status read_package(
 enum kms_status doc_package_parse(
 	const char *text, size_t len, struct doc_package *ret_package, struct kms_err *err)
 {
-	static const char *const members[] = {"audit_checkpoint", "carrier", "created",
+	static const char *const members[] = {"audit_checkpoint", "carrier", "continues", "created",
 		"hsm_serial", "id", "keys", "keysets", "overrides", "recipient", "request",
-		"sender", "transport_key", "wrapping", NULL};
+		"seen_checkpoint", "sender", "transport_key", "wrapping", NULL};
 	struct doc_package package = {0};
 	JS_AUTO json_t *object = NULL;
 	enum kms_status st;
@@ -153,7 +154,7 @@ static json_t *package_json(const struct doc_package *package)
 		"audit_checkpoint", package->checkpoint, "created", doc_time(package->created),
 		"overrides", texts_json(package->overrides, package->override_count), "keysets",
 		doc_keysets_json(package), "keys", doc_keys_json(package));
-	if (!object ||
+	if (!object || !doc_put_witness(object, &package->witness) ||
 		json_object_set_new(object, "request",
 			json_pack("{s:s, s:o, s:o}", "id", package->request_id, "sha256",
 				doc_hex(package->request_hash, HASH_SIZE), "nonce",

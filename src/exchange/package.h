@@ -5,6 +5,7 @@
 
 #include "exchange/doc.h"
 #include "exchange/request.h"
+#include "exchange/witness.h"
 #include "keys/div.h"
 #include "keys/keyblock.h"
 #include "keys/plan.h"
@@ -58,6 +59,7 @@ struct doc_package {
 		*overrides; /* what two officers allowed, in words; each name_check-able text */
 	size_t override_count;
 	const char *checkpoint; /* the sender's signed audit checkpoint, the note's text */
+	struct doc_witness witness;
 	int64_t created;
 
 	struct doc_sig sig;

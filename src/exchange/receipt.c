@@ -72,7 +72,8 @@ static enum kms_status read_receipt(
 		(st = doc_read_hex(object, what, "nonce", receipt->nonce, DOC_NONCE_SIZE, err)) ||
 		(st = doc_read_parties(object, what, &receipt->sender, &receipt->recipient, err)) ||
 		(st = doc_read_text(object, what, "hsm_serial", 1, &receipt->hsm_serial, err)) ||
-		(st = doc_read_note(object, what, &receipt->checkpoint, err)) ||
+		(st = doc_read_checkpoint(object, what, &receipt->checkpoint, err)) ||
+		(st = doc_read_witness(object, what, &receipt->witness, err)) ||
 		(st = doc_read_time(object, what, "created", &receipt->created, err)))
 		return st;
 	return read_keys(object, receipt, err);
@@ -81,8 +82,9 @@ static enum kms_status read_receipt(
 enum kms_status doc_receipt_parse(
 	const char *text, size_t len, struct doc_receipt *ret_receipt, struct kms_err *err)
 {
-	static const char *const members[] = {"audit_checkpoint", "created", "hsm_serial", "id",
-		"keys", "nonce", "package", "recipient", "sender", NULL};
+	static const char *const members[] = {"audit_checkpoint", "continues", "created",
+		"hsm_serial", "id", "keys", "nonce", "package", "recipient", "seen_checkpoint",
+		"sender", NULL};
 	struct doc_receipt receipt = {0};
 	JS_AUTO json_t *object = NULL;
 	enum kms_status st;
@@ -131,7 +133,7 @@ enum kms_status doc_receipt_write(const struct doc_receipt *receipt,
 		"recipient", doc_party_json(&receipt->recipient), "hsm_serial", receipt->hsm_serial,
 		"audit_checkpoint", receipt->checkpoint, "created", doc_time(receipt->created),
 		"keys", keys_json(receipt));
-	if (!object)
+	if (!object || !doc_put_witness(object, &receipt->witness))
 		return doc_bad_input(DOC_RECEIPT, err);
 	st = read_receipt(object, &read, err);
 	if (st)

@@ -5,6 +5,7 @@
 
 #include "exchange/doc.h"
 #include "exchange/package.h"
+#include "exchange/witness.h"
 
 struct doc_receipt {
 	const char *id;
@@ -17,6 +18,7 @@ struct doc_receipt {
 	const struct doc_checked_key *keys;    /* 1 … DOC_KEYS_MAX, as measured in that HSM */
 	size_t key_count;
 	const char *checkpoint; /* the sender's signed audit checkpoint, the note's text */
+	struct doc_witness witness;
 	int64_t created;
 
 	struct doc_sig sig;

@@ -53,6 +53,7 @@ static enum kms_status read_request(
 		(st = doc_read_hex(object, what, "nonce", request->nonce, DOC_NONCE_SIZE, err)) ||
 		(st = doc_read_parties(object, what, &request->sender, &request->recipient, err)) ||
 		(st = doc_read_text(object, what, "hsm_serial", 1, &request->hsm_serial, err)) ||
+		(st = doc_read_witness(object, what, &request->witness, err)) ||
 		(st = doc_read_time(object, what, "created", &request->created, err)))
 		return st;
 	return read_keysets(object, request, err);
@@ -61,8 +62,8 @@ static enum kms_status read_request(
 enum kms_status doc_request_parse(
 	const char *text, size_t len, struct doc_request *ret_request, struct kms_err *err)
 {
-	static const char *const members[] = {
-		"created", "hsm_serial", "id", "keysets", "nonce", "recipient", "sender", NULL};
+	static const char *const members[] = {"created", "hsm_serial", "id", "keysets", "nonce",
+		"recipient", "seen_checkpoint", "sender", NULL};
 	struct doc_request request = {0};
 	JS_AUTO json_t *object = NULL;
 	enum kms_status st;
@@ -99,7 +100,7 @@ enum kms_status doc_request_write(const struct doc_request *request,
 		doc_hex(request->nonce, DOC_NONCE_SIZE), "sender", doc_party_json(&request->sender),
 		"recipient", doc_party_json(&request->recipient), "hsm_serial", request->hsm_serial,
 		"keysets", keysets_json(request), "created", doc_time(request->created));
-	if (!object)
+	if (!object || !doc_put_witness(object, &request->witness))
 		return doc_bad_input(DOC_REQUEST, err);
 	st = read_request(object, &read, err);
 	if (st)

@@ -4,6 +4,7 @@
 #define EXCHANGE_REQUEST_H
 
 #include "exchange/doc.h"
+#include "exchange/witness.h"
 
 struct doc_request {
 	const char *id;
@@ -14,6 +15,7 @@ struct doc_request {
 	const char *const *keysets; /* 1 … DOC_KEYSETS_MAX names, no two the same */
 	size_t keyset_count;
 	int64_t created;
+	struct doc_witness witness; /* `seen` only */
 
 	struct doc_sig sig;
 	json_t *owner;

@@ -13,6 +13,19 @@ struct probe_ctx {
 	bool listed;
 };
 
+/* What says nothing about the token's abilities. */
+static bool is_passing(CK_RV rv)
+{
+	static const CK_RV passing[] = {CKR_HOST_MEMORY, CKR_DEVICE_MEMORY, CKR_DEVICE_REMOVED,
+		CKR_TOKEN_NOT_PRESENT, CKR_SESSION_COUNT, CKR_SESSION_HANDLE_INVALID,
+		CKR_SESSION_CLOSED, CKR_USER_NOT_LOGGED_IN};
+
+	for (size_t i = 0; i < COUNT_OF(passing); i++)
+		if (rv == passing[i])
+			return true;
+	return false;
+}
+
 /* In a session of its own: closing it ends every object that the probe made. */
 static CK_RV run_probe(struct hsm *hsm, CK_SESSION_HANDLE pooled, void *arg)
 {
@@ -28,8 +41,11 @@ static CK_RV run_probe(struct hsm *hsm, CK_SESSION_HANDLE pooled, void *arg)
 	if (rv != CKR_OK)
 		return rv;
 	c->rv = p->try(hsm, session, p->arg);
-	c->listed = p->mechanism &&
-		    hsm->p11->C_GetMechanismInfo(hsm->slot, p->mechanism, &info) == CKR_OK;
+	rv = p->mechanism ? hsm->p11->C_GetMechanismInfo(hsm->slot, p->mechanism, &info)
+			  : CKR_MECHANISM_INVALID;
+	c->listed = rv == CKR_OK;
+	if (is_passing(rv))
+		c->rv = rv;
 	hsm->p11->C_CloseSession(session);
 	return CKR_OK;
 }
@@ -51,21 +67,14 @@ static void note_answer(struct hsm *hsm, const struct probe_ctx *c)
 }
 
 /*
- * What says nothing about the token's abilities: a guard that could not be tried must not pass for
- * one that is absent, or keys would be made without it. (With a mechanism, NSS says DEVICE_ERROR for
- * what it cannot do.)
+ * A guard that could not be tried must not pass for one that is absent, or keys would be made without it.
+ * (With a mechanism, NSS says DEVICE_ERROR for what it cannot do.)
  */
 static bool is_no_answer(const struct probe_ctx *c)
 {
-	static const CK_RV passing[] = {CKR_HOST_MEMORY, CKR_DEVICE_MEMORY, CKR_DEVICE_REMOVED,
-		CKR_TOKEN_NOT_PRESENT, CKR_SESSION_COUNT, CKR_SESSION_HANDLE_INVALID,
-		CKR_SESSION_CLOSED, CKR_USER_NOT_LOGGED_IN};
 	bool guard = !hsm_probes[c->cap].mechanism;
 
-	for (size_t i = 0; i < COUNT_OF(passing); i++)
-		if (c->rv == passing[i])
-			return true;
-	return guard && c->rv == CKR_DEVICE_ERROR;
+	return is_passing(c->rv) || (guard && c->rv == CKR_DEVICE_ERROR);
 }
 
 /* An answer that may have been a passing fault holds for this run, and is asked for again. */

@@ -11,6 +11,7 @@
 #include "exchange/identity.h"
 #include "ops/meta.h"
 #include "ops/nodes.h"
+#include "ops/signers.h"
 #include "ops/witness.h"
 #include "store/auditlog.h"
 #include "store/people.h"
@@ -65,101 +66,6 @@ enum kms_status op_audit_list(struct op_site *site, json_t **ret_report, struct 
 		st = store_audit_each(site->store, 0, size, list_entry, rows, err);
 	if (!st)
 		*ret_report = json_incref(rows);
-	return st;
-}
-
-/* ---- what is trusted ---- */
-
-struct trust {
-	struct audit_signer now;
-	struct audit_signer *former; /* identities that the site had before, oldest first */
-	size_t former_count;
-	char name[NAME_MAX_BYTES + 1];
-	char fingerprint[DOC_FINGERPRINT_SIZE];
-};
-
-static void trust_clear(struct trust *trust)
-{
-	free(trust->former);
-	*trust = (struct trust){0};
-}
-
-#define TRUST_AUTO __attribute__((cleanup(trust_clear)))
-
-/* An identity later than those taken so far: what was the present one has become a former one. */
-static enum kms_status trust_identity(
-	const struct doc_identity *identity, struct trust *trust, struct kms_err *err)
-{
-	struct audit_signer *former;
-
-	if (*trust->now.origin) {
-		former = reallocarray(
-			trust->former, trust->former_count + 1, sizeof(*trust->former));
-		if (!former)
-			return kms_nomem(err);
-		former[trust->former_count++] = trust->now;
-		trust->former = former;
-	}
-	memcpy(trust->now.point, identity->audit_key, P256_POINT_SIZE);
-	snprintf(trust->name, sizeof(trust->name), "%s", identity->name);
-	snprintf(trust->fingerprint, sizeof(trust->fingerprint), "%s", identity->fingerprint);
-	return audit_origin(identity->fingerprint, trust->now.origin, err);
-}
-
-static enum kms_status trust_text(
-	const char *text, size_t len, struct trust *ret, struct kms_err *err)
-{
-	DOC_IDENTITY_AUTO struct doc_identity identity = {0};
-	enum kms_status st = doc_identity_parse(text, len, &identity, err);
-
-	if (!st)
-		st = doc_identity_verify(&identity, NULL, err);
-	return st ? st : trust_identity(&identity, ret, err);
-}
-
-static enum kms_status trust_file(const char *path, struct trust *ret, struct kms_err *err)
-{
-	BUF_AUTO struct buf text = {0};
-	enum kms_status st = file_read(path, DOC_MAX, &text, err);
-
-	if (!st)
-		st = trust_text(text.data, text.len, ret, err);
-	if (st)
-		kms_prefix(err, "cannot use the identity '%s': ", path);
-	return st;
-}
-
-static enum kms_status trust_self(struct op_site *site, struct trust *ret, struct kms_err *err)
-{
-	STORE_AUTO(former_list) struct store_former_list formers = {0};
-	FREE_AUTO char *text = NULL;
-	enum kms_status st = op_meta_find(site, META_IDENTITY, &text, err);
-
-	if (!st && !text) {
-		kms_fail(err, KMS_ERR_STATE,
-			"this site has no identity yet, so nothing signs its log");
-		st = kms_hint(err, "run 'cardkms hsm setup' first");
-	}
-	if (!st)
-		st = store_formers(site->store, &formers, err);
-	for (size_t i = 0; !st && i < formers.count; i++)
-		st = trust_text(
-			formers.items[i].document, strlen(formers.items[i].document), ret, err);
-	return st ? st : trust_text(text, strlen(text), ret, err);
-}
-
-/* A partner's identity, with those that it superseded: its log goes on from theirs. */
-static enum kms_status trust_partner(const struct store_partner_list *partners, size_t place,
-	struct trust *ret, struct kms_err *err)
-{
-	const struct store_partner *newest = &partners->items[place];
-	enum kms_status st = KMS_OK;
-
-	/* Ordered by name, then version. */
-	for (size_t i = 0; !st && i <= place; i++)
-		if (strcmp(partners->items[i].name, newest->name) == 0)
-			st = trust_text(partners->items[i].document,
-				strlen(partners->items[i].document), ret, err);
 	return st;
 }
 
@@ -218,19 +124,20 @@ static enum kms_status check_entry(
 	return st ? st : feed_checkpoints(walk, row->seq + 1, err);
 }
 
-static json_t *verdict_json(const struct audit_verdict *v, const struct trust *trust)
+static json_t *verdict_json(
+	const struct audit_verdict *v, const struct op_signers *trust, size_t witnessed)
 {
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "log_of", trust->name, "fingerprint",
-		trust->fingerprint, "entries", (json_int_t)(v->size - v->from), "checkpoints",
-		(json_int_t)v->checkpoints, "signed_entries",
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "log_of", trust->name,
+		"fingerprint", trust->fingerprint, "entries", (json_int_t)(v->size - v->from),
+		"checkpoints", (json_int_t)v->checkpoints, "signed_entries",
 		(json_int_t)(v->signed_size - v->from), "not_yet_signed",
-		(json_int_t)v->unsigned_count);
+		(json_int_t)v->unsigned_count, "witnessed", (json_int_t)witnessed);
 }
 
-static enum kms_status report_verdict(const struct audit_verdict *v, const struct trust *trust,
-	bool good, json_t **ret_report, struct kms_err *err)
+static enum kms_status report_verdict(const struct audit_verdict *v, const struct op_signers *trust,
+	size_t witnessed, bool good, json_t **ret_report, struct kms_err *err)
 {
-	json_t *object = verdict_json(v, trust);
+	json_t *object = verdict_json(v, trust, witnessed);
 	int bad = !object || json_object_set_new(object, "verified", json_boolean(good));
 
 	if (v->bad && !bad) {
@@ -247,26 +154,16 @@ static enum kms_status report_verdict(const struct audit_verdict *v, const struc
 	return KMS_OK;
 }
 
-/* What partners were sent is what they can be asked for: the log must still be that one. */
-static enum kms_status feed_witnesses(struct op_site *site, const struct trust *trust,
-	struct audit_check *check, struct kms_err *err)
+/* What partners hold is what they can be asked for: the log must still be that one. */
+static enum kms_status find_witnesses(struct op_site *site, const struct op_signers *trust,
+	const char *path, struct op_witnesses *known, struct kms_err *err)
 {
-	enum kms_status st = KMS_OK;
+	enum kms_status st = site ? op_witnesses_find(site, trust, known, err) : KMS_OK;
 
-	for (size_t i = 0; !st && i <= trust->former_count; i++) {
-		struct op_witnesses known __attribute__((cleanup(op_witnesses_free))) = {0};
-		const struct audit_signer *signer =
-			i < trust->former_count ? &trust->former[i] : &trust->now;
-
-		st = op_witnesses_find(
-			site, signer->origin, signer->point, UINT64_MAX, &known, err);
-		for (size_t k = 0; !st && k < known.count; k++)
-			st = audit_check_witness(check, &known.items[k], err);
-	}
-	return st;
+	return st || !path ? st : op_witnesses_file(path, trust, known, err);
 }
 
-static enum kms_status check_for(const struct trust *trust, const struct audit_nodes *nodes,
+static enum kms_status check_for(const struct op_signers *trust, const struct audit_nodes *nodes,
 	struct audit_check **ret_check, struct kms_err *err)
 {
 	AUDIT_CHECK_AUTO struct audit_check *check = NULL;
@@ -282,21 +179,25 @@ static enum kms_status check_for(const struct trust *trust, const struct audit_n
 	return KMS_OK;
 }
 
-enum kms_status op_audit_verify(struct op_site *site, json_t **ret_report, struct kms_err *err)
+enum kms_status op_audit_verify(
+	struct op_site *site, const char *witness, json_t **ret_report, struct kms_err *err)
 {
+	OP_WITNESSES_AUTO struct op_witnesses known = {0};
 	AUDIT_CHECK_AUTO struct audit_check *check = NULL;
 	STORE_AUTO(checkpoint_list) struct store_checkpoint_list checkpoints = {0};
 	struct walk walk = {.site = site};
 	const struct audit_nodes compare = {.ctx = &walk, .put = compare_node};
 	struct kms_err ignored = {0};
-	TRUST_AUTO struct trust trust = {0};
+	OP_SIGNERS_AUTO struct op_signers trust = {0};
 	int64_t size = 0;
-	enum kms_status st = trust_self(site, &trust, err);
+	enum kms_status st = op_signers_self(site, &trust, err);
 
 	if (!st)
 		st = check_for(&trust, &compare, &check, err);
 	if (!st)
-		st = feed_witnesses(site, &trust, check, err);
+		st = find_witnesses(site, &trust, witness, &known, err);
+	for (size_t i = 0; !st && i < known.count; i++)
+		st = audit_check_witness(check, &known.items[i], err);
 	if (!st)
 		st = store_begin_read(site->store, err);
 	if (st)
@@ -317,8 +218,8 @@ enum kms_status op_audit_verify(struct op_site *site, json_t **ret_report, struc
 	if (!st)
 		st = audit_check_end(check, err);
 	store_rollback(site->store);
-	if (report_verdict(
-		    audit_check_verdict(check), &trust, st == KMS_OK, ret_report, &ignored) &&
+	if (report_verdict(audit_check_verdict(check), &trust, known.count, st == KMS_OK,
+		    ret_report, &ignored) &&
 		!st)
 		return kms_nomem(err);
 	if (st == KMS_ERR_MISMATCH || st == KMS_ERR_INVALID)
@@ -351,7 +252,7 @@ static enum kms_status read_file(
 	return KMS_OK;
 }
 
-static enum kms_status read_export(const char *path, const struct trust *trust,
+static enum kms_status read_export(const char *path, const struct op_signers *trust,
 	const struct op_witnesses *known, struct audit_verdict *ret_verdict, struct kms_err *err)
 {
 	const struct audit_trust t = {.name = trust->name,
@@ -373,30 +274,64 @@ static enum kms_status read_export(const char *path, const struct trust *trust,
 	return st;
 }
 
+/* Those that the log reaches come first; returns how many. */
+static size_t within(struct op_witnesses *known, uint64_t size)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < known->count; i++)
+		if (known->items[i].size <= size) {
+			const struct audit_checkpoint moved = known->items[count];
+
+			known->items[count++] = known->items[i];
+			known->items[i] = moved;
+		}
+	return count;
+}
+
+/* One beyond its end is no contradiction of an old export, but of one that was signed later. */
+static enum kms_status check_beyond(const struct op_witnesses *known, size_t first,
+	const struct audit_verdict *v, struct kms_err *err)
+{
+	for (size_t i = first; i < known->count && v->checkpoints > 0; i++)
+		if (known->items[i].time < v->latest.time)
+			return kms_fail(err, KMS_ERR_MISMATCH,
+				"the log was cut back: it has %" PRIu64 " entries, and had %" PRIu64
+				" before it was signed last, by a checkpoint known from elsewhere",
+				v->size, known->items[i].size);
+	return KMS_OK;
+}
+
 /*
  * Good by itself is not enough where a partner has sent checkpoints of that log: its site could have
- * written another one since. Only those within the export count, which may be an old one.
+ * written another one since.
  */
 static enum kms_status verify_export(struct op_site *site, const char *path,
-	const struct trust *trust, json_t **ret_report, struct kms_err *err)
+	const struct op_signers *trust, const char *witness, json_t **ret_report,
+	struct kms_err *err)
 {
-	struct op_witnesses known __attribute__((cleanup(op_witnesses_free))) = {0};
+	OP_WITNESSES_AUTO struct op_witnesses known = {0};
+	struct op_witnesses none = {0}, reached;
 	struct audit_verdict verdict = {0};
 	struct kms_err ignored = {0};
-	enum kms_status st = read_export(path, trust, &known, &verdict, err);
+	enum kms_status st = read_export(path, trust, &none, &verdict, err);
 
-	if (!st && site)
-		st = op_witnesses_find(
-			site, trust->now.origin, trust->now.point, verdict.size, &known, err);
-	if (!st && known.count > 0)
-		st = read_export(path, trust, &known, &verdict, err);
-	if (report_verdict(&verdict, trust, st == KMS_OK, ret_report, &ignored) && !st)
+	if (!st)
+		st = find_witnesses(site, trust, witness, &known, err);
+	reached = known;
+	reached.count = within(&known, verdict.size);
+	if (!st)
+		st = check_beyond(&known, reached.count, &verdict, err);
+	if (!st && reached.count > 0)
+		st = read_export(path, trust, &reached, &verdict, err);
+	if (report_verdict(&verdict, trust, reached.count, st == KMS_OK, ret_report, &ignored) &&
+		!st)
 		return kms_nomem(err);
 	return st;
 }
 
-static enum kms_status verify_proof(
-	const struct buf *text, const struct trust *trust, json_t **ret_report, struct kms_err *err)
+static enum kms_status verify_proof(const struct buf *text, const struct op_signers *trust,
+	json_t **ret_report, struct kms_err *err)
 {
 	AUDIT_ENTRY_AUTO struct audit_entry entry = {0};
 	struct audit_checkpoint checkpoint;
@@ -438,7 +373,8 @@ static enum kms_status looks_like_proof(
 }
 
 static enum kms_status verify_file(struct op_site *site, const char *path,
-	const struct trust *trust, json_t **ret_report, struct kms_err *err)
+	const struct op_signers *trust, const char *witness, json_t **ret_report,
+	struct kms_err *err)
 {
 	BUF_AUTO struct buf text = {0};
 	bool proof = false;
@@ -447,22 +383,23 @@ static enum kms_status verify_file(struct op_site *site, const char *path,
 	if (st)
 		return st;
 	st = proof ? verify_proof(&text, trust, ret_report, err)
-		   : verify_export(site, path, trust, ret_report, err);
+		   : verify_export(site, path, trust, witness, ret_report, err);
 	if (st)
 		kms_prefix(err, "'%s': ", path);
 	return st;
 }
 
-enum kms_status op_audit_verify_file(const char *path, const char *const *identity_paths,
-	size_t count, json_t **ret_report, struct kms_err *err)
+enum kms_status op_audit_verify_file(struct op_site *site, const char *path,
+	const char *const *identity_paths, size_t count, const char *witness, json_t **ret_report,
+	struct kms_err *err)
 {
-	TRUST_AUTO struct trust trust = {0};
+	OP_SIGNERS_AUTO struct op_signers trust = {0};
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && i < count; i++)
-		st = trust_file(identity_paths[i], &trust, err);
+		st = op_signers_file(identity_paths[i], &trust, err);
 
-	return st ? st : verify_file(NULL, path, &trust, ret_report, err);
+	return st ? st : verify_file(site, path, &trust, witness, ret_report, err);
 }
 
 /* Whether the reading got so far that it is that log, good or not. */
@@ -472,16 +409,16 @@ static bool is_that_log(const json_t *report)
 }
 
 /* By this site's identity or that of whichever partner signed it. */
-enum kms_status op_audit_verify_known(
-	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err)
+enum kms_status op_audit_verify_known(struct op_site *site, const char *path, const char *witness,
+	json_t **ret_report, struct kms_err *err)
 {
 	STORE_AUTO(partner_list) struct store_partner_list partners = {0};
 	struct kms_err other = {0};
-	TRUST_AUTO struct trust trust = {0};
-	enum kms_status st = trust_self(site, &trust, err);
+	OP_SIGNERS_AUTO struct op_signers trust = {0};
+	enum kms_status st = op_signers_self(site, &trust, err);
 
 	if (!st)
-		st = verify_file(site, path, &trust, ret_report, err);
+		st = verify_file(site, path, &trust, witness, ret_report, err);
 	if ((st != KMS_ERR_MISMATCH && st != KMS_ERR_INVALID) || is_that_log(*ret_report))
 		return st;
 	if (store_partners(site->store, &partners, &other))
@@ -490,11 +427,11 @@ enum kms_status op_audit_verify_known(
 		json_t *report = NULL;
 		enum kms_status found;
 
-		trust_clear(&trust);
-		found = trust_partner(&partners, i, &trust, &other);
+		op_signers_free(&trust);
+		found = op_signers_partner(&partners, i, &trust, &other);
 
 		if (!found)
-			found = verify_file(site, path, &trust, &report, &other);
+			found = verify_file(site, path, &trust, witness, &report, &other);
 		if (!found || is_that_log(report)) {
 			json_decref(*ret_report);
 			*ret_report = report;
@@ -515,8 +452,8 @@ enum kms_status op_audit_checkpoint(struct op_site *site, json_t **ret_report, s
 	struct audit_checkpoint checkpoint;
 	FREE_AUTO char *note = NULL;
 	char root[2 * HASH_SIZE + 1];
-	TRUST_AUTO struct trust trust = {0};
-	enum kms_status st = trust_self(site, &trust, err);
+	OP_SIGNERS_AUTO struct op_signers trust = {0};
+	enum kms_status st = op_signers_self(site, &trust, err);
 
 	if (!st)
 		st = op_site_login(site, err);
@@ -577,9 +514,9 @@ static enum kms_status export_log(
 	struct op_site *site, struct export *e, int64_t *ret_size, struct kms_err *err)
 {
 	struct audit_export_header header = {0};
-	TRUST_AUTO struct trust trust = {0};
+	OP_SIGNERS_AUTO struct op_signers trust = {0};
 	int64_t size;
-	enum kms_status st = trust_self(site, &trust, err);
+	enum kms_status st = op_signers_self(site, &trust, err);
 
 	if (!st)
 		st = store_audit_size(site->store, &size, err);

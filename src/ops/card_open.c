@@ -149,30 +149,35 @@ static enum kms_status select_isd(struct op_card *card, struct kms_err *err)
 	return KMS_OK;
 }
 
+/* What a card does not give, it does not give; a broken line is an error. */
+static enum kms_status unless_absent(enum kms_status st, bool *ret_has, struct kms_err *err)
+{
+	*ret_has = st == KMS_OK;
+	if (st && !kms_is_answer(st))
+		return st;
+	kms_err_clear(err);
+	return KMS_OK;
+}
+
 /* Recognition data stand in the answer to SELECT of most cards: no further command for them. */
-static void recognise_from_select(struct op_card *card)
+static enum kms_status recognise_from_select(struct op_card *card, struct kms_err *err)
 {
 	const struct apdu_response *r = card->gp.response;
 	BUF_AUTO struct buf alone = {0};
 	struct tlv fci, inner, found;
 
-	if (tlv_only(r->data, r->len, 0x6F, "FCI", &fci, NULL) ||
-		tlv_find(tlv_inside(&fci), 0xA5, "FCI", &inner, NULL) ||
-		tlv_find(tlv_inside(&inner), 0x73, "FCI", &found, NULL) ||
-		tlv_append(&alone, 0x73, found.value, found.len, NULL))
-		return;
-	card->has_recognition = gp_recognition_parse((const unsigned char *)alone.data, alone.len,
-					&card->recognition, NULL) == KMS_OK;
-}
+	enum kms_status st = tlv_only(r->data, r->len, 0x6F, "FCI", &fci, err);
 
-/* What a card does not give, it does not give; a broken line is an error. */
-static enum kms_status unless_absent(enum kms_status st, bool *ret_has, struct kms_err *err)
-{
-	*ret_has = st == KMS_OK;
-	if (st != KMS_ERR_NOT_FOUND && st != KMS_ERR_CARD && st != KMS_ERR_INVALID)
-		return st;
-	kms_err_clear(err);
-	return KMS_OK;
+	if (!st)
+		st = tlv_find(tlv_inside(&fci), 0xA5, "FCI", &inner, err);
+	if (!st)
+		st = tlv_find(tlv_inside(&inner), 0x73, "FCI", &found, err);
+	if (!st)
+		st = tlv_append(&alone, 0x73, found.value, found.len, err);
+	if (!st)
+		st = gp_recognition_parse(
+			(const unsigned char *)alone.data, alone.len, &card->recognition, err);
+	return unless_absent(st, &card->has_recognition, err);
 }
 
 static enum kms_status read_identity(struct op_card *card, struct kms_err *err)
@@ -261,8 +266,9 @@ enum kms_status op_card_open(struct op_site *site, const struct op_card_where *w
 		st = select_isd(card, err);
 	if (st)
 		return st;
-	recognise_from_select(card);
-	st = read_identity(card, err);
+	st = recognise_from_select(card, err);
+	if (!st)
+		st = read_identity(card, err);
 	if (!st)
 		st = look_up(site, card, err);
 	if (!st)

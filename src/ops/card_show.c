@@ -319,7 +319,8 @@ static enum kms_status keys_json(struct op_card *card, json_t *object, struct km
 		free(list);
 		return kms_nomem(err);
 	}
-	if (gp_get_key_list(&card->gp, list, NULL) == KMS_OK) {
+	st = gp_get_key_list(&card->gp, list, err);
+	if (!st) {
 		for (size_t i = 0; !st && i < list->count; i++) {
 			const struct gp_key_info *k = &list->keys[i];
 
@@ -332,6 +333,8 @@ static enum kms_status keys_json(struct op_card *card, json_t *object, struct km
 		}
 		if (!st)
 			st = add(object, "keys_it_says", json_incref(rows), err);
+	} else if (kms_is_answer(st)) {
+		st = KMS_OK;
 	}
 	free(list);
 	return st;

@@ -84,10 +84,12 @@ static enum kms_status versions_of(struct verify_args *a, const char *keyset,
 		add_version(ret_versions, op_card_masters_info(masters)->key_version);
 		add_version(ret_versions, a->version);
 	}
-	if (!st && !w->guard.config.counts_inits && !w->guard.config.no_key_template &&
-		gp_get_key_list(&w->card.gp, said, NULL) == KMS_OK)
-		for (size_t i = 0; i < said->count; i++)
+	if (!st && !w->guard.config.counts_inits && !w->guard.config.no_key_template) {
+		st = gp_get_key_list(&w->card.gp, said, err);
+		for (size_t i = 0; !st && i < said->count; i++)
 			add_version(ret_versions, said->keys[i].version);
+		st = kms_is_answer(st) ? KMS_OK : st;
+	}
 	free(said);
 	return st;
 }

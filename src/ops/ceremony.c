@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "ops/meta.h"
 #include "ops/ops.h"
+#include "store/custody.h"
 #include "store/journal.h"
 
 #include <stdlib.h>
@@ -17,28 +18,53 @@ void op_custodians_free(struct op_custodians *custodians)
 	*custodians = (struct op_custodians){0};
 }
 
+enum kms_status op_custodians_add(
+	struct op_custodians *custodians, const char *name, unsigned component, struct kms_err *err)
+{
+	struct cer_custodian *grown =
+		reallocarray(custodians->items, custodians->count + 1, sizeof(*custodians->items));
+	char *copy = strdup(name);
+
+	if (grown)
+		custodians->items = grown;
+	if (!grown || !copy) {
+		free(copy);
+		return kms_nomem(err);
+	}
+	custodians->items[custodians->count++] = (struct cer_custodian){copy, component};
+	return KMS_OK;
+}
+
 static enum kms_status add_people(
 	struct op_site *site, const char *ceremony, struct op_custodians *out, struct kms_err *err)
 {
 	STORE_AUTO(custodian_list) struct store_custodian_list people = {0};
 	enum kms_status st = store_custodians(site->store, ceremony, &people, err);
-	struct cer_custodian *grown;
 
-	if (st || people.count == 0)
-		return st;
-	grown = reallocarray(out->items, out->count + people.count, sizeof(*grown));
-	if (!grown)
-		return kms_nomem(err);
-	out->items = grown;
-	for (size_t i = 0; i < people.count; i++) {
-		char *name = strdup(people.items[i].person);
+	for (size_t i = 0; !st && i < people.count; i++)
+		st = op_custodians_add(
+			out, people.items[i].person, (unsigned)people.items[i].component, err);
+	return st;
+}
 
-		if (!name)
-			return kms_nomem(err);
-		out->items[out->count++] =
-			(struct cer_custodian){name, (unsigned)people.items[i].component};
+/* Who has had the sheet since: by a change of its pair, or on the way. */
+static enum kms_status add_later_people(const struct store_custody_list *rows, const char *ceremony,
+	struct op_custodians *out, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < rows->count; i++) {
+		const struct store_custody *row = &rows->items[i];
+		const char *const names[] = {row->custodian_a, row->custodian_b, row->carrier};
+
+		if (strcmp(row->ceremony_id, ceremony) != 0)
+			continue;
+		for (size_t k = 0; !st && k < sizeof(names) / sizeof(*names); k++)
+			if (names[k])
+				st = op_custodians_add(
+					out, names[k], (unsigned)row->component, err);
 	}
-	return KMS_OK;
+	return st;
 }
 
 /*
@@ -52,16 +78,31 @@ static bool binds(const struct store_ceremony *c)
 	       strcmp(c->kind, OP_SITE_RESTORE) == 0 || strcmp(c->kind, OP_ZONE_RESTORE) == 0;
 }
 
+enum kms_status op_custodians_gather(struct op_site *site, const char *label,
+	struct op_custodians *custodians, struct kms_err *err)
+{
+	STORE_AUTO(ceremony_list) struct store_ceremony_list list = {0};
+	STORE_AUTO(custody_list) struct store_custody_list rows = {0};
+	enum kms_status st = store_ceremonies(site->store, NULL, &list, err);
+
+	if (!st)
+		st = store_custodies(site->store, &rows, err);
+	for (size_t i = 0; !st && i < list.count; i++) {
+		if (!binds(&list.items[i]) || !key_label_same(list.items[i].key_label, label))
+			continue;
+		st = add_people(site, list.items[i].id, custodians, err);
+		if (!st)
+			st = add_later_people(&rows, list.items[i].id, custodians, err);
+	}
+	return st;
+}
+
 enum kms_status op_custodians_of(struct op_site *site, const char *label,
 	struct op_custodians *ret_custodians, struct kms_err *err)
 {
-	STORE_AUTO(ceremony_list) struct store_ceremony_list list = {0};
 	struct op_custodians found __attribute__((cleanup(op_custodians_free))) = {0};
-	enum kms_status st = store_ceremonies(site->store, NULL, &list, err);
+	enum kms_status st = op_custodians_gather(site, label, &found, err);
 
-	for (size_t i = 0; !st && i < list.count; i++)
-		if (binds(&list.items[i]) && key_label_same(list.items[i].key_label, label))
-			st = add_people(site, list.items[i].id, &found, err);
 	if (st)
 		return st;
 	*ret_custodians = found;
@@ -117,9 +158,10 @@ enum kms_status op_minutes(struct op *op, const struct cer *cer, const char *hsm
 		return st;
 	if (kcv)
 		key_kcv_print(kcv, check);
-	minutes = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O}", "site", op->site->name, "actor",
+	minutes = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:O}", "site", op->site->name, "actor",
 		actor ? actor : "", "hsm_serial", hsm_serial, "combined_check_value", check,
-		"sheets_ceremony", cer_ceremony_id(cer), "events", events);
+		"check_method", kcv ? key_kcv_method_name(kcv->method) : "", "sheets_ceremony",
+		cer_ceremony_id(cer), "events", events);
 	return minutes ? js_line(minutes, ret_text, err) : kms_nomem(err);
 }
 
@@ -169,11 +211,38 @@ static enum kms_status custodians_json(
 	return st;
 }
 
+enum kms_status op_void_sheets(
+	struct op_site *site, const char *ceremony, json_t **ret_rows, struct kms_err *err)
+{
+	STORE_AUTO(void_sheet_list) struct store_void_sheet_list list = {0};
+	JS_AUTO json_t *rows = json_array();
+	enum kms_status st = store_void_sheets(site->store, &list, err);
+
+	for (size_t i = 0; !st && i < list.count; i++) {
+		const struct store_void_sheet *v = &list.items[i];
+		char time[CLOCK_TEXT_SIZE];
+
+		clock_format(v->recorded, time);
+		if (!ceremony || strcmp(ceremony, v->ceremony_id) == 0)
+			st = json_array_append_new(rows,
+				     json_pack("{s:I, s:s, s:I, s:s, s:s}", "serial",
+					     (json_int_t)v->serial, "ceremony", v->ceremony_id,
+					     "component", (json_int_t)v->component, "time", time,
+					     "reason", v->reason))
+				     ? kms_nomem(err)
+				     : KMS_OK;
+	}
+	if (!st)
+		*ret_rows = json_incref(rows);
+	return st;
+}
+
 enum kms_status op_ceremony_show(
 	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err)
 {
 	STORE_AUTO(ceremony) struct store_ceremony row = {0};
 	JS_AUTO json_t *people = json_array();
+	JS_AUTO json_t *voided = NULL;
 	JS_AUTO json_t *minutes = NULL;
 	JS_AUTO json_t *object = NULL;
 	char canonical[CER_ID_SIZE];
@@ -183,6 +252,8 @@ enum kms_status op_ceremony_show(
 		st = store_ceremony_get(site->store, canonical, &row, err);
 	if (!st)
 		st = custodians_json(site, canonical, people, err);
+	if (!st)
+		st = op_void_sheets(site, canonical, &voided, err);
 	if (!st && row.minutes)
 		st = js_parse_object(
 			"the minutes", row.minutes, strlen(row.minutes), &minutes, err);
@@ -190,6 +261,7 @@ enum kms_status op_ceremony_show(
 		return st;
 	object = ceremony_json(&row);
 	if (!object || json_object_set(object, "custodians", people) ||
+		json_object_set(object, "void_sheets", voided) ||
 		(minutes && json_object_set(object, "minutes", minutes)))
 		return kms_nomem(err);
 	*ret_report = json_incref(object);

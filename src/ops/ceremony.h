@@ -22,6 +22,11 @@ struct op_custodians {
 KMS_CHECKED enum kms_status op_custodians_of(struct op_site *site, const char *label,
 	struct op_custodians *ret_custodians, struct kms_err *err);
 void op_custodians_free(struct op_custodians *custodians);
+/* The same, added to those that are there; and one person. */
+KMS_CHECKED enum kms_status op_custodians_gather(struct op_site *site, const char *label,
+	struct op_custodians *custodians, struct kms_err *err);
+KMS_CHECKED enum kms_status op_custodians_add(struct op_custodians *custodians, const char *name,
+	unsigned component, struct kms_err *err);
 
 /*
  * None of the operation's officers, nor `carrier` (may be NULL), may hold a component of the

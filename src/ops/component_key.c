@@ -2,9 +2,10 @@
 #include "ops/component_key.h"
 
 #include "base/hex.h"
-#include "ceremony/separation.h"
+#include "ceremony/rehearsal.h"
 #include "keys/component.h"
 #include "ops/ceremony.h"
+#include "ops/custody.h"
 #include "ops/reconcile.h"
 #include "store/journal.h"
 
@@ -143,15 +144,6 @@ static enum kms_status find_source(struct op *op, struct kms_err *err)
 	return KMS_OK;
 }
 
-static enum kms_status separation_from(struct op *op, const char *label, struct kms_err *err)
-{
-	struct component_key *a = op->args;
-	struct op_custodians earlier __attribute__((cleanup(op_custodians_free))) = {0};
-	enum kms_status st = op_custodians_of(op->site, label, &earlier, err);
-
-	return st ? st : cer_separation_pairs(label, earlier.items, earlier.count, &a->pairs, err);
-}
-
 /*
  * The key that is to be imported may have been here before under another label. Three bytes that agree
  * by chance are one case in sixteen million.
@@ -171,7 +163,7 @@ static enum kms_status separation_under_other_labels(struct op *op, struct kms_e
 		if (!there->check_value || strcmp(there->check_value, check) != 0 ||
 			strcmp(there->algorithm, key_alg_name(a->alg)) != 0)
 			continue;
-		st = separation_from(op, there->label, err);
+		st = custody_rule_pairs(op, there->label, &a->pairs, err);
 	}
 	return st;
 }
@@ -180,7 +172,7 @@ static enum kms_status separation_under_other_labels(struct op *op, struct kms_e
 static enum kms_status separation_over_time(struct op *op, struct kms_err *err)
 {
 	struct component_key *a = op->args;
-	enum kms_status st = separation_from(op, a->in->label, err);
+	enum kms_status st = custody_rule_pairs(op, a->in->label, &a->pairs, err);
 
 	return st || a->kind != CER_IMPORT ? st : separation_under_other_labels(op, err);
 }
@@ -215,6 +207,26 @@ static enum kms_status take_facts(struct op *op, struct kms_err *err)
 	return st;
 }
 
+/* Who shall hold what; in an import also which key it must be. */
+static enum kms_status note_people(struct op *op, struct kms_err *err)
+{
+	const struct component_key *a = op->args;
+	JS_AUTO json_t *list = json_array();
+	char check[KEY_KCV_TEXT_SIZE];
+	enum kms_status st = KMS_OK;
+
+	if (a->kind == CER_IMPORT) {
+		key_kcv_print(&a->expected, check);
+		st = op_detail(op, "check_value", json_string(check), err);
+	}
+	for (size_t i = 0; !st && i < a->pairs.count * CER_PAIR_SIZE; i++)
+		if (json_array_append_new(list,
+			    json_string(
+				    a->pairs.pairs[i / CER_PAIR_SIZE].names[i % CER_PAIR_SIZE])))
+			st = kms_nomem(err);
+	return st ? st : op_detail(op, "custodians", json_incref(list), err);
+}
+
 enum kms_status component_key_validate(struct op *op, struct kms_err *err)
 {
 	struct component_key *a = op->args;
@@ -240,6 +252,8 @@ enum kms_status component_key_validate(struct op *op, struct kms_err *err)
 		st = op_detail(op, "wrapping", json_string(key_wrapping_name(a->wrapping)), err);
 	if (!st && a->at)
 		st = op_detail(op, "hsm", json_string(a->at->row.name), err);
+	if (!st)
+		st = note_people(op, err);
 	return st ? st : op_detail(op, "ceremony", json_string(a->ceremony), err);
 }
 
@@ -377,9 +391,12 @@ static enum kms_status draw_components(struct op *op, struct components *c, stru
 	const struct component_key *a = op->args;
 	enum kms_status st = KMS_OK;
 
-	for (size_t i = 0; !st && i < a->in->components; i++)
+	for (size_t i = 0; !st && i < a->in->components; i++) {
 		st = hsm_random(
 			component_key_hsm(op), key_alg_info(a->alg)->length, &c->part[i], err);
+		if (!st && op->site->rehearsal)
+			st = cer_rehearsal_mark(&c->part[i], err);
+	}
 	/* A chance of 2^-50: drawn again next time rather than explained to custodians. */
 	return st ? st : key_components_check(a->alg, c->part, a->in->components, err);
 }
@@ -399,8 +416,10 @@ static enum kms_status open_room(struct op *op, struct components *components, s
 		.partner = a->partner_identity ? a->partner : NULL,
 		.first_serial = (uint32_t)a->first_serial,
 		.expected = a->kind == CER_IMPORT ? &a->expected : NULL,
+		.printed = a->in->printed,
 		.tries = a->in->unattended ? 1 : TRIES,
 		.unattended = a->in->unattended,
+		.rehearsal = op->site->rehearsal,
 		.now = op->now};
 
 	if (!hex_decode_strict(a->here, setup.here.fingerprint, CER_FINGERPRINT_BYTES) ||
@@ -513,9 +532,8 @@ static enum kms_status finish_ceremony(
 
 		if (kcv)
 			key_kcv_print(kcv, check);
-		st = store_component_set(op->site->store, a->ceremony, i,
-			a->first_serial ? a->first_serial + i - 1 : 0, kcv ? check : NULL,
-			sheet_state, err);
+		st = store_component_set(op->site->store, a->ceremony, i, cer_serial(a->cer, i),
+			kcv ? check : NULL, sheet_state, err);
 	}
 	return st ? st
 		  : store_ceremony_finish(op->site->store, a->ceremony, state, buf_text(&minutes),

@@ -41,7 +41,7 @@ struct component_key {
 	char id[OP_ID_HEX];	 /* of the key object */
 	char ceremony[CER_ID_SIZE];
 	char *serial;
-	int64_t first_serial;
+	int64_t first_serial; /* create */
 	struct op_trust trust;
 	struct cer *cer;
 	struct hsm_made made;

@@ -103,7 +103,7 @@ static enum kms_status examine(struct op_site *site, json_t *findings, struct km
 		st = take_findings(findings, survey.findings, err);
 	if (!st)
 		st = waiting_cards(site, findings, err);
-	if (!st && op_audit_verify(site, &log, &bad) &&
+	if (!st && op_audit_verify(site, NULL, &log, &bad) &&
 		json_array_append_new(findings, json_sprintf("audit log: %s", bad.msg)))
 		st = kms_nomem(err);
 	return st;

@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "base/utf8.h"
 #include "ops/ops.h"
+#include "ops/witness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,8 +120,8 @@ enum kms_status op_find_sender(struct op_site *site, const struct doc_party *sen
 	return KMS_OK;
 }
 
-enum kms_status op_check_checkpoint(const struct store_partner *partner, const char *note,
-	const char *what, struct kms_err *err)
+enum kms_status op_check_checkpoint(struct op_site *site, const struct store_partner *partner,
+	const char *note, const char *what, struct kms_err *err)
 {
 	char origin[AUDIT_ORIGIN_MAX + 1];
 	unsigned char point[P256_POINT_SIZE];
@@ -134,7 +135,7 @@ enum kms_status op_check_checkpoint(const struct store_partner *partner, const c
 		st = audit_checkpoint_verify(note, strlen(note), origin, point, &checkpoint, err);
 	if (st)
 		kms_prefix(err, "the audit checkpoint in the %s: ", what);
-	return st;
+	return st ? st : op_witness_arrived(site, partner, note, what, err);
 }
 
 enum kms_status op_transport_row(struct op_site *site, const char *label, const char *direction,

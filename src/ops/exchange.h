@@ -53,9 +53,13 @@ KMS_CHECKED enum kms_status op_find_sender(struct op_site *site, const struct do
 	const char *what, struct store_partner *ret_partner,
 	unsigned char ret_point[P256_POINT_SIZE], struct kms_err *err);
 
-/* The checkpoint of its own audit log that a partner put into a document: signed by its audit key. */
-KMS_CHECKED enum kms_status op_check_checkpoint(const struct store_partner *partner,
-	const char *note, const char *what, struct kms_err *err);
+/*
+ * The checkpoint of its own audit log that a partner put into a document: signed by its audit key, and
+ * no contradiction of any that came before.
+ */
+KMS_CHECKED enum kms_status op_check_checkpoint(struct op_site *site,
+	const struct store_partner *partner, const char *note, const char *what,
+	struct kms_err *err);
 
 /* The transport key to use: its row, and that state, direction and partner are right. */
 KMS_CHECKED enum kms_status op_transport_row(struct op_site *site, const char *label,

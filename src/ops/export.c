@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "exchange/rawhex.h"
 #include "ops/outgoing.h"
+#include "ops/witness.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct export_args {
 	struct outgoing out;
 	char id[DOC_ID_MAX + 1];
 	char *checkpoint;
+	char *seen; /* the newest that is held of the recipient's log, or NULL */
 	struct buf listing;
 };
 
@@ -27,6 +29,7 @@ static void export_clear(struct export_args *a)
 {
 	outgoing_free(&a->out);
 	free(a->checkpoint);
+	free(a->seen);
 	buf_free(&a->listing);
 	op_file_free(&a->request_file);
 	op_file_free(&a->package_file);
@@ -69,6 +72,11 @@ static enum kms_status check_request(struct op *op, struct kms_err *err)
 			op->site, &a->request.sender, "request", &a->partner, point, err);
 	if (!st)
 		st = doc_request_verify(&a->request, a->partner.fingerprint, point, err);
+	if (!st)
+		st = op_witness_own(
+			op->site, a->partner.name, a->request.witness.seen, "request", err);
+	if (!st)
+		st = op_witness_newest(op->site, &a->partner, &a->seen, err);
 	if (st)
 		return st;
 	hex_encode(a->request.nonce, DOC_NONCE_SIZE, nonce);
@@ -113,6 +121,8 @@ static enum kms_status export_validate(struct op *op, struct kms_err *err)
 		st = op_doc_id("PK", a->id, err);
 	if (!st)
 		st = op_detail(op, "request", json_string(a->request.id), err);
+	if (!st)
+		st = op_detail(op, "request_sha256", json_string(a->request_file.hash_text), err);
 	if (!st)
 		st = op_report(op, "partner", json_string(a->partner.name), err);
 	return st ? st : op_report(op, "request", json_string(a->request.id), err);
@@ -160,7 +170,10 @@ static enum kms_status write_package(struct op *op, struct kms_err *err)
 
 	memcpy(p.request_hash, a->request_file.hash, HASH_SIZE);
 	memcpy(p.nonce, a->request.nonce, DOC_NONCE_SIZE);
-	st = overrides_list(op, &overrides, &p.override_count, err);
+	p.witness.seen = a->seen;
+	st = op_witness_extend(op->site, a->request.witness.seen, a->checkpoint, &p.witness, err);
+	if (!st)
+		st = overrides_list(op, &overrides, &p.override_count, err);
 	p.overrides = overrides;
 	if (!st)
 		st = outgoing_transport_doc(out, &p.transport, err);

@@ -191,9 +191,12 @@ static enum kms_status check_identity(struct op_site *site, const struct store_k
 		st = op_meta_find(site, META_FINGERPRINT, &fingerprint, err);
 	if (st || !text)
 		return st;
-	if (doc_identity_parse(text, strlen(text), &identity, NULL) == KMS_OK &&
-		doc_identity_verify(&identity, fingerprint, NULL) == KMS_OK &&
-		pair_is(keys, KEY_ROLE_IDENTITY, identity.identity_key) &&
+	st = doc_identity_parse(text, strlen(text), &identity, err);
+	if (!st)
+		st = doc_identity_verify(&identity, fingerprint, err);
+	if (st && !kms_is_answer(st))
+		return st;
+	if (!st && pair_is(keys, KEY_ROLE_IDENTITY, identity.identity_key) &&
 		pair_is(keys, KEY_ROLE_AUDIT, identity.audit_key))
 		return KMS_OK;
 	return finding(survey,

@@ -43,14 +43,14 @@ enum kms_status op_keys_named(struct op_site *site, const char *name,
 
 /* ---- the journal ---- */
 
-static json_t *detail_of(const struct store_op *op)
+/* NULL if the row has none. */
+static enum kms_status detail_of(
+	const struct store_op *op, json_t **ret_detail, struct kms_err *err)
 {
-	json_t *detail = NULL;
-
-	if (!op->detail ||
-		js_parse_object("journal row", op->detail, strlen(op->detail), &detail, NULL))
-		return NULL;
-	return detail;
+	*ret_detail = NULL;
+	return op->detail ? js_parse_object(
+				    "journal row", op->detail, strlen(op->detail), ret_detail, err)
+			  : KMS_OK;
 }
 
 enum kms_status op_came_under(
@@ -67,7 +67,9 @@ enum kms_status op_came_under(
 	st = store_op_get(site->store, set->op_id, &op, err);
 	if (st)
 		return st;
-	detail = detail_of(&op);
+	st = detail_of(&op, &detail, err);
+	if (st)
+		return st;
 	label = json_string_value(json_object_get(detail, note_transport));
 	if (label && !(*ret_label = strdup(label)))
 		return kms_nomem(err);
@@ -148,11 +150,13 @@ static enum kms_status partners_of_set(
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && i < m->ops.count; i++) {
-		JS_AUTO json_t *detail =
-			is_export(&m->ops.items[i]) ? detail_of(&m->ops.items[i]) : NULL;
-		const char *under = json_string_value(json_object_get(detail, note_transport));
+		JS_AUTO json_t *detail = NULL;
+		const char *under;
 
-		if (!under || !has_text(json_object_get(detail, note_keysets), name))
+		if (is_export(&m->ops.items[i]))
+			st = detail_of(&m->ops.items[i], &detail, err);
+		under = json_string_value(json_object_get(detail, note_transport));
+		if (st || !under || !has_text(json_object_get(detail, note_keysets), name))
 			continue;
 		st = add_text(partners, partner_of(m, under), err);
 		if (!st)
@@ -271,9 +275,11 @@ static enum kms_status under_transport(
 	enum kms_status st = add_text(m->transport_keys, row->label, err);
 
 	for (size_t i = 0; !st && i < m->ops.count; i++) {
-		JS_AUTO json_t *detail = detail_of(&m->ops.items[i]);
-		const char *under = json_string_value(json_object_get(detail, note_transport));
+		JS_AUTO json_t *detail = NULL;
+		const char *under;
 
+		st = detail_of(&m->ops.items[i], &detail, err);
+		under = json_string_value(json_object_get(detail, note_transport));
 		if (under && key_label_same(under, row->label))
 			st = sets_of_op(m, &m->ops.items[i], detail, err);
 	}

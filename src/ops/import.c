@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "ops/ceremony.h"
 #include "ops/incoming.h"
+#include "ops/witness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +74,9 @@ static enum kms_status check_sender(struct op *op, struct kms_err *err)
 	if (!st)
 		st = doc_package_verify(p, a->partner.fingerprint, point, err);
 	if (!st)
-		st = op_check_checkpoint(&a->partner, p->checkpoint, "package", err);
+		st = op_check_checkpoint(op->site, &a->partner, p->checkpoint, "package", err);
+	if (!st)
+		st = op_witness_own(op->site, a->partner.name, p->witness.seen, "package", err);
 	if (!st)
 		st = op_check_recipient(&a->self, &p->recipient, "package", err);
 	if (!st && strcmp(p->hsm_serial, a->self.serial) != 0) {
@@ -113,7 +116,11 @@ static enum kms_status check_request(struct op *op, struct kms_err *err)
 	if (!st && !hex_decode_strict(a->request_row.sha256, hash, HASH_SIZE))
 		st = kms_fail(err, KMS_ERR_STORE, "the row of request '%s' is damaged",
 			a->request_row.id);
-	return st ? st : doc_package_answers(&a->package, &a->request, hash, err);
+	if (!st)
+		st = doc_package_answers(&a->package, &a->request, hash, err);
+	return st ? st
+		  : op_witness_follows(a->partner.name, a->request.witness.seen,
+			    a->package.checkpoint, &a->package.witness, "package", err);
 }
 
 /* The name that a key set gets here: OLD=NEW renames it. */
@@ -259,7 +266,10 @@ static enum kms_status write_receipt(struct op *op, struct kms_err *err)
 			p->keys[i].label, p->keys[i].alg, a->in.keys[i].kcv};
 	memcpy(receipt.package_hash, a->package_file.hash, HASH_SIZE);
 	memcpy(receipt.nonce, p->nonce, DOC_NONCE_SIZE);
-	st = op_signer(op->site, KEY_ROLE_IDENTITY, &signer, err);
+	receipt.witness.seen = p->checkpoint;
+	st = op_witness_extend(op->site, p->witness.seen, a->checkpoint, &receipt.witness, err);
+	if (!st)
+		st = op_signer(op->site, KEY_ROLE_IDENTITY, &signer, err);
 	if (!st)
 		st = doc_receipt_write(&receipt, &signer, &text, err);
 	return st ? st : op_file_take(&a->receipt_file, &text, err);

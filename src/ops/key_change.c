@@ -203,6 +203,7 @@ enum kms_status op_key_change(struct op_site *site, const struct op_key_change *
 {
 	static const struct op_kind kind = {
 		.name = "key.state",
+		.dual = DUAL_STATE,
 		.check = key_change_check,
 		.validate = state_validate,
 		.commit = state_commit,

@@ -6,6 +6,7 @@
  * transport key, which came by components; what it does not say (diversification, customer) is in
  * a key plan.
  */
+#include "ops/keygen.h"
 #include "ops/ops.h"
 
 #include "base/utf8.h"
@@ -123,6 +124,10 @@ static enum kms_status export_validate(struct op *op, struct kms_err *err)
 		st = op_override(op, err,
 			"exportability S lets the recipient pass the key on in forms that are "
 			"weaker than key blocks");
+	if (!st && a->in->usage)
+		st = op_detail(op, "usage", json_string(a->in->usage), err);
+	if (!st && a->in->exportability)
+		st = op_detail(op, "exportability", json_string(a->in->exportability), err);
 	return st ? st : op_report(op, "partner", json_string(a->partner), err);
 }
 
@@ -334,6 +339,8 @@ static enum kms_status import_validate(struct op *op, struct kms_err *err)
 		st = note_header(headers, a->file.lines[i].text, err);
 	if (!st)
 		st = note_headers(op, headers, a->file.file.hash_text, err);
+	if (!st)
+		st = keygen_note_plan(op, &a->plan, err);
 	return st ? st : op_report(op, "partner", json_string(a->partner), err);
 }
 

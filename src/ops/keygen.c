@@ -17,20 +17,24 @@ void keygen_free(struct keygen *gen)
 	*gen = (struct keygen){0};
 }
 
+enum kms_status keygen_note_plan(struct op *op, const struct key_plan *plan, struct kms_err *err)
+{
+	char digest[2 * sizeof(plan->digest) + 1];
+	enum kms_status st = op_detail(op, "plan", json_string(plan->name), err);
+
+	hex_encode(plan->digest, sizeof(plan->digest), digest);
+	return st ? st : op_detail(op, "plan_sha256", json_string(digest), err);
+}
+
 enum kms_status keygen_load(
 	struct keygen *gen, struct op *op, const char *path, struct kms_err *err)
 {
-	char digest[2 * sizeof(gen->plan.digest) + 1];
 	enum kms_status st;
 
 	if (!path)
 		return KMS_OK;
 	st = key_plan_load(path, &gen->plan, err);
-	if (st)
-		return st;
-	hex_encode(gen->plan.digest, sizeof(gen->plan.digest), digest);
-	st = op_detail(op, "plan", json_string(gen->plan.name), err);
-	return st ? st : op_detail(op, "plan_sha256", json_string(digest), err);
+	return st ? st : keygen_note_plan(op, &gen->plan, err);
 }
 
 /* ---- validate ---- */

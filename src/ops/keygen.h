@@ -23,6 +23,10 @@ struct keygen {
 	size_t skipped; /* sets that are there already, just as the plan has them */
 };
 
+/* Into the operation's details: which plan, by its hash. */
+KMS_CHECKED enum kms_status keygen_note_plan(
+	struct op *op, const struct key_plan *plan, struct kms_err *err);
+
 /* The steps of an operation, in their order (ops/op.h). Each takes the operation it works for. */
 KMS_CHECKED enum kms_status keygen_load(
 	struct keygen *gen, struct op *op, const char *path, struct kms_err *err);

@@ -6,6 +6,7 @@
  * and check values, short enough to be typed by hand, under a transport key that came by components.
  * Always by override: ECB and CBC have no integrity, and nobody signs.
  */
+#include "ops/keygen.h"
 #include "ops/ops.h"
 
 #include "base/file.h"
@@ -269,6 +270,8 @@ static enum kms_status import_validate(struct op *op, struct kms_err *err)
 		st = op_detail(op, "listing", json_string(a->listing.package_id), err);
 	if (!st)
 		st = op_detail(op, "listing_sha256", json_string(a->file.hash_text), err);
+	if (!st)
+		st = keygen_note_plan(op, &a->plan, err);
 	return st ? st : op_report(op, "partner", json_string(a->partner), err);
 }
 

@@ -58,9 +58,16 @@ KMS_CHECKED enum kms_status op_ask_last_try(
 KMS_CHECKED enum kms_status op_ask_confirm(
 	struct op_site *site, const char *question, struct kms_err *err);
 
-/* Asks for the PIN and logs in to that token. `whose`: for the prompt, "" or with a blank behind. */
+/*
+ * Logs in to that token, with the PIN that the agent holds, else one that is asked for. `whose`: for the
+ * prompt, "" or with a blank behind.
+ */
 KMS_CHECKED enum kms_status op_token_login(struct op_site *site, struct hsm *hsm,
 	const char *pin_name, const char *whose, struct kms_err *err);
+
+/* The same with a PIN that is asked for in any case. */
+KMS_CHECKED enum kms_status op_token_login_asked(struct op_site *site, struct hsm *hsm,
+	const char *pin_name, const char *whose, struct secret *ret_pin, struct kms_err *err);
 
 /* Puts back what an earlier login found out about this token's capabilities. */
 KMS_CHECKED enum kms_status op_caps_restore(struct op_site *site, struct hsm *hsm,

@@ -109,7 +109,7 @@ static enum kms_status add_token(struct op_site *site, json_t *minutes, struct k
 
 	/* A ceremony may have failed for want of a token. */
 	if (!site->hsm || hsm_token_info(site->hsm, &info, &ignored))
-		return KMS_OK;
+		return ignored.code == KMS_ERR_NOMEM ? kms_nomem(err) : KMS_OK;
 	return put(minutes, "hsm",
 		json_pack("{s:s, s:s, s:s, s:s, s:s}", "label", info.label, "serial", info.serial,
 			"manufacturer", info.manufacturer, "model", info.model, "firmware",
@@ -162,6 +162,7 @@ static enum kms_status room_exceptions(
 	const json_t *ceremony, json_t *exceptions, struct kms_err *err)
 {
 	const json_t *events = json_object_get(json_object_get(ceremony, "minutes"), "events");
+	static const char *const told[] = {"refused", "failed", "void"};
 	const json_t *row;
 	size_t i;
 	enum kms_status st = KMS_OK;
@@ -169,8 +170,11 @@ static enum kms_status room_exceptions(
 	json_array_foreach(events, i, row)
 	{
 		const char *what = json_string_value(json_object_get(row, "what"));
+		bool tell = false;
 
-		if (!st && what && (strcmp(what, "refused") == 0 || strcmp(what, "failed") == 0))
+		for (size_t k = 0; what && k < sizeof(told) / sizeof(*told); k++)
+			tell = tell || strcmp(what, told[k]) == 0;
+		if (!st && tell)
 			st = note(exceptions, err, "%s: %s",
 				json_string_value(json_object_get(row, "time")),
 				json_string_value(json_object_get(row, "text")));

@@ -130,10 +130,24 @@ static enum kms_status key_ceremony(struct report *r, const json_t *m, struct km
 		st = report_field(
 			r, "check value of the key", text_of(kept, "combined_check_value"), err);
 	if (!st)
+		st = report_field(r, "check values by", text_of(kept, "check_method"), err);
+	if (!st)
 		st = table(r, "Components", json_object_get(ceremony, "custodians"), sheets,
 			sheet_names, 5, err);
 	return st ? st
 		  : table(r, "Steps", json_object_get(kept, "events"), steps, step_names, 4, err);
+}
+
+/* What was made, or went out or came in: the result's own words. */
+static enum kms_status keys(struct report *r, const json_t *m, struct kms_err *err)
+{
+	static const struct report_column columns[] = {
+		{"key", 34}, {"role", 14}, {"algorithm", 16}, {"check value", 18}, {"by", 18}};
+	static const char *const names[] = {
+		"label", "role", "algorithm", "check_value", "check_method"};
+
+	return table(r, "Keys", json_object_get(json_object_get(m, "result"), "keys"), columns,
+		names, 5, err);
 }
 
 static enum kms_status exceptions(struct report *r, const json_t *m, struct kms_err *err)
@@ -195,31 +209,27 @@ static enum kms_status code(struct report *r, const json_t *m, struct kms_err *e
 /* Everybody who was there signs, custodians too. */
 static enum kms_status signatures(struct report *r, const json_t *m, struct kms_err *err)
 {
+	enum { LEAST = 4, MOST = 3 * CER_PEOPLE_MAX + CER_COMPONENTS_MAX * CER_PAIR_SIZE };
 	const json_t *list = json_object_get(m, "people");
+	const char *names[MOST] = {"", "", "", ""};
 	const json_t *row;
-	size_t i;
+	size_t i, count = json_array_size(list);
 	enum kms_status st = report_heading(r, "Signatures", err);
 
 	json_array_foreach(list, i, row)
 	{
-		const char *name = text_of(row, "name");
-
-		if (!st)
-			st = report_signatures(r, &name, 1, err);
+		if (i < MOST)
+			names[i] = text_of(row, "name");
 	}
-	for (i = json_array_size(list); !st && i < 4; i++) {
-		static const char *const nobody = "";
-
-		st = report_signatures(r, &nobody, 1, err);
-	}
-	return st;
+	count = count < LEAST ? LEAST : count < MOST ? count : MOST;
+	return st ? st : report_signatures(r, names, count, err);
 }
 
 enum kms_status op_minutes_pdf(const json_t *m, int fd, const char *name, struct kms_err *err)
 {
 	static enum kms_status (*const parts[])(
 		struct report * r, const json_t *m, struct kms_err *err) = {frame, people, files,
-		conditions, key_ceremony, exceptions, checkpoint, code, signatures};
+		conditions, key_ceremony, keys, exceptions, checkpoint, code, signatures};
 	REPORT_AUTO struct report *r = NULL;
 	enum kms_status st = report_open("Minutes", text_of(m, "title"), &r, err);
 

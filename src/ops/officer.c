@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "ops/approval.h"
 #include "ops/meta.h"
+#include "ops/officer_lock.h"
 #include "store/people.h"
 
 #include <sodium.h>
@@ -21,8 +23,6 @@ enum {
 	ARGON_MEMORY = 64 * 1024 * 1024,
 	OFFICERS_TO_APPROVE = 2,
 };
-
-static const char role_approves[] = "security-officer";
 
 static enum kms_status start_sodium(struct kms_err *err)
 {
@@ -47,48 +47,32 @@ static enum kms_status ask_passphrase(struct op_site *site, const char *name, bo
 
 /* ---- proving ---- */
 
-static enum kms_status count_failure(
-	struct op_site *site, struct store_officer *officer, int64_t failures, struct kms_err *err)
-{
-	enum kms_status st;
-
-	if (officer->failures == failures)
-		return KMS_OK;
-	officer->failures = failures;
-	st = store_begin(site->store, err);
-	if (st)
-		return st;
-	return store_end(site->store, store_officer_update(site->store, officer, err), err);
-}
-
 static enum kms_status check_passphrase(struct op_site *site, struct store_officer *officer,
 	const char *given_name, struct kms_err *err)
 {
 	SECRET_AUTO struct secret passphrase = {0};
-	struct kms_err ignored = {0};
-	enum kms_status st;
+	struct store_officer before = {0};
+	enum kms_status st = officer_lock_check(site, officer, err);
 
-	st = ask_passphrase(site, given_name, false, &passphrase, err);
+	if (!st)
+		st = ask_passphrase(site, given_name, false, &passphrase, err);
 	if (!st)
 		st = start_sodium(err);
+	/* In a dry run too: it must not be a way to guess unseen. */
+	if (!st)
+		st = officer_try_begin(site, officer, &before, err);
 	if (st)
 		return st;
 	if (passphrase.len == 0 || crypto_pwhash_str_verify(officer->passphrase_hash,
-					   (const char *)passphrase.data, passphrase.len) != 0) {
-		/* In a dry run too: it must not be a way to guess unseen. */
-		if (count_failure(site, officer, officer->failures + 1, &ignored))
-			op_say(site, "warning: the failure could not be counted: %s", ignored.msg);
-		kms_fail(err, KMS_ERR_AUTH, "wrong passphrase for officer '%s'", officer->name);
-		return kms_hint(err, "nothing was changed; the failure is in the audit log");
-	}
-	return site->dry_run ? KMS_OK : count_failure(site, officer, 0, err);
+					   (const char *)passphrase.data, passphrase.len) != 0)
+		return officer_try_wrong(site, officer, err);
+	return officer_try_right(site, officer, &before, err);
 }
 
 /* approves: only a security officer will do. */
-static enum kms_status prove_one(
-	struct op *op, const char *name, bool approves, char **ret_name, struct kms_err *err)
+static enum kms_status find_active(struct op_site *site, const char *name, bool approves,
+	struct store_officer *ret_officer, struct kms_err *err)
 {
-	STORE_AUTO(officer) struct store_officer officer = {0};
 	char folded[NAME_MAX_BYTES + 1];
 	enum kms_status st;
 
@@ -96,19 +80,29 @@ static enum kms_status prove_one(
 	if (st)
 		return st;
 	name_fold(name, folded);
-	st = store_officer_get(op->site->store, folded, name, &officer, err);
+	st = store_officer_get(site->store, folded, name, ret_officer, err);
 	if (st == KMS_ERR_NOT_FOUND)
 		kms_hint(err, "'cardkms officer list' shows who there is");
 	if (st)
 		return st;
-	if (strcmp(officer.state, "active") != 0)
-		return kms_fail(err, KMS_ERR_DENIED, "officer '%s' is disabled", officer.name);
-	if (approves && strcmp(officer.role, role_approves) != 0) {
+	if (strcmp(ret_officer->state, "active") != 0)
+		return kms_fail(err, KMS_ERR_DENIED, "officer '%s' is disabled", ret_officer->name);
+	if (approves && strcmp(ret_officer->role, OFFICER_APPROVES) != 0) {
 		kms_fail(err, KMS_ERR_DENIED, "'%s' is enrolled as %s and cannot approve",
-			officer.name, officer.role);
+			ret_officer->name, ret_officer->role);
 		return kms_hint(err, "only a security-officer can");
 	}
-	st = check_passphrase(op->site, &officer, name, err);
+	return officer_lock_check(site, ret_officer, err);
+}
+
+static enum kms_status prove_one(
+	struct op *op, const char *name, bool approves, char **ret_name, struct kms_err *err)
+{
+	STORE_AUTO(officer) struct store_officer officer = {0};
+	enum kms_status st = find_active(op->site, name, approves, &officer, err);
+
+	if (!st)
+		st = check_passphrase(op->site, &officer, name, err);
 	if (!st && !(*ret_name = strdup(officer.name)))
 		st = kms_nomem(err);
 	return st;
@@ -134,7 +128,7 @@ static enum kms_status next_name(
 	return KMS_OK;
 }
 
-enum kms_status op_officers_prove(struct op *op, struct kms_err *err)
+enum kms_status op_officers_name(struct op *op, struct kms_err *err)
 {
 	const char *list = op->site->officers;
 	char names[OP_OFFICERS][NAME_MAX_BYTES + 1];
@@ -155,9 +149,53 @@ enum kms_status op_officers_prove(struct op *op, struct kms_err *err)
 		kms_fail(err, KMS_ERR_DENIED, "'%s' cannot be both officers", names[0]);
 		return kms_hint(err, "two different people must approve");
 	}
-	for (size_t i = 0; !st && i < OP_OFFICERS; i++)
-		st = prove_one(op, names[i], true, &op->officers[i], err);
+	for (size_t i = 0; !st && i < OP_OFFICERS; i++) {
+		STORE_AUTO(officer) struct store_officer officer = {0};
+
+		st = find_active(op->site, names[i], true, &officer, err);
+		if (!st && !(op->officers[i] = strdup(officer.name)))
+			st = kms_nomem(err);
+		memcpy(op->called[i], names[i], sizeof(names[i]));
+	}
 	return st;
+}
+
+/* Beforehand, or by passphrase now. */
+static enum kms_status approve_one(struct op *op, size_t i, struct kms_err *err)
+{
+	FREE_AUTO char *proved = NULL;
+	bool others = false;
+	enum kms_status st = op_approval_find(op, op->officers[i], op->approval[i], &others, err);
+
+	if (st)
+		return st;
+	if (op->approval[i][0]) {
+		op_say(op->site, "approved beforehand by %s", op->officers[i]);
+		return KMS_OK;
+	}
+	st = prove_one(op, op->called[i], true, &proved, err);
+	if (st != KMS_ERR_IO || !others)
+		return st;
+	kms_fail(err, KMS_ERR_MISMATCH,
+		"what officer '%s' approved is not this, whose digest is %s", op->officers[i],
+		op->digest);
+	return kms_hint(err, "something has changed since: 'cardkms approval list' says what was "
+			     "approved; nothing was changed");
+}
+
+enum kms_status op_officers_prove(struct op *op, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < OP_OFFICERS; i++)
+		st = approve_one(op, i, err);
+	return st;
+}
+
+enum kms_status op_officer_prove(
+	struct op *op, const char *name, char **ret_name, struct kms_err *err)
+{
+	return prove_one(op, name, true, ret_name, err);
 }
 
 enum kms_status op_witness_prove(
@@ -191,7 +229,7 @@ static enum kms_status active_approvers(
 	*ret_count = 0;
 	for (size_t i = 0; i < list.count; i++)
 		*ret_count += strcmp(list.items[i].state, "active") == 0 &&
-			      strcmp(list.items[i].role, role_approves) == 0;
+			      strcmp(list.items[i].role, OFFICER_APPROVES) == 0;
 	return KMS_OK;
 }
 
@@ -322,7 +360,7 @@ static enum kms_status disable_validate(struct op *op, struct kms_err *err)
 	if (strcmp(officer->state, "active") != 0)
 		return kms_fail(
 			err, KMS_ERR_STATE, "officer '%s' is disabled already", officer->name);
-	if (strcmp(officer->role, role_approves) == 0 && approvers <= OFFICERS_TO_APPROVE) {
+	if (strcmp(officer->role, OFFICER_APPROVES) == 0 && approvers <= OFFICERS_TO_APPROVE) {
 		kms_fail(err, KMS_ERR_DENIED,
 			"'%s' is one of the last two who can approve: nobody could be added any "
 			"more",
@@ -368,13 +406,14 @@ enum kms_status op_officer_list(struct op_site *site, json_t **ret_report, struc
 		return st;
 	for (size_t i = 0; i < list.count; i++) {
 		const struct store_officer *o = &list.items[i];
-		char added[CLOCK_TEXT_SIZE];
+		char added[CLOCK_TEXT_SIZE], locked[CLOCK_TEXT_SIZE];
 
 		clock_format(o->added, added);
-		if (json_array_append_new(
-			    rows, json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", o->name, "role",
-					  o->role, "state", o->state, "added", added, "failures",
-					  (json_int_t)o->failures)))
+		clock_format(o->locked, locked);
+		if (json_array_append_new(rows,
+			    json_pack("{s:s, s:s, s:s, s:s, s:I, s:s?}", "name", o->name, "role",
+				    o->role, "state", o->state, "added", added, "failures",
+				    (json_int_t)o->failures, "locked", o->locked ? locked : NULL)))
 			return kms_nomem(err);
 	}
 	*ret_report = json_incref(rows);

@@ -2,6 +2,7 @@
 #include "ops/op.h"
 
 #include "base/text.h"
+#include "ops/approval.h"
 #include "ops/meta.h"
 #include "store/journal.h"
 #include "store/lock.h"
@@ -94,13 +95,15 @@ enum kms_status op_override(struct op *op, struct kms_err *err, const char *fmt,
 		rule = NULL;
 		return kms_nomem(err);
 	}
-	if (!op->site->override_reason || !op->officers[0]) {
+	if (!op->site->override_reason || !(op->officers[0] || op->site->dry_run)) {
 		kms_fail(err, KMS_ERR_DENIED, "%s", rule);
 		return kms_hint(err, "two officers can override it, and it is logged: "
 				     "--override REASON --officers A,B");
 	}
 	if (has_text(op->overrides, rule))
 		return KMS_OK;
+	if (op->digest[0])
+		return kms_fail(err, KMS_ERR_DENIED, "%s; that was not in what was approved", rule);
 	if (json_array_append_new(op->overrides, json_string(rule)))
 		return kms_nomem(err);
 	op_say(op->site, "override (%s): %s", op->site->override_reason, rule);
@@ -162,8 +165,8 @@ static enum kms_status authorise(struct op *op, struct kms_err *err)
 	}
 	if (!st)
 		st = op_log_clock(site, &op->now, err);
-	if (!st && needs_officers(op))
-		st = op_officers_prove(op, err);
+	if (!st && needs_officers(op) && (site->officers || !site->dry_run))
+		st = op_officers_name(op, err);
 	if (!st && (op->kind->needs & OP_NEED_LOGIN))
 		st = op_site_login(site, err);
 	if (!st && (op->kind->needs & OP_NEED_CARDS))
@@ -171,6 +174,36 @@ static enum kms_status authorise(struct op *op, struct kms_err *err)
 	if (!st && !(op->kind->needs & OP_SHARES_SITE))
 		st = op_reconcile(site, false, NULL, err);
 	return st;
+}
+
+/* Who says what shall be done: two officers, of exactly this, where they have to. */
+static enum kms_status approve(struct op *op, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	if (needs_officers(op) || op->site->digest || op->site->dry_run)
+		st = op_approval_digest(op, err);
+	if (!st && needs_officers(op))
+		op_approval_show(op);
+	if (st || !op->officers[0])
+		return st;
+	st = op_officers_prove(op, err);
+	op->proved = !st;
+	return st;
+}
+
+/* By what each approved: a passphrase, or an approval given beforehand. */
+static enum kms_status note_approvals(struct op *op, struct kms_err *err)
+{
+	JS_AUTO json_t *rows = json_array();
+	enum kms_status st = op_detail(op, "digest", json_string(op->digest), err);
+
+	for (size_t i = 0; !st && i < OP_OFFICERS; i++)
+		if (json_array_append_new(
+			    rows, json_pack("{s:s, s:s}", "officer", op->officers[i], "by",
+					  op->approval[i][0] ? op->approval[i] : "passphrase")))
+			st = kms_nomem(err);
+	return st ? st : op_detail(op, "approvals", json_incref(rows), err);
 }
 
 /* The site's lock: alone, or shared once what a dead process left is settled. */
@@ -203,6 +236,8 @@ static enum kms_status complete_detail(struct op *op, struct kms_err *err)
 			st = op_detail(
 				op, "override_reason", json_string(op->site->override_reason), err);
 	}
+	if (!st && op->proved)
+		st = note_approvals(op, err);
 	if (!st && op->host_assisted)
 		st = op_detail(op, "host_assisted", json_true(), err);
 	if (!st && op->site->meeting[0])
@@ -216,8 +251,8 @@ char *op_actor(const struct op_site *site, const struct op *op)
 	const char *login;
 	(void)site;
 
-	/* One of two proved nothing yet: then it is whoever sits here. */
-	if (op && op->officers[0] && op->officers[1]) {
+	/* Who has proved nothing yet is whoever sits here. */
+	if (op && op->proved) {
 		if (asprintf(&text, "%s, %s", op->officers[0], op->officers[1]) < 0)
 			text = NULL;
 		return text;
@@ -252,6 +287,8 @@ static enum kms_status record_intent(struct op *op, struct kms_err *err)
 			.state = "intent",
 			.detail = buf_text(&detail)},
 		err);
+	if (!st)
+		st = op_approval_use(op, err);
 	if (!st)
 		st = op_log(op->site, op, op->kind->name, AUDIT_INTENT, op->subject, "", op->detail,
 			err);
@@ -308,6 +345,8 @@ static enum kms_status run_steps(struct op *op, struct kms_err *err)
 {
 	enum kms_status st = op->kind->validate ? op->kind->validate(op, err) : KMS_OK;
 
+	if (!st)
+		st = approve(op, err);
 	if (st)
 		return st;
 	op->stands = op->site->dry_run;

@@ -3,8 +3,9 @@
  * The one path of every operation that changes something.
  *
  *   check      what can be seen from the input alone (files parse, words make sense)
- *   authorise  site lock, officers' passphrases, HSM login, reconcile what an earlier run left
- *   validate   everything else, without a side effect; a dry run ends here
+ *   authorise  site lock, which officers will approve, HSM login, reconcile what an earlier run left
+ *   validate   everything else, without a side effect
+ *   approve    officers are shown what will be done, and give their passphrases; a dry run ends here
  *   intend     one transaction: the intent in journal and audit log, PENDING rows with CKA_IDs
  *   act        on the HSM
  *   verify     by reading back
@@ -21,11 +22,12 @@
 
 #include "audit/entry.h"
 #include "base/js.h"
+#include "base/utf8.h"
 #include "ops/site.h"
 
 #include <stdint.h>
 
-enum { OP_ID_TEXT = 33, OP_OFFICERS = 2 };
+enum { OP_ID_TEXT = 33, OP_OFFICERS = 2, OP_DIGEST_TEXT = 65 };
 
 enum op_need {
 	OP_NEED_LOGIN = 1,    /* the operator PIN */
@@ -63,10 +65,14 @@ struct op {
 	char *subject;		     /* what it is about, for journal and audit; owned */
 	json_t *detail;		     /* goes into the audit entries: never a secret */
 	json_t *report;		     /* what the caller gets: never a secret */
-	char *officers[OP_OFFICERS]; /* who proved their passphrase; NULL if nobody had to */
-	json_t *overrides;	     /* rules set aside, texts */
-	int64_t now;		     /* of the intent */
-	bool host_assisted;	     /* some key passed through host memory */
+	char *officers[OP_OFFICERS]; /* who approve; NULL if nobody has to */
+	char called[OP_OFFICERS][NAME_MAX_BYTES + 1]; /* as --officers spells them */
+	bool proved;				      /* and have: from the intent on */
+	char digest[OP_DIGEST_TEXT]; /* of what they approve (ops/approval.h); "" before */
+	char approval[OP_OFFICERS][OP_ID_TEXT]; /* given beforehand, or "" */
+	json_t *overrides;			/* rules set aside, texts */
+	int64_t now;				/* of the intent */
+	bool host_assisted;			/* some key passed through host memory */
 	bool stands; /* committed, or a dry run that went to its end: the report is true */
 };
 
@@ -116,8 +122,13 @@ KMS_CHECKED enum kms_status op_settle(
 
 /* ---- officers (officer.c) ---- */
 
-/* Authenticates the officers named "A,B": two different, active, with the right passphrases. */
+/* Finds the officers named "A,B": two different, active, not locked. They have proved nothing yet. */
+KMS_CHECKED enum kms_status op_officers_name(struct op *op, struct kms_err *err);
+/* Each approves op->digest, by passphrase or beforehand. */
 KMS_CHECKED enum kms_status op_officers_prove(struct op *op, struct kms_err *err);
+/* One officer who may approve, by passphrase. */
+KMS_CHECKED enum kms_status op_officer_prove(
+	struct op *op, const char *name, char **ret_name, struct kms_err *err);
 
 /* A third person who sees it done, enrolled in whatever role. */
 KMS_CHECKED enum kms_status op_witness_prove(

@@ -26,12 +26,21 @@ OP_CALL op_partner_revoke(struct op_site *site, const char *name, const char *re
 	json_t **ret_report, struct kms_err *err);
 OP_CALL op_partner_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
-/* ---- officer.c ---- */
+/* ---- officer.c, officer_lock.c ---- */
 OP_CALL op_officer_add(struct op_site *site, const char *name, const char *role,
 	json_t **ret_report, struct kms_err *err);
 OP_CALL op_officer_disable(
 	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
+OP_CALL op_officer_unlock(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
 OP_CALL op_officer_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
+/* ---- approval.c ---- */
+OP_CALL op_approval_create(struct op_site *site, const char *digest, const char *officer,
+	unsigned hours, json_t **ret_report, struct kms_err *err);
+OP_CALL op_approval_revoke(struct op_site *site, const char *id, const char *officer,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_approval_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
 /* ---- hsm_setup.c, hsm_status.c ---- */
 struct op_hsm_setup {
@@ -122,8 +131,20 @@ struct op_components {
 	enum kms_status (*prepare)(void *ctx, struct kms_err *err);
 	enum kms_status (*room)(void *ctx, struct cer *cer, struct kms_err *err);
 	void *room_ctx;
+	bool printed;	 /* create: the room prints the sheets */
 	bool unattended; /* no people at a terminal: sheets go to files, components come from a pipe */
 };
+
+/*
+ * A sheet that the room had printed came to nothing: says so in register and audit log, and which
+ * serial number the component's next one has.
+ */
+OP_CALL op_sheet_void(struct op_site *site, const char *ceremony, unsigned component,
+	uint32_t serial, const char *why, uint32_t *ret_serial, struct kms_err *err);
+
+/* Such sheets, of one ceremony or all (NULL). */
+OP_CALL op_void_sheets(
+	struct op_site *site, const char *ceremony, json_t **ret_rows, struct kms_err *err);
 
 struct op_transport {
 	struct op_components key;
@@ -152,6 +173,50 @@ OP_CALL op_site_key_restore(struct op_site *site, const struct op_site_key *in, 
 OP_CALL op_ceremony_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 OP_CALL op_ceremony_show(
 	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err);
+
+/* ---- unlock.c ---- */
+
+/* hsm NULL: the principal one. for_text ("12h") NULL: twelve hours. */
+OP_CALL op_unlock(struct op_site *site, const char *hsm, const char *for_text, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_lock(struct op_site *site, json_t **ret_report, struct kms_err *err);
+OP_CALL op_agent_status(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
+/* ---- custody.c, custody_move.c, custody_audit.c, custody_pdf.c ---- */
+
+/* Of a key, or that a person holds or has held; NULL: all. */
+OP_CALL op_custody_list(struct op_site *site, const char *key, const char *person,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_custody_history(struct op_site *site, const char *key, int64_t component,
+	json_t **ret_report, struct kms_err *err);
+
+/* What has become of the sheet of a component. Texts may be NULL: as it was. */
+struct op_custody_move {
+	const char *key;
+	int64_t component;
+	const char *pair;     /* "A,B": it goes into their hands */
+	const char *deputies; /* "X,Y"; "": none any more */
+	const char *bag, *safe;
+	int64_t serial;	     /* of the sheet; 0: as it was */
+	const char *channel; /* how it was conveyed, here or (send) away */
+	const char *carrier;
+	const char *on;	      /* date; NULL: today */
+	const char *due;      /* to be returned by then */
+	const char *accepted; /* when the pair signed */
+	bool issue, giveback, send, destroyed;
+};
+OP_CALL op_custody_move(struct op_site *site, const struct op_custody_move *in, json_t **ret_report,
+	struct kms_err *err);
+/* A person has left: flagged, and told what must be re-keyed. `on`: a date, NULL: today. */
+OP_CALL op_custody_leave(struct op_site *site, const char *name, const char *on, const char *reason,
+	json_t **ret_report, struct kms_err *err);
+/* KMS_ERR_MISMATCH, with the report set, if there are findings. */
+OP_CALL op_custody_audit(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/* Forms to sign, as PDF; public data only. */
+OP_CALL op_custody_register(
+	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
+OP_CALL op_custody_acceptance(struct op_site *site, const char *key, int64_t component,
+	const char *path, json_t **ret_report, struct kms_err *err);
 
 /* ---- request.c, export.c, import.c, receipt.c ---- */
 OP_CALL op_exchange_request(struct op_site *site, const char *from, char *const *keysets,
@@ -253,14 +318,20 @@ OP_CALL op_backup_restore(struct op_site *site, const char *path, const char *fi
 OP_CALL op_audit_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
 /*
  * Of the store's own log; of an export or proof by the identity in a file; or by an identity that
- * the site knows. KMS_ERR_MISMATCH, with the report set, names the first bad entry.
+ * the site knows. Compared with the checkpoints that documents brought, and with those of the file
+ * `witness` (or NULL). KMS_ERR_MISMATCH, with the report set, names the first bad entry.
  */
-OP_CALL op_audit_verify(struct op_site *site, json_t **ret_report, struct kms_err *err);
-/* identity_paths: of that site, oldest first, if its HSM was once lost. */
-OP_CALL op_audit_verify_file(const char *path, const char *const *identity_paths, size_t count,
+OP_CALL op_audit_verify(
+	struct op_site *site, const char *witness, json_t **ret_report, struct kms_err *err);
+/* site may be NULL; identity_paths: of that site, oldest first, if its HSM was once lost. */
+OP_CALL op_audit_verify_file(struct op_site *site, const char *path,
+	const char *const *identity_paths, size_t count, const char *witness, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_audit_verify_known(struct op_site *site, const char *path, const char *witness,
 	json_t **ret_report, struct kms_err *err);
-OP_CALL op_audit_verify_known(
-	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
+/* Checkpoints that are held of logs: of that site's, or (NULL) of all. path: their notes, or NULL. */
+OP_CALL op_audit_witnesses(struct op_site *site, const char *of, const char *path,
+	json_t **ret_report, struct kms_err *err);
 OP_CALL op_audit_checkpoint(struct op_site *site, json_t **ret_report, struct kms_err *err);
 /* `sign`: logs in and signs a checkpoint first, so that all of it is covered. */
 OP_CALL op_audit_export(struct op_site *site, const char *path, bool sign, json_t **ret_report,

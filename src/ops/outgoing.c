@@ -140,6 +140,26 @@ static enum kms_status note_sets(
 	return op_detail(op, "keysets", json_incref(list), err);
 }
 
+/* Which keys exactly: those that have these check values now. */
+static enum kms_status note_keys(
+	struct op *op, const struct outgoing *out, const char *partner, struct kms_err *err)
+{
+	JS_AUTO json_t *list = json_array();
+	enum kms_status st = op_detail(op, "partner", json_string(partner), err);
+
+	if (!st)
+		st = op_detail(
+			op, "transport_check_value", json_string(out->transport.check_value), err);
+	for (size_t i = 0; !st && i < out->key_count; i++)
+		if (json_array_append_new(
+			    list, json_pack("{s:s, s:s, s:s?, s:s?}", "label", out->rows[i].label,
+					  "algorithm", out->rows[i].algorithm, "check_value",
+					  out->rows[i].check_value, "check_method",
+					  out->rows[i].check_method)))
+			st = kms_nomem(err);
+	return st ? st : op_detail(op, "keys", json_incref(list), err);
+}
+
 enum kms_status outgoing_sets(struct outgoing *out, struct op *op, const char *const *names,
 	size_t count, const char *partner, struct kms_err *err)
 {
@@ -155,7 +175,9 @@ enum kms_status outgoing_sets(struct outgoing *out, struct op *op, const char *c
 		return kms_nomem(err);
 	for (size_t i = 0; !st && i < count; i++)
 		st = check_set(out, op, names[i], i, partner, err);
-	return st ? st : note_sets(op, names, count, err);
+	if (!st)
+		st = note_sets(op, names, count, err);
+	return st ? st : note_keys(op, out, partner, err);
 }
 
 /* The key block, whose header says for which GP key version the key is. */

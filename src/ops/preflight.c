@@ -5,9 +5,13 @@
 #include "base/file.h"
 #include "ceremony/separation.h"
 #include "ops/ceremony.h"
+#include "ops/custody.h"
 #include "ops/meta.h"
+#include "ops/officer_lock.h"
 #include "ops/op.h"
 #include "ops/token.h"
+#include "paper/output.h"
+#include "paper/sheet.h"
 #include "store/people.h"
 
 #include <ifaddrs.h>
@@ -159,7 +163,8 @@ static enum kms_status token_is_there(struct look *look, struct kms_err *err)
 
 static enum kms_status officers_are_known(struct look *look, struct kms_err *err)
 {
-	char detail[NAME_MAX_BYTES + 60] = "both are enrolled and active";
+	char detail[NAME_MAX_BYTES + 140] = "both are enrolled and active";
+	struct kms_err why = {0};
 	bool good = true;
 
 	for (size_t i = 0; good && i < look->plan->officers.count; i++) {
@@ -173,9 +178,14 @@ static enum kms_status officers_are_known(struct look *look, struct kms_err *err
 		if (st && st != KMS_ERR_NOT_FOUND)
 			return st;
 		good = !st && strcmp(row.state, "active") == 0;
-		if (!good)
+		if (good && !officer_lock_check(look->site, &row, &why))
+			continue;
+		if (good)
+			snprintf(detail, sizeof(detail), "%.200s", why.msg);
+		else
 			snprintf(detail, sizeof(detail), "%s is no active officer of this site",
 				name);
+		good = false;
 		kms_err_clear(err);
 	}
 	return tell(look, "officers", true, good, detail, err);
@@ -187,6 +197,8 @@ static enum kms_status parts_are_apart(struct look *look, struct kms_err *err)
 	const struct cer_plan *plan = look->plan;
 	const char *label = plan->fields[CER_PLAN_LABEL];
 	struct op_custodians held __attribute__((cleanup(op_custodians_free))) = {0};
+	JS_AUTO json_t *overrides = json_array();
+	struct op op = {.site = look->site, .overrides = overrides};
 	struct cer_person people[2];
 	struct kms_err why = {0};
 	char detail[300];
@@ -197,9 +209,11 @@ static enum kms_status parts_are_apart(struct look *look, struct kms_err *err)
 	st = op_custodians_of(look->site, label, &held, err);
 	if (st)
 		return st;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 2; i++) {
 		people[i] = (struct cer_person){plan->officers.names[i], "approve"};
-	st = cer_separation_pairs(label, held.items, held.count, &plan->pairs, &why);
+		op.officers[i] = (char *)plan->officers.names[i]; /* who would override */
+	}
+	st = custody_rule_pairs(&op, label, &plan->pairs, &why);
 	if (!st)
 		st = cer_separation_check(label, held.items, held.count, people, 2, &why);
 	snprintf(detail, sizeof(detail), "%.290s",
@@ -247,6 +261,24 @@ static enum kms_status files_are_there(struct look *look, struct kms_err *err)
 	return st;
 }
 
+static enum kms_status printer_is_there(struct look *look, struct kms_err *err)
+{
+	const char *where = look->plan->fields[CER_PLAN_PRINT];
+	const char *label = look->plan->fields[CER_PLAN_LABEL];
+	struct paper_output output;
+	struct kms_err why = {0};
+	char detail[300];
+	enum kms_status st;
+
+	if (!where || !label)
+		return KMS_OK;
+	st = paper_output_open(where, &output, &why);
+	if (!st)
+		st = paper_sheet_check(label, &look->plan->pairs, &why);
+	snprintf(detail, sizeof(detail), "%.290s", st ? why.msg : where);
+	return tell(look, "printer", true, !st, detail, err);
+}
+
 enum kms_status op_preflight(
 	struct op_site *site, const struct cer_plan *plan, json_t **ret_rows, struct kms_err *err)
 {
@@ -261,6 +293,7 @@ enum kms_status op_preflight(
 		parts_are_apart,
 		partner_is_known,
 		files_are_there,
+		printer_is_there,
 	};
 	JS_AUTO json_t *rows = json_array();
 	struct look look = {.site = site, .plan = plan, .rows = rows};

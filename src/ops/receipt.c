@@ -4,7 +4,9 @@
 
 #include "base/hex.h"
 #include "ops/exchange.h"
+#include "ops/witness.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct receipt_args {
@@ -48,8 +50,15 @@ static enum kms_status find_package(struct op *op, struct kms_err *err)
 	enum kms_status st =
 		store_doc_get(op->site->store, a->receipt.package_id, &a->package_row, err);
 
-	if (st == KMS_ERR_NOT_FOUND)
+	if (st == KMS_ERR_NOT_FOUND) {
+		struct kms_err why = {0};
+
 		kms_prefix(err, "the receipt is for a package that was not exported here: ");
+		/* Or was, and the registry has been put back since. */
+		if (op_witness_own(
+			    op->site, a->partner.name, a->receipt.witness.seen, "receipt", &why))
+			st = kms_hint(err, "%s", why.msg);
+	}
 	if (st)
 		return st;
 	if (strcmp(a->package_row.kind, "package") != 0 ||
@@ -63,7 +72,11 @@ static enum kms_status find_package(struct op *op, struct kms_err *err)
 	if (!st && !hex_decode_strict(a->package_row.sha256, hash, HASH_SIZE))
 		st = kms_fail(err, KMS_ERR_STORE, "the row of package '%s' is damaged",
 			a->package_row.id);
-	return st ? st : doc_receipt_closes(&a->receipt, &a->package, hash, err);
+	if (!st)
+		st = doc_receipt_closes(&a->receipt, &a->package, hash, err);
+	return st ? st
+		  : op_witness_follows(a->partner.name, a->package.witness.seen,
+			    a->receipt.checkpoint, &a->receipt.witness, "receipt", err);
 }
 
 static enum kms_status receipt_validate(struct op *op, struct kms_err *err)
@@ -81,9 +94,13 @@ static enum kms_status receipt_validate(struct op *op, struct kms_err *err)
 	if (!st)
 		st = doc_receipt_verify(&a->receipt, a->partner.fingerprint, point, err);
 	if (!st)
-		st = op_check_checkpoint(&a->partner, a->receipt.checkpoint, "receipt", err);
+		st = op_check_checkpoint(
+			op->site, &a->partner, a->receipt.checkpoint, "receipt", err);
 	if (!st)
 		st = find_package(op, err);
+	if (!st)
+		st = op_witness_own(
+			op->site, a->partner.name, a->receipt.witness.seen, "receipt", err);
 	for (size_t i = 0; !st && i < a->receipt.key_count; i++)
 		st = op_checked_json(keys, a->receipt.keys[i].label, a->receipt.keys[i].alg,
 			&a->receipt.keys[i].kcv, err);

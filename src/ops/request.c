@@ -6,7 +6,9 @@
 #include "base/hex.h"
 #include "hsm/hsm.h"
 #include "ops/exchange.h"
+#include "ops/witness.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct request_args {
@@ -18,6 +20,7 @@ struct request_args {
 	struct doc_request request;
 	char id[DOC_ID_MAX + 1];
 	struct op_file file;
+	char *seen; /* the newest that is held of the partner's log, or NULL */
 };
 
 static void request_clear(struct request_args *a)
@@ -25,6 +28,7 @@ static void request_clear(struct request_args *a)
 	op_self_free(&a->self);
 	store_partner_free(&a->partner);
 	op_file_free(&a->file);
+	free(a->seen);
 }
 
 static enum kms_status request_check(struct op *op, struct kms_err *err)
@@ -98,7 +102,11 @@ static enum kms_status request_act(struct op *op, struct kms_err *err)
 	BUF_AUTO struct buf text = {0};
 	enum kms_status st;
 
+	st = op_witness_newest(op->site, &a->partner, &a->seen, err);
+	if (st)
+		return st;
 	a->request = (struct doc_request){.id = a->id,
+		.witness.seen = a->seen,
 		.sender = a->self.party,
 		.recipient = {a->partner.name, a->partner.fingerprint},
 		.hsm_serial = a->self.serial,

@@ -47,21 +47,27 @@ static enum kms_status judge(struct op_site *site, const struct doc_party *sende
 	struct op_self self __attribute__((cleanup(op_self_free))) = {0};
 	unsigned char point[P256_POINT_SIZE];
 	struct p256_signer signer;
-	struct kms_err unknown = {0};
+	enum kms_status st;
 
 	*ret_verdict = "not checked: no site given (-s DIR)";
 	if (!site)
 		return KMS_OK;
-	if (op_self(site, &self, &unknown) == KMS_OK &&
-		strcmp(self.fingerprint, sender->fingerprint) == 0) {
-		enum kms_status st = op_signer(site, KEY_ROLE_IDENTITY, &signer, err);
-
+	st = op_self(site, &self, err);
+	if (st && !kms_is_answer(st))
+		return st;
+	if (!st && strcmp(self.fingerprint, sender->fingerprint) == 0) {
+		st = op_signer(site, KEY_ROLE_IDENTITY, &signer, err);
 		*ret_verdict = "good, by this site";
 		return st ? st : verify(doc, self.fingerprint, signer.point, err);
 	}
 	*ret_verdict = "not checked: its sender is not enrolled here";
-	if (op_find_sender(site, sender, "file", &partner, point, &unknown))
+	st = op_find_sender(site, sender, "file", &partner, point, err);
+	if (st) {
+		if (!kms_is_answer(st))
+			return st;
+		kms_err_clear(err);
 		return KMS_OK;
+	}
 	*ret_verdict = "good, by the enrolled partner";
 	return verify(doc, partner.fingerprint, point, err);
 }

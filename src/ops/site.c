@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The site's folder: made, read, opened; its token found and logged in to. */
 #include "ops/site.h"
+#include "ops/agent.h"
 
 #include "base/clock.h"
 #include "base/conf.h"
@@ -8,6 +9,7 @@
 #include "base/utf8.h"
 #include "ops/hsms.h"
 #include "ops/meta.h"
+#include "ops/officer_lock.h"
 #include "ops/period.h"
 #include "ops/token.h"
 #include "store/auditlog.h"
@@ -41,6 +43,8 @@ static const struct {
 	{"generate", DUAL_GENERATE},
 	{"enrol", DUAL_ENROL},
 	{"backup", DUAL_BACKUP},
+	{"state", DUAL_STATE},
+	{"unlock", DUAL_UNLOCK},
 };
 
 enum { DUAL_WORDS = sizeof(dual_words) / sizeof(dual_words[0]) };
@@ -102,7 +106,7 @@ static enum kms_status policy_words(
 		if (i == DUAL_WORDS)
 			return kms_fail(err, KMS_ERR_INVALID,
 				"%s, line %d: two-officers knows import, export, destroy, "
-				"override, generate, enrol and backup, not '%.*s'",
+				"override, generate, enrol, backup and state, not '%.*s'",
 				source, e->line, (int)len, p);
 		bits |= dual_words[i].bit;
 		p += len;
@@ -127,6 +131,20 @@ static enum kms_status policy_choice(const struct conf_entry *e, const char *sou
 	}
 	return kms_fail(err, KMS_ERR_INVALID, "%s, line %d: %s must be %s", source, e->line,
 		e->name, buf_text(&list));
+}
+
+static enum kms_status policy_number(const struct conf_entry *e, const char *source, unsigned min,
+	unsigned max, unsigned *ret, struct kms_err *err)
+{
+	char *end;
+	unsigned long n = strtoul(e->value, &end, 10);
+
+	if (e->value[0] < '0' || e->value[0] > '9' || *end || n < min || n > max)
+		return kms_fail(err, KMS_ERR_INVALID,
+			"%s, line %d: %s must be a number from %u to %u", source, e->line, e->name,
+			min, max);
+	*ret = (unsigned)n;
+	return KMS_OK;
 }
 
 static enum kms_status parse_entry(
@@ -159,6 +177,9 @@ static enum kms_status parse_entry(
 				*allowed = choice == 1;
 			return st;
 		}
+		if (strcmp(e->name, "passphrase-tries") == 0)
+			return policy_number(e, source, 1, OFFICER_TRIES_MAX,
+				&site->policy.passphrase_tries, err);
 		if (strcmp(e->name, "vault") == 0) {
 			st = policy_choice(e, source, vault, &choice, err);
 			if (!st)
@@ -175,7 +196,8 @@ static enum kms_status parse_entry(
 	kms_fail(err, KMS_ERR_INVALID, "%s, line %d: unknown setting '%s' in [%s]", source, e->line,
 		e->name, e->section);
 	return kms_hint(err, "known are [site] name, role; [hsm] uri, init-args; "
-			     "[policy] two-officers, host-assisted, key-blocks, tdea2, vault");
+			     "[policy] two-officers, host-assisted, key-blocks, tdea2, vault, "
+			     "passphrase-tries");
 }
 
 static enum kms_status check_role(const char *role, struct kms_err *err)
@@ -192,8 +214,10 @@ enum kms_status op_site_parse(
 	CONF_AUTO struct conf conf = {0};
 	enum kms_status st;
 
-	site->policy = (struct op_policy){
-		.two_officers = dual_always, .host_assisted = true, .tdea2 = TDEA2_ASK};
+	site->policy = (struct op_policy){.two_officers = dual_always,
+		.host_assisted = true,
+		.tdea2 = TDEA2_ASK,
+		.passphrase_tries = OFFICER_TRIES};
 	st = conf_parse(source, text, len, &conf, err);
 	for (size_t i = 0; !st && i < conf.count; i++)
 		st = parse_entry(source, &conf.entries[i], site, err);
@@ -514,10 +538,19 @@ static void log_wrong_pin(struct op_site *site, char *token, const struct kms_er
 		op_log_failure(site, &op, why);
 }
 
-enum kms_status op_token_login(struct op_site *site, struct hsm *hsm, const char *pin_name,
-	const char *whose, struct kms_err *err)
+static enum kms_status login_with(struct op_site *site, struct hsm *hsm,
+	struct hsm_token_info *info, const struct secret *pin, struct kms_err *err)
 {
-	SECRET_AUTO struct secret pin = {0};
+	enum kms_status st = hsm_login(hsm, pin, err);
+
+	if (st == KMS_ERR_AUTH && !site->in_operation)
+		log_wrong_pin(site, info->label, err);
+	return st ? st : op_caps_restore(site, hsm, info, err);
+}
+
+enum kms_status op_token_login_asked(struct op_site *site, struct hsm *hsm, const char *pin_name,
+	const char *whose, struct secret *ret_pin, struct kms_err *err)
+{
 	struct hsm_token_info info;
 	char prompt[160];
 	enum kms_status st = hsm_token_info(hsm, &info, err);
@@ -527,12 +560,44 @@ enum kms_status op_token_login(struct op_site *site, struct hsm *hsm, const char
 	snprintf(prompt, sizeof(prompt), "operator PIN of the %stoken '%s'", whose, info.label);
 	st = op_ask_last_try(site, &info, err);
 	if (!st)
-		st = op_ask_secret(site, pin_name, prompt, &pin, err);
+		st = op_ask_secret(site, pin_name, prompt, ret_pin, err);
+	return st ? st : login_with(site, hsm, &info, ret_pin, err);
+}
+
+/* With the PIN that the agent holds. One that the token refuses is forgotten there, before the next
+ * program tries it. */
+static enum kms_status login_held(struct op_site *site, struct hsm *hsm, const char *pin_name,
+	const struct secret *pin, struct kms_err *err)
+{
+	struct hsm_token_info info;
+	struct kms_err ignored = {0};
+	enum kms_status st = hsm_token_info(hsm, &info, err);
+
 	if (!st)
-		st = hsm_login(hsm, &pin, err);
-	if (st == KMS_ERR_AUTH && !site->in_operation)
-		log_wrong_pin(site, info.label, err);
-	return st ? st : op_caps_restore(site, hsm, &info, err);
+		st = op_ask_last_try(site, &info, err);
+	if (!st)
+		st = login_with(site, hsm, &info, pin, err);
+	if (st == KMS_ERR_AUTH) {
+		kms_prefix(err, "with the PIN that the agent held: ");
+		kms_hint(err,
+			agent_forget(site->dir, pin_name, &ignored)
+				? "stop the agent, or others try that PIN too"
+				: "the agent has forgotten it: 'cardkms unlock' gives it another");
+	}
+	return st;
+}
+
+enum kms_status op_token_login(struct op_site *site, struct hsm *hsm, const char *pin_name,
+	const char *whose, struct kms_err *err)
+{
+	SECRET_AUTO struct secret pin = {0};
+	struct kms_err why = {0};
+	bool held = false;
+
+	if (agent_get(site->dir, pin_name, &pin, &held, &why))
+		op_say(site, "note: %s", why.msg);
+	return held ? login_held(site, hsm, pin_name, &pin, err)
+		    : op_token_login_asked(site, hsm, pin_name, whose, &pin, err);
 }
 
 enum kms_status op_site_login(struct op_site *site, struct kms_err *err)

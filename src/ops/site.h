@@ -45,7 +45,8 @@ struct op_policy {
 	bool host_assisted; /* may a key pass through locked host memory where the token lacks it */
 	bool key_blocks;    /* may keys travel as X9.143 key blocks, which no token makes inside */
 	enum op_tdea2 tdea2;
-	bool vault_offline; /* the principal HSM does no card work: production HSMs do */
+	unsigned passphrase_tries; /* wrong ones in a row, until an officer is locked */
+	bool vault_offline;	   /* the principal HSM does no card work: production HSMs do */
 };
 
 /* What needs two different officers. */
@@ -57,6 +58,8 @@ enum op_dual {
 	DUAL_GENERATE = 16,
 	DUAL_ENROL = 32,
 	DUAL_BACKUP = 64,
+	DUAL_STATE = 128,
+	DUAL_UNLOCK = 256,
 };
 
 struct op_site {
@@ -84,7 +87,9 @@ struct op_site {
 	struct op_front front;
 	const char *officers; /* "A,B" as given, or NULL */
 	const char *override_reason;
+	const char *digest; /* what is done must have it: ops/approval.h; or NULL */
 	bool dry_run;
+	bool rehearsal; /* a throw-away site: components are test components, ceremony/rehearsal.h */
 	const char *profiles; /* borrowed: folder of card profiles; NULL: where the program lies */
 	int64_t (*now)(void); /* clock_now; tests put another */
 };

@@ -184,13 +184,19 @@ static enum kms_status covered(
 	return KMS_OK;
 }
 
-enum kms_status canvas_text(struct canvas *c, enum canvas_font font, float size, float x, float y,
-	const char *text, struct kms_err *err)
+enum kms_status canvas_covers(
+	struct canvas *c, enum canvas_font font, const char *text, struct kms_err *err)
 {
 	enum kms_status st = load_font(c, font, err);
 
-	if (!st)
-		st = covered(c, font, text, err);
+	return st ? st : covered(c, font, text, err);
+}
+
+enum kms_status canvas_text(struct canvas *c, enum canvas_font font, float size, float x, float y,
+	const char *text, struct kms_err *err)
+{
+	enum kms_status st = canvas_covers(c, font, text, err);
+
 	if (st)
 		return st;
 	HPDF_Page_BeginText(c->page);

@@ -37,6 +37,9 @@ void canvas_turn(struct canvas *c, unsigned page);
 /* size in points. */
 KMS_CHECKED enum kms_status canvas_text(struct canvas *c, enum canvas_font font, float size,
 	float x, float y, const char *text, struct kms_err *err);
+/* Whether canvas_text could draw it. */
+KMS_CHECKED enum kms_status canvas_covers(
+	struct canvas *c, enum canvas_font font, const char *text, struct kms_err *err);
 float canvas_text_width(struct canvas *c, enum canvas_font font, float size, const char *text);
 /* How many bytes of the text fit into width, cut at a blank where there is one; at least one
  * character. */

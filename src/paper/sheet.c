@@ -3,6 +3,7 @@
 
 #include "base/hex.h"
 #include "ceremony/component.h"
+#include "ceremony/rehearsal.h"
 #include "ceremony/sheet.h"
 #include "ceremony/words.h"
 #include "paper/arena.h"
@@ -35,13 +36,17 @@ struct pen {
 	float y;
 };
 
+/* Long names are set smaller, so that all of them is on the page. */
 static enum kms_status field(
 	struct pen *pen, const char *name, const char *value, struct kms_err *err)
 {
 	enum kms_status st = canvas_text(pen->c, CANVAS_SANS, 9, NAME_COLUMN, pen->y, name, err);
+	float width = canvas_text_width(pen->c, CANVAS_BOLD, 11, value),
+	      room = right - VALUE_COLUMN;
 
 	if (!st)
-		st = canvas_text(pen->c, CANVAS_BOLD, 11, VALUE_COLUMN, pen->y, value, err);
+		st = canvas_text(pen->c, CANVAS_BOLD, width > room ? 11 * room / width : 11,
+			VALUE_COLUMN, pen->y, value, err);
 	pen->y += 7;
 	return st;
 }
@@ -191,10 +196,25 @@ static enum kms_status record(struct pen *pen, struct kms_err *err)
 	return st;
 }
 
+/* Paper outlives the rehearsal that it was for. */
+static enum kms_status mark_test(struct canvas *c, const struct cer_sheet *s, struct kms_err *err)
+{
+	bool test = false;
+	enum kms_status st = cer_rehearsal_is(&s->bytes, &test, err);
+
+	if (st || !test)
+		return st;
+	return canvas_text(c, CANVAS_BOLD, 11, CANVAS_MARGIN, 14,
+		"TEST: of a rehearsal. This component is of no key.", err);
+}
+
 static enum kms_status draw_page(struct canvas *c, const struct cer_sheet *s, struct kms_err *err)
 {
 	struct pen pen = {.c = c};
 	enum kms_status st = canvas_page(c, err);
+
+	if (!st)
+		st = mark_test(c, s, err);
 
 	if (!st)
 		st = head(&pen, s, err);
@@ -245,4 +265,23 @@ enum kms_status paper_sheet(
 	const struct job job = {.text = text, .fd = fd, .name = name};
 
 	return paper_in_child(draw, &job, SECONDS, err);
+}
+
+enum kms_status paper_sheet_check(
+	const char *label, const struct cer_pairs *pairs, struct kms_err *err)
+{
+	CANVAS_AUTO struct canvas *c = NULL;
+	enum kms_status st = canvas_open(false, "", &c, err);
+
+	if (!st)
+		st = canvas_covers(c, CANVAS_BOLD, label, err);
+	for (size_t i = 0; !st && i < pairs->count * CER_PAIR_SIZE; i++) {
+		const char *name = pairs->pairs[i / CER_PAIR_SIZE].names[i % CER_PAIR_SIZE];
+
+		st = canvas_covers(c, CANVAS_BOLD, name, err);
+		if (st)
+			kms_prefix(err, "the name of a custodian of component %zu: ",
+				i / CER_PAIR_SIZE + 1);
+	}
+	return st;
 }

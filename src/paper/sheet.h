@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/secret.h"
+#include "ceremony/pairs.h"
 
 /*
  * The PDF of the sheet whose text (ceremony/sheet.h) is given, to fd: a file on a tmpfs, or the
@@ -13,5 +14,9 @@
  */
 KMS_CHECKED enum kms_status paper_sheet(
 	const struct secret *text, int fd, const char *name, struct kms_err *err);
+
+/* Whether the fonts have all characters of a key's sheets: KMS_ERR_INVALID names what they lack. */
+KMS_CHECKED enum kms_status paper_sheet_check(
+	const char *label, const struct cer_pairs *pairs, struct kms_err *err);
 
 #endif

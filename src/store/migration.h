@@ -27,5 +27,7 @@ extern const char store_migration_0001[];
 extern const char store_migration_0002[];
 extern const char store_migration_0003[];
 extern const char store_migration_0004[];
+extern const char store_migration_0005[];
+extern const char store_migration_0007[];
 
 #endif

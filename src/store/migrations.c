@@ -13,6 +13,8 @@ const struct store_migration store_migrations[] = {
 	{"cards", store_migration_0002},
 	{"vault", store_migration_0003},
 	{"meetings", store_migration_0004},
+	{"custody", store_migration_0005},
+	{"approvals", store_migration_0007},
 };
 
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);

@@ -14,6 +14,7 @@ static const struct store_field officer_fields[] = {
 	STORE_INT(struct store_officer, added),
 	STORE_INT(struct store_officer, changed),
 	STORE_INT(struct store_officer, failures),
+	STORE_INT_OPT(struct store_officer, locked),
 };
 
 static const struct store_row_type officer_type =
@@ -71,6 +72,10 @@ enum kms_status store_officer_update(
 	store_put_word(&q, "state of an officer", officer->state, officer_states);
 	store_put_int(&q, officer->changed);
 	store_put_int(&q, officer->failures);
+	if (officer->locked)
+		store_put_int(&q, officer->locked);
+	else
+		store_put_text(&q, NULL);
 	st = store_run(&q, &changes);
 	return st || changes ? st : store_doom(s, no_officer(officer->name, err));
 }

@@ -15,6 +15,7 @@ struct store_officer {
 	int64_t added;
 	int64_t changed;  /* last change of state or passphrase */
 	int64_t failures; /* wrong passphrases in a row */
+	int64_t locked;	  /* opt: since when, for too many of them */
 };
 
 struct store_officer_list {
@@ -29,7 +30,7 @@ KMS_CHECKED enum kms_status store_officer_get(struct store *s, const char *folde
 	struct store_officer *ret_officer, struct kms_err *err);
 KMS_CHECKED enum kms_status store_officers(
 	struct store *s, struct store_officer_list *ret_list, struct kms_err *err);
-/* Writes role, passphrase_hash, state, changed and failures of the row with this folded name. */
+/* Writes role, passphrase_hash, state, changed, failures and locked of the row with this folded name. */
 KMS_CHECKED enum kms_status store_officer_update(
 	struct store *s, const struct store_officer *officer, struct kms_err *err);
 void store_officer_free(struct store_officer *officer);

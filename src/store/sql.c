@@ -2,10 +2,11 @@
 #include "store/sql.h"
 
 /*
- * Column lists are in the order of the fields in the row types of people.c, keys.c, journal.c,
- * ceremony.c, docs.c, cards.c, domains.c, changes.c and auditlog.c.
+ * Column lists are in the order of the fields in the row types of people.c, approvals.c, keys.c,
+ * journal.c, ceremony.c, custody.c, docs.c, cards.c, domains.c, changes.c and auditlog.c.
  */
-#define OFFICER "name, folded, role, passphrase_hash, state, added, changed, failures"
+#define OFFICER	 "name, folded, role, passphrase_hash, state, added, changed, failures, locked"
+#define APPROVAL "id, officer, digest, state, given, expires, ended, op_id"
 #define PARTNER                                                                               \
 	"name, version, role, document, fingerprint, identity_key, audit_key, state, added, " \
 	"changed"
@@ -24,6 +25,12 @@
 #define MEETING "id, kind, title, file_sha256, file_text, state, op_id, minutes, started, ended"
 #define CUSTODIAN \
 	"ceremony_id, component, position, person, folded, sheet_serial, check_value, sheet_state"
+#define VOID_SHEET "serial, ceremony_id, component, reason, recorded"
+#define CUSTODY                                                                                  \
+	"ceremony_id, component, seq, event, state, custodian_a, custodian_b, deputies, "        \
+	"sheet_serial, bag, safe, channel, carrier, conveyed, issued, due, returned, accepted, " \
+	"recorded, op_id"
+#define LEAVER "folded, person, left_on, reason, op_id"
 #define DOC                                                                                  \
 	"id, kind, direction, partner, state, nonce, sha256, text, related, transport_key, " \
 	"op_id, created, changed"
@@ -53,6 +60,9 @@
 #define VALUES_13 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 #define VALUES_17 \
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+#define VALUES_20                                                                              \
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, " \
+	"$18, $19, $20)"
 #define VALUES_25                                                                              \
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, " \
 	"$18, $19, $20, $21, $22, $23, $24, $25)"
@@ -98,11 +108,19 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 			true},
 	[SQL_COUNTER_GET] = {"SELECT value FROM counter WHERE name = $1", false},
 
-	[SQL_OFFICER_ADD] = {"INSERT INTO officer (" OFFICER ") " VALUES_8, true},
+	[SQL_OFFICER_ADD] = {"INSERT INTO officer (" OFFICER ") " VALUES_9, true},
 	[SQL_OFFICER_GET] = {"SELECT " OFFICER " FROM officer WHERE folded = $1", false},
 	[SQL_OFFICER_LIST] = {"SELECT " OFFICER " FROM officer ORDER BY folded", false},
 	[SQL_OFFICER_UPDATE] = {"UPDATE officer SET role = $2, passphrase_hash = $3, state = $4, "
-				"changed = $5, failures = $6 WHERE folded = $1",
+				"changed = $5, failures = $6, locked = $7 WHERE folded = $1",
+		true},
+	[SQL_APPROVAL_ADD] = {"INSERT INTO approval (" APPROVAL ") " VALUES_8, true},
+	[SQL_APPROVAL_LIST] = {"SELECT " APPROVAL " FROM approval ORDER BY given, id", false},
+	[SQL_APPROVAL_OF_DIGEST] = {"SELECT " APPROVAL " FROM approval WHERE digest = $1 "
+				    "ORDER BY given, id",
+		false},
+	[SQL_APPROVAL_END] = {"UPDATE approval SET state = $2, ended = $3, op_id = $4 "
+			      "WHERE id = $1 AND state = 'open'",
 		true},
 
 	[SQL_PARTNER_ADD] = {"INSERT INTO partner (" PARTNER ") " VALUES_10, true},
@@ -198,6 +216,14 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 	[SQL_CUSTODIAN_LIST] = {"SELECT " CUSTODIAN " FROM custodian WHERE ceremony_id = $1 "
 				"ORDER BY component, position",
 		false},
+	[SQL_VOID_SHEET_ADD] = {"INSERT INTO void_sheet (" VOID_SHEET ") " VALUES_5, true},
+	[SQL_VOID_SHEET_LIST] = {"SELECT " VOID_SHEET " FROM void_sheet ORDER BY serial", false},
+	[SQL_CUSTODY_ADD] = {"INSERT INTO custody (" CUSTODY ") " VALUES_20, true},
+	[SQL_CUSTODY_LIST] = {"SELECT " CUSTODY
+			      " FROM custody ORDER BY ceremony_id, component, seq",
+		false},
+	[SQL_LEAVER_ADD] = {"INSERT INTO leaver (" LEAVER ") " VALUES_5, true},
+	[SQL_LEAVER_LIST] = {"SELECT " LEAVER " FROM leaver ORDER BY folded", false},
 
 	[SQL_DOC_ADD] = {"INSERT INTO exchange_doc (" DOC ") " VALUES_13, true},
 	[SQL_DOC_GET] = {"SELECT " DOC " FROM exchange_doc WHERE id = $1", false},

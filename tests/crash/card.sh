@@ -179,10 +179,12 @@ card_points() { # OP
 	for ((n = 1; n <= calls; n++)); do
 		echo "KILLP11_AT=$n:before"
 	done
-	begin "$1"
-	FAULT=("${memory[@]}" FAULTMEM_LOG="$TMPDIR/memory.log")
-	"$1_run" >&2
-	FAULT=()
+	if full; then
+		begin "$1"
+		FAULT=("${memory[@]}" FAULTMEM_LOG="$TMPDIR/memory.log")
+		"$1_run" >&2
+		FAULT=()
+	fi
 	short_lines
 }
 

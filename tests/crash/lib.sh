@@ -446,20 +446,31 @@ sweep_one() {
 # ---- memory and disk ----
 #
 # short_one OP: an allocation fails, once or with all that follow it; a write finds the disk full, and so
-# do all that follow; a write or a sync finds it broken, once. Full: SHORT (24) points of each kind, and
-# every sync; a sample: one of them all. The operation may go on only if it takes effect as a whole;
+# do all that follow; a read, a write or a sync finds it broken, once. Full: an allocation from each place
+# of the program that no operation before had, SHORT (24) points of each other kind, and every sync;
+# a sample: one of them all. The operation may go on only if it takes effect as a whole;
 # otherwise it must say what is wrong.
 
 shorts=0 shorts_lost=0 shorts_control=0 shorts_done=0 shorts_died=0
 
+# Of the allocations logged, the first of each place where no run before had one.
+new_places() {
+	touch "$TMPDIR/places"
+	awk 'NR == FNR { seen[$1]; next } !($1 in seen) { seen[$1]; print FNR }' "$TMPDIR/places" \
+		"$TMPDIR/memory.log"
+	sort -u -o "$TMPDIR/places" "$TMPDIR/places" "$TMPDIR/memory.log"
+}
+
 # The points where memory and disk give out, by the logs of runs before.
 short_lines() {
 	local n
-	# Of memory in full only: p11-kit's crash ends a sample, which runs under sanitizers.
-	for n in $(! full || some_of "$(<"$TMPDIR/memory.log")"); do
-		echo "${memory[*]} FAULTMEM_AT=$n"
-		echo "${memory[*]} FAULTMEM_AT=$n+"
-	done
+	# Of memory in full only: p11-kit's crash, and what the unwinder leaves, end a sample, which runs under
+	# sanitizers.
+	if full; then
+		new_places | sed "s|^|${memory[*]} FAULTMEM_AT=|"
+		some_of "$(wc -l <"$TMPDIR/memory.log")" | sed "s|.*|${memory[*]} FAULTMEM_AT=&+|"
+	fi
+	some_of "$(grep -c '^read ' "$TMPDIR/files.log")" | sed "s|.*|${preload[*]} FAULTFS_AT=read:&:EIO|"
 	for n in $(some_of "$(grep -c '^write ' "$TMPDIR/files.log")"); do
 		echo "${preload[*]} FAULTFS_AT=write:$n+:ENOSPC"
 		echo "${preload[*]} FAULTFS_AT=write:$n:EIO"
@@ -471,11 +482,13 @@ short_lines() {
 
 # The points of an operation, one a line.
 short_points() { # OP
+	if full; then
+		use "${from[$1]}"
+		FAULT=("${memory[@]}" FAULTMEM_LOG="$TMPDIR/memory.log")
+		"op_$1" >&2
+	fi
 	use "${from[$1]}"
 	: >"$TMPDIR/files.log"
-	FAULT=("${memory[@]}" FAULTMEM_LOG="$TMPDIR/memory.log")
-	"op_$1" >&2
-	use "${from[$1]}"
 	FAULT=("${preload[@]}" FAULTFS_LOG="$TMPDIR/files.log")
 	"op_$1" >&2
 	FAULT=()

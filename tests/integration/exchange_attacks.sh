@@ -228,6 +228,6 @@ sound 'the bank at the end' b
 rm -rf a
 cp -a "$FIXTURES/asked/a" a
 token_conf "$HERE/a"
-refused 'receipt for a package that was never exported' 1 'was not exported here' \
+refused 'receipt for a package that was never exported' 1 'was not exported here … is not the one that … has seen' \
 	a exchange receipt rcpt
 finish

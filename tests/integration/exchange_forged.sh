@@ -4,13 +4,6 @@
 # A dishonest partner: documents with good signatures that say something wrong.
 . "$(dirname "$0")/lib.sh"
 
-# forged SITE KIND IN FILTER: $TMPDIR/forged, edited and signed by that site.
-forged() {
-	jq -S "$4" "$3" >"$TMPDIR/edited"
-	in_site "$1" exchange_forge sign "$HERE/$1/site" "$2" "$TMPDIR/edited" \
-		"$TMPDIR/forged" && ! cmp -s "$3" "$TMPDIR/forged"
-}
-
 package_says() { # CODE TEXT FILTER
 	check "forged: $3" forged a package pkg "$3"
 	refused "package that says $3" "$1" "$2" \

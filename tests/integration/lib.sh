@@ -312,6 +312,13 @@ plain() {
 	return "$CODE"
 }
 
+# forged SITE KIND IN FILTER: $TMPDIR/forged, edited and signed by that site: what a dishonest one can send.
+forged() {
+	jq -S "$4" "$3" >"$TMPDIR/edited"
+	in_site "$1" exchange_forge sign "$HERE/$1/site" "$2" "$TMPDIR/edited" \
+		"$TMPDIR/forged" && ! cmp -s "$3" "$TMPDIR/forged"
+}
+
 # get FILTER…: of the last run's JSON, raw.
 get() {
 	jq -r "$@" <"$OUT"
@@ -402,6 +409,8 @@ state_of() {
 			SELECT 'ceremony', * FROM ceremony WHERE state NOT IN ('failed', 'interrupted') ORDER BY 2;
 			SELECT 'custodian', custodian.* FROM custodian JOIN ceremony ON ceremony.id = ceremony_id
 				WHERE state NOT IN ('failed', 'interrupted') ORDER BY 2, 3, 4;
+			SELECT 'custody', * FROM custody ORDER BY 2, 3, 4;
+			SELECT 'leaver', * FROM leaver ORDER BY 2;
 			SELECT 'keyset', * FROM keyset WHERE state != 'void' ORDER BY 2;
 			SELECT 'key', * FROM key_object WHERE state != 'void' ORDER BY 2;
 			SELECT 'exchange', * FROM exchange_doc ORDER BY 2;

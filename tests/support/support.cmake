@@ -7,6 +7,8 @@ add_library(p11forward MODULE ${p11forward}/module.c ${p11forward}/client.c
 	${p11forward}/faults.c ${p11forward}/wire.c)
 add_library(faultfs MODULE ${CMAKE_CURRENT_LIST_DIR}/preload/faultfs.c)
 add_library(faultmem MODULE ${CMAKE_CURRENT_LIST_DIR}/preload/faultmem.c)
+# It defines pread() itself, of which fortified headers have their own.
+target_compile_options(faultfs PRIVATE -U_FORTIFY_SOURCE)
 foreach(module p11forward faultfs faultmem)
 	set_target_properties(${module} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 	# A preloaded library comes before the sanitizer's runtime, which would refuse to start.

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * LD_PRELOAD for tests: lets writing and syncing of files under one folder go wrong, or loses what
- * was never synced.
+ * LD_PRELOAD for tests: lets reading, writing and syncing of files under one folder go wrong, or loses
+ * what was never synced.
  *
  *   FAULTFS_DIR     only files under this folder count (an absolute path without links)
  *   FAULTFS_EXCEPT  files whose path holds this text do not count
  *   FAULTFS_AT      "sync:3:before", "sync:3:after": the process is killed at its third fsync or
  *                   fdatasync; "write:2:before|after": at its second write;
- *                   "write:5:ENOSPC", "sync:1:EIO": that call fails; "write:5+:ENOSPC": all from there
+ *                   "write:5:ENOSPC", "sync:1:EIO", "read:2:EIO": that call fails; "write:5+:ENOSPC":
+ *                   all from there
  *   FAULTFS_LOSE    "unsynced": when the process is killed above, or ends, what was not synced is
  *                   taken back first, as a power failure may do;
  *                   "all": as if no sync had ever reached the disk
- *   FAULTFS_LOG     a file that gets one line a call: "sync N FILE" or "write N FILE"
+ *   FAULTFS_LOG     a file that gets one line a call: "sync N FILE", "write N FILE" or "read N FILE"
  *
  * Taken back are bytes and sizes of files until the file is synced, and names (files made, renamed and
  * removed) until their folder is. Folders that are made stay.
@@ -29,7 +30,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum kind { WRITES, SYNCS, KINDS };
+enum kind { READS, WRITES, SYNCS, KINDS };
+static const char *const kind_words[KINDS] = {"read", "write", "sync"};
+
 enum when { BEFORE, AFTER, FAILS };
 enum change { BYTES, MADE, RENAMED, REMOVED };
 
@@ -63,6 +66,8 @@ static struct {
 	struct old *olds; /* newest first */
 } fs = {.log_fd = -1};
 
+static ssize_t (*real_read)(int, void *, size_t);
+static ssize_t (*real_pread)(int, void *, size_t, off_t);
 static ssize_t (*real_write)(int, const void *, size_t);
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
 static int (*real_fsync)(int);
@@ -86,11 +91,11 @@ static void read_plan(const char *text)
 		bad_words(text);
 	fs.nth = strtoul(nth, &end, 10);
 	fs.onward = *end == '+';
-	fs.kind = strcmp(kind, "sync") == 0 ? SYNCS : WRITES;
+	for (fs.kind = 0; fs.kind < KINDS && strcmp(kind, kind_words[fs.kind]) != 0; fs.kind++)
+		;
 	fs.when = strcmp(what, "before") == 0 ? BEFORE : strcmp(what, "after") == 0 ? AFTER : FAILS;
 	fs.error = strcmp(what, "ENOSPC") == 0 ? ENOSPC : strcmp(what, "EIO") == 0 ? EIO : 0;
-	if ((fs.kind == WRITES && strcmp(kind, "write") != 0) || fs.nth == 0 ||
-		(fs.when == FAILS && !fs.error))
+	if (fs.kind == KINDS || fs.nth == 0 || (fs.when == FAILS && !fs.error))
 		bad_words(text);
 	fs.set = true;
 }
@@ -103,6 +108,8 @@ static void start(void)
 	if (fs.ready)
 		return;
 	fs.ready = true;
+	*(void **)&real_read = dlsym(RTLD_NEXT, "read");
+	*(void **)&real_pread = dlsym(RTLD_NEXT, "pread64");
 	*(void **)&real_write = dlsym(RTLD_NEXT, "write");
 	*(void **)&real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
 	*(void **)&real_fsync = dlsym(RTLD_NEXT, "fsync");
@@ -251,7 +258,7 @@ static void keep_old(int fd, const char *path, off_t offset, size_t len)
 	old = new_old(BYTES, path, len);
 	reader = real_open(path, O_RDONLY | O_CLOEXEC);
 	if (reader >= 0) {
-		n = pread(reader, old->bytes, len, offset);
+		n = real_pread(reader, old->bytes, len, offset);
 		close(reader);
 	}
 	old->dev = st.st_dev;
@@ -310,7 +317,7 @@ static bool begins(enum kind kind, const char *path)
 {
 	fs.calls[kind]++;
 	if (fs.log_fd >= 0)
-		dprintf(fs.log_fd, "%s %lu %s\n", kind == SYNCS ? "sync" : "write", fs.calls[kind],
+		dprintf(fs.log_fd, "%s %lu %s\n", kind_words[kind], fs.calls[kind],
 			path + fs.dir_len - 1);
 	die_here(kind, BEFORE);
 	if (!is_here(kind, FAILS))
@@ -334,6 +341,16 @@ static ssize_t write_at(int fd, const void *data, size_t len, off_t offset, bool
 	return n;
 }
 
+static ssize_t read_at(int fd, void *data, size_t len, off_t offset, bool at)
+{
+	char path[PATH_MAX];
+
+	start();
+	if (counts(fd, path) && begins(READS, path))
+		return -1;
+	return at ? real_pread(fd, data, len, offset) : real_read(fd, data, len);
+}
+
 static int sync_it(int fd, int (*real)(int))
 {
 	char path[PATH_MAX];
@@ -351,6 +368,22 @@ static int sync_it(int fd, int (*real)(int))
 }
 
 /* dlsym and the rest may write before start() has run through: libc's own write is not preloaded. */
+ssize_t read(int fd, void *data, size_t len)
+{
+	return read_at(fd, data, len, 0, false);
+}
+
+ssize_t pread(int fd, void *data, size_t len, off_t offset)
+{
+	return read_at(fd, data, len, offset, true);
+}
+
+ssize_t pread64(int fd, void *data, size_t len, off_t offset);
+ssize_t pread64(int fd, void *data, size_t len, off_t offset)
+{
+	return read_at(fd, data, len, offset, true);
+}
+
 ssize_t write(int fd, const void *data, size_t len)
 {
 	return write_at(fd, data, len, 0, false);

@@ -3,24 +3,37 @@
  * LD_PRELOAD for tests: memory runs out.
  *
  *   FAULTMEM_AT    "17": the process's 17th allocation fails, with ENOMEM; "17+": and all after it
- *   FAULTMEM_LOG   a file that gets, at the end, the number of allocations there were
+ *   FAULTMEM_LOG   a file that gets, at the end, a line for each allocation there was: a word that stands
+ *                  for the program's calls that led to it
+ *
+ * The word is the same for the same NEAREST innermost calls of the program itself, whatever a library
+ * does beneath them: to have each place where memory can run out once, take the first line of each word.
  *
  * Counted is what main() does, in whatever library: malloc, calloc, realloc, and what libc makes of them
  * (strdup, fopen …). Locked memory for secrets is set aside at the start and does not count.
  */
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
+enum { MANY = 1 << 18, DEEP = 64, NEAREST = 5 };
+
 static struct {
-	bool counting, set, onward;
+	bool counting, set, onward, logging;
 	unsigned long calls, nth;
+	uintptr_t start, end; /* of the program in memory */
+	uint32_t paths[MANY];
 } mem;
 
 typedef int main_fn(int, char **, char **);
@@ -59,10 +72,48 @@ static bool found(void)
 	return true;
 }
 
+static void find_program(void)
+{
+	const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+	uintptr_t base = 0;
+
+	for (size_t i = 0; i < getauxval(AT_PHNUM); i++) {
+		if (header[i].p_type == PT_PHDR)
+			base = (uintptr_t)header - header[i].p_vaddr;
+		if (header[i].p_type == PT_LOAD)
+			mem.end = base + header[i].p_vaddr + header[i].p_memsz;
+	}
+	mem.start = base;
+}
+
+/* FNV-1a over where in the program the nearest calls came from. */
+static uint32_t path_here(void)
+{
+	void *frames[DEEP];
+	int count = backtrace(frames, DEEP), near = 0;
+	uint32_t hash = 2166136261u;
+
+	for (int i = 0; i < count && near < NEAREST; i++) {
+		uintptr_t at = (uintptr_t)frames[i];
+
+		if (at < mem.start || at >= mem.end)
+			continue;
+		near++;
+		for (at -= mem.start; at; at >>= 8)
+			hash = (hash ^ (at & 0xFF)) * 16777619u;
+	}
+	return hash;
+}
+
 static bool fails(void)
 {
 	if (!mem.counting)
 		return false;
+	if (mem.logging && mem.calls < MANY) {
+		mem.counting = false;
+		mem.paths[mem.calls] = path_here();
+		mem.counting = true;
+	}
 	mem.calls++;
 	if (!mem.set || (mem.calls != mem.nth && !(mem.onward && mem.calls > mem.nth)))
 		return false;
@@ -96,10 +147,13 @@ static void stop(void)
 
 	mem.counting = false;
 	fd = path && *path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
-	if (fd >= 0) {
-		dprintf(fd, "%lu\n", mem.calls);
-		close(fd);
-	}
+	if (fd < 0)
+		return;
+	FILE *log = fdopen(fd, "w");
+	for (unsigned long i = 0; log && i < mem.calls && i < MANY; i++)
+		fprintf(log, "%08X\n", (unsigned)mem.paths[i]);
+	if (log)
+		fclose(log);
 }
 
 static int counted_main(int argc, char **argv, char **envp)
@@ -119,6 +173,11 @@ static int counted_main(int argc, char **argv, char **envp)
 	/* The last to be registered comes first: what libraries do at the end (gcov) has its memory. */
 	if (atexit(stop))
 		_exit(99);
+	mem.logging = getenv("FAULTMEM_LOG") != NULL;
+	if (mem.logging) {
+		find_program();
+		path_here(); /* loads the unwinder */
+	}
 	mem.counting = true;
 	return real_main(argc, argv, envp);
 }

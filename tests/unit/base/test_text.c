@@ -159,6 +159,40 @@ static void test_near(void **state)
 	assert_null(near_name("algorithm", none));
 }
 
+static void test_near_person(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool near;
+	} rows[] = {
+		{"A. Ortiz", "Ortiz A", true},
+		{"A. Ortiz", "Anna Ortiz", true},
+		{"anna ORTIZ", "A Ortiz", true},
+		{"B. Lindqvist", "B. Lindquist", true},
+		{"B. Lindqvist", "B. Lndqvist", true},
+		{"B. Lindqvist", "Lindquist B", true},
+		{"Maria Ma\u010Dek", "Maria Macek", true},
+		{"D. Nov\u00E1k", "D. Novak", true},
+		{"A. Ortiz", "B. Ortiz", false},
+		{"Anna Ortiz", "Bert Ortiz", false},
+		{"Anna Ortiz", "Anna Haddad", false},
+		{"E. Sato", "E. Suto", false},	 /* four letters are too few to judge by */
+		{"D. Novak", "D. Novac", false}, /* the last letter: lists are numbered so */
+		{"CustodianA", "CustodianB", false},
+		{"Custodian 1", "Custodian 2", false},
+		{"Custodian1", "Custodlan1", false},
+		{"A", "Anna", false},
+		{"Anna Ortiz", "Anna Maria Ortiz", false},
+		{"A B C D E F G H I", "I A B C D E F G H", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (near_person(rows[i].a, rows[i].b) != rows[i].near ||
+			near_person(rows[i].b, rows[i].a) != rows[i].near)
+			fail_msg("'%s' and '%s'", rows[i].a, rows[i].b);
+}
+
 static void test_err(void **state)
 {
 	struct kms_err e = {0};
@@ -275,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_name_check),
 		cmocka_unit_test(test_name_same),
 		cmocka_unit_test(test_near),
+		cmocka_unit_test(test_near_person),
 		cmocka_unit_test(test_err),
 		cmocka_unit_test(test_buf),
 		cmocka_unit_test(test_clock),

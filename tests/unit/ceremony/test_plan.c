@@ -17,6 +17,13 @@
 	"title = Key for the bank\n"    \
 	"date = 2026-11-30\n"           \
 	"place = Vault 2\n"
+#define SETUP                 \
+	"[ceremony]\n"        \
+	"kind = hsm-setup\n"  \
+	"title = A new HSM\n" \
+	"date = 2026-11-30\n" \
+	"[files]\n"           \
+	"plan = p.ini\n"
 #define KEY                    \
 	"[key]\n"              \
 	"label = TK-2026\n"    \
@@ -104,6 +111,18 @@ static void every_kind_with_what_it_needs(void **state)
 	}
 }
 
+static void hsm_setup_with_its_site_key(void **state)
+{
+	CER_PLAN_AUTO struct cer_plan plan = {0};
+
+	(void)state;
+	assert_int_equal(
+		parse(SETUP PEOPLE "[key]\nlabel = SK\nalgorithm = aes256\n" PAIRS, &plan, NULL),
+		KMS_OK);
+	assert_true(plan.pairs.count > 0);
+	assert_string_equal(plan.fields[CER_PLAN_LABEL], "SK");
+}
+
 static void what_is_wrong_is_named(void **state)
 {
 	static const struct {
@@ -119,6 +138,10 @@ static void what_is_wrong_is_named(void **state)
 			"a ortiz is custodian of component 1"},
 		{HEAD KEY PAIRS PEOPLE "wives = W. Stone\n", "unknown value 'wives' in [people]"},
 		{HEAD KEY PEOPLE, "2 to 9 components, not 0"},
+		{SETUP PEOPLE PAIRS, "the site key is not said in full"},
+		{SETUP PEOPLE "[key]\nlabel = SK\nalgorithm = aes256\n",
+			"the site key is not said in full"},
+		{SETUP PEOPLE "[key]\nlabel = SK\n" PAIRS, "the site key is not said in full"},
 		{HEAD KEY PAIRS PEOPLE "[component 4]\ncustodians = E, F\n",
 			"component 4, but this ceremony has 3"},
 		{HEAD KEY PAIRS PEOPLE "[files]\npackage = p\n", "has no use for 'package'"},
@@ -156,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole),
 		cmocka_unit_test(every_kind_with_what_it_needs),
+		cmocka_unit_test(hsm_setup_with_its_site_key),
 		cmocka_unit_test(what_is_wrong_is_named),
 	};
 

@@ -3,11 +3,11 @@
  * in here. */
 #include "cli/pinfd.c"
 #include "cli/room.c"
-#include "cli/term.c"
+#include "tui/term.c"
 
 #include "keys/component.h"
-#include "pty.h"
 #include "support/cer_fixture.h"
+#include "support/pty.h"
 
 enum { COUNT = 3 };
 
@@ -105,13 +105,13 @@ static int body(void *arg, int fd)
 	enum kms_status st = term_open(&t, &err);
 
 	if (!st)
-		st = room_run(&t, c, &err);
+		st = room_run(&t, NULL, c, &err);
 	/* From here on the program talks on the ordinary screen again. */
 	term_say(&t, "%s", room_left);
 	if (!st)
 		st = combine(c, g, &err);
 	if (!st)
-		st = room_run(&t, c, &err);
+		st = room_run(&t, NULL, c, &err);
 	dprintf(fd, "%s: %s (state %d)", kms_status_name(st), err.msg, (int)cer_state(c));
 	return 0;
 }

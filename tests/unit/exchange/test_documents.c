@@ -308,6 +308,35 @@ static void largest_package(void **state)
 	free(keys);
 }
 
+/* What documents say of logs: nothing at first, then a checkpoint and a proof of any length. */
+static void witnesses_round_trip(void **state)
+{
+	struct exchange *x = *state;
+	const size_t lengths[] = {0, 1, DOC_PATH_MAX};
+	struct kms_err err = {0};
+
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		struct doc_receipt sent = x->received;
+		DOC_RECEIPT_AUTO struct doc_receipt doc = {0};
+		BUF_AUTO struct buf text = {0};
+
+		assert_null(sent.witness.seen);
+		assert_false(sent.witness.continues);
+		sent.witness = (struct doc_witness){.seen = sample_note,
+			.continues = true,
+			.size = INT64_MAX / 2,
+			.count = lengths[i]};
+		memset(sent.witness.path, 0xA5, sizeof(sent.witness.path));
+		expect_ok(&err, doc_receipt_write(&sent, &x->issuer.identity.signer, &text, &err));
+		expect_ok(&err, doc_receipt_parse(text.data, text.len, &doc, &err));
+		assert_string_equal(doc.witness.seen, sample_note);
+		assert_true(doc.witness.continues);
+		assert_int_equal(doc.witness.size, INT64_MAX / 2);
+		assert_int_equal(doc.witness.count, lengths[i]);
+		assert_memory_equal(doc.witness.path, sent.witness.path, lengths[i] * HASH_SIZE);
+	}
+}
+
 static enum kms_status no_hsm(void *ctx, const unsigned char digest[HASH_SIZE],
 	unsigned char ret_sig[P256_SIG_SIZE], struct kms_err *err)
 {
@@ -354,6 +383,7 @@ int main(void)
 		cmocka_unit_test(request_round_trip),
 		cmocka_unit_test(package_round_trip),
 		cmocka_unit_test(receipt_round_trip),
+		cmocka_unit_test(witnesses_round_trip),
 		cmocka_unit_test(signed_by_whom),
 		cmocka_unit_test(package_answers_request),
 		cmocka_unit_test(receipt_closes_package),

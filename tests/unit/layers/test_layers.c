@@ -142,7 +142,7 @@ static bool has_word(const char *line, const char *word)
 	return false;
 }
 
-/* Only cli/ speaks to people: no other layer may name these. */
+/* Only cli/ and tui/ speak to people: no other layer may name these. */
 static void check_talk(struct scan *scan, const char *path, int line, const char *text)
 {
 	static const char *const words[] = {"printf", "vprintf", "puts", "putchar", "perror",
@@ -156,8 +156,8 @@ static void check_talk(struct scan *scan, const char *path, int line, const char
 		/* printf is also the name of an attribute's argument: format(printf, …). */
 		if (!has_word(text, words[i]) || strstr(text, "format("))
 			continue;
-		snprintf(what, sizeof(what), "%s: only cli/ prints and reads the environment",
-			words[i]);
+		snprintf(what, sizeof(what),
+			"%s: only cli/ and tui/ print and read the environment", words[i]);
 		complain(scan, path, line, what);
 	}
 }
@@ -174,7 +174,7 @@ static void check_file(struct scan *scan, const char *folder, const char *path)
 		number++;
 		if (parse_include(line, name))
 			check_include(scan, folder, path, number, name);
-		else if (strcmp(folder, "cli") != 0)
+		else if (strcmp(folder, "cli") != 0 && strcmp(folder, "tui") != 0)
 			check_talk(scan, path, number, line);
 	}
 	fclose(file);

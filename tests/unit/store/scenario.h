@@ -10,6 +10,7 @@
 #include "store/db.h"
 #include "unit/store/scenario_audit.h"
 #include "unit/store/scenario_cards.h"
+#include "unit/store/scenario_custody.h"
 #include "unit/store/scenario_journal.h"
 #include "unit/store/scenario_keys.h"
 #include "unit/store/scenario_people.h"
@@ -47,8 +48,12 @@ static inline int scenario_all(struct store *s)
 	scenario_officers(s);
 	scenario_partners(s);
 	scenario_ops(s);
+	scenario_approvals(s);
 	scenario_ceremonies(s);
 	scenario_meetings(s);
+	scenario_custody(s);
+	scenario_leavers(s);
+	scenario_void_sheets(s);
 	scenario_keysets(s);
 	scenario_keys(s);
 	scenario_docs(s);

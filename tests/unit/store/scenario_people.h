@@ -3,6 +3,7 @@
 #ifndef STORE_SCENARIO_PEOPLE_H
 #define STORE_SCENARIO_PEOPLE_H
 
+#include "store/approvals.h"
 #include "store/people.h"
 #include "unit/store/check.h"
 
@@ -79,14 +80,15 @@ static inline void same_officer(const struct store_officer *a, const struct stor
 	SAME_INT(a, b, added);
 	SAME_INT(a, b, changed);
 	SAME_INT(a, b, failures);
+	SAME_INT(a, b, locked);
 }
 
 static inline void scenario_officers(struct store *s)
 {
 	struct store_officer ortiz = {
-		"A. Ortiz", "a ortiz", "security-officer", "$argon2id$1", "active", 11, 12, 0};
+		"A. Ortiz", "a ortiz", "security-officer", "$argon2id$1", "active", 11, 12, 0, 0};
 	struct store_officer novak = {
-		"Zoë Novák", "zoë novák", "operator", "$argon2id$2", "active", 21, 22, 3};
+		"Zoë Novák", "zoë novák", "operator", "$argon2id$2", "active", 21, 22, 3, 24};
 	STORE_AUTO(officer_list) struct store_officer_list list = {0};
 	STORE_AUTO(officer) struct store_officer got = {0};
 	struct kms_err err = {0};
@@ -116,6 +118,7 @@ static inline void scenario_officers(struct store *s)
 	novak.state = "disabled";
 	novak.changed = 99;
 	novak.failures = 0;
+	novak.locked = 0;
 	CHANGE(store_officer_update(s, &novak, &err));
 	OK(store_officer_get(s, "zoë novák", "Zoë", &got, &err));
 	same_officer(&got, &novak);
@@ -124,6 +127,50 @@ static inline void scenario_officers(struct store *s)
 		store_officer_get(s, "eve", "Eve", &got, &err));
 	novak.folded = "nobody";
 	CHANGE_FAILS(KMS_ERR_NOT_FOUND, "no officer", store_officer_update(s, &novak, &err));
+}
+
+static inline void same_approval(const struct store_approval *a, const struct store_approval *b)
+{
+	SAME_TEXT(a, b, id);
+	SAME_TEXT(a, b, officer);
+	SAME_TEXT(a, b, digest);
+	SAME_TEXT(a, b, state);
+	SAME_INT(a, b, given);
+	SAME_INT(a, b, expires);
+	SAME_INT(a, b, ended);
+	SAME_TEXT(a, b, op_id);
+}
+
+/* After officers and operations. */
+static inline void scenario_approvals(struct store *s)
+{
+	struct store_approval one = {ID_1, "A. Ortiz", HEX_32, "open", 10, 20, 0, NULL};
+	struct store_approval two = {ID_2, "A. Ortiz", OP_1 OP_2, "open", 9, 20, 0, NULL};
+	STORE_AUTO(approval_list) struct store_approval_list list = {0};
+	struct kms_err err = {0};
+
+	CHANGE(store_approval_add(s, &one, &err));
+	CHANGE(store_approval_add(s, &two, &err));
+	CHANGE_FAILS(KMS_ERR_EXISTS, ID_1, store_approval_add(s, &one, &err));
+	OK(store_approvals(s, NULL, &list, &err));
+	assert_int_equal(list.count, 2);
+	same_approval(&list.items[0], &two);
+	same_approval(&list.items[1], &one);
+	store_approval_list_free(&list);
+
+	one.state = "used";
+	one.ended = 15;
+	one.op_id = OP_1;
+	CHANGE(store_approval_end(s, &one, &err));
+	CHANGE_FAILS(KMS_ERR_STATE, "not open", store_approval_end(s, &one, &err));
+	two.state = "eaten";
+	CHANGE_FAILS(KMS_ERR_INVALID, "state", store_approval_end(s, &two, &err));
+	OK(store_approvals(s, HEX_32, &list, &err));
+	assert_int_equal(list.count, 1);
+	same_approval(&list.items[0], &one);
+	one.id = ID_3;
+	one.officer = "Eve";
+	CHANGE_FAILS(KMS_ERR_NOT_FOUND, ID_3, store_approval_add(s, &one, &err));
 }
 
 static inline void same_partner(const struct store_partner *a, const struct store_partner *b)

@@ -21,7 +21,7 @@ static void every_function_and_statement(void **state)
 /* Puts a good officer, key set and key into the store, to be damaged. */
 static void fill(struct store *s)
 {
-	struct store_officer officer = {"A", "a", "operator", "$h", "active", 1, 1, 0};
+	struct store_officer officer = {"A", "a", "operator", "$h", "active", 1, 1, 0, 0};
 	struct store_key key = scenario_key();
 	struct kms_err err = {0};
 

@@ -254,7 +254,7 @@ static void transactions_do_not_nest(void **state)
 
 static void a_failed_step_dooms_the_transaction(void **state)
 {
-	struct store_officer officer = {"A", "a", "operator", "$h", "active", 1, 1, 0};
+	struct store_officer officer = {"A", "a", "operator", "$h", "active", 1, 1, 0, 0};
 	FOLDER_AUTO struct folder f = folder_make();
 	STORE_CLOSE_AUTO struct store *s = folder_open(&f);
 	struct kms_err err = {0}, first = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/term.h"
+#include "tui/term.h"
 
 #include "base/hex.h"
 #include "base/text.h"
@@ -55,7 +55,7 @@ bool term_available(void)
 
 static enum kms_status block_signals(struct term *t, struct kms_err *err)
 {
-	static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+	static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -168,6 +168,11 @@ void term_say(struct term *t, const char *fmt, ...)
 		put_text(t, clean);
 }
 
+void term_put(struct term *t, const void *data, size_t len)
+{
+	put(t, data, len);
+}
+
 enum kms_status term_show(struct term *t, const struct secret *text, struct kms_err *err)
 {
 	return put(t, text->data, text->len) ? KMS_OK : gone(err);
@@ -206,13 +211,17 @@ void term_drop_input(struct term *t)
 	tcflush(t->fd, TCIFLUSH);
 }
 
-/* A signal that was blocked: SIGTSTP is passed over, the others end the prompt. */
+/* A signal that was blocked: SIGTSTP is passed over, SIGWINCH noted, the others end the prompt. */
 static enum kms_status take_signal(struct term *t, struct kms_err *err)
 {
 	struct signalfd_siginfo info;
 
 	if (read(t->signal_fd, &info, sizeof(info)) != sizeof(info) || info.ssi_signo == SIGTSTP)
 		return KMS_OK;
+	if (info.ssi_signo == SIGWINCH) {
+		t->resized = true;
+		return KMS_OK;
+	}
 	return kms_fail(err, KMS_ERR_CANCELLED, "stopped by signal SIG%s",
 		sigabbrev_np((int)info.ssi_signo));
 }
@@ -247,13 +256,15 @@ static enum kms_status read_byte(
 	}
 }
 
-/* Arrow and function keys: ESC [ … or ESC O …, up to a byte from 40 to 7E. */
+/* Arrow and function keys: ESC [ … or ESC O …, up to a byte from 40 to 7E; with Alt, ESC before it. */
 static enum kms_status skip_escape(struct term *t, struct kms_err *err)
 {
 	unsigned char c;
 	enum kms_status st;
 
-	st = read_byte(t, ESCAPE_WAIT_MS, &c, err);
+	do
+		st = read_byte(t, ESCAPE_WAIT_MS, &c, err);
+	while (!st && c == KEY_ESCAPE);
 	if (st || (c != '[' && c != 'O'))
 		return st;
 	do
@@ -262,36 +273,54 @@ static enum kms_status skip_escape(struct term *t, struct kms_err *err)
 	return st;
 }
 
-/* The next key; keys that end everything are errors. Enter is '\n'. */
+/* A byte that has come: keys that end everything are errors, Enter is '\n', an arrow key nothing (0). */
+static enum kms_status judge_key(struct term *t, unsigned char *key, struct kms_err *err)
+{
+	switch (*key) {
+	case KEY_CTRL_C:
+	case KEY_CTRL_BACKSLASH:
+		return kms_fail(err, KMS_ERR_CANCELLED, "stopped at the keyboard");
+	case KEY_CTRL_D:
+		return kms_fail(err, KMS_ERR_CANCELLED, "stopped at the keyboard (Ctrl-D)");
+	case KEY_ESCAPE:
+		*key = 0;
+		return skip_escape(t, err);
+	case '\r':
+		*key = '\n';
+		return KMS_OK;
+	case KEY_DELETE:
+		*key = KEY_BACKSPACE;
+		return KMS_OK;
+	default:
+		return KMS_OK;
+	}
+}
+
 static enum kms_status read_key(struct term *t, unsigned char *ret_key, struct kms_err *err)
 {
 	enum kms_status st;
 
-	for (;;) {
+	do {
 		st = read_byte(t, -1, ret_key, err);
-		if (st)
-			return st;
-		switch (*ret_key) {
-		case KEY_CTRL_C:
-		case KEY_CTRL_BACKSLASH:
-			return kms_fail(err, KMS_ERR_CANCELLED, "stopped at the keyboard");
-		case KEY_CTRL_D:
-			return kms_fail(err, KMS_ERR_CANCELLED, "stopped at the keyboard (Ctrl-D)");
-		case KEY_ESCAPE:
-			st = skip_escape(t, err);
-			if (st)
-				return st;
-			continue;
-		case '\r':
-			*ret_key = '\n';
-			return KMS_OK;
-		case KEY_DELETE:
-			*ret_key = KEY_BACKSPACE;
-			return KMS_OK;
-		default:
-			return KMS_OK;
-		}
-	}
+		if (!st)
+			st = judge_key(t, ret_key, err);
+	} while (!st && *ret_key == 0);
+	return st;
+}
+
+enum kms_status term_key(
+	struct term *t, int timeout_ms, unsigned char *ret_key, struct kms_err *err)
+{
+	struct pollfd fds[] = {{t->fd, POLLIN, 0}, {t->signal_fd, POLLIN, 0}};
+	enum kms_status st;
+
+	*ret_key = 0;
+	if (poll(fds, 2, timeout_ms) <= 0)
+		return KMS_OK;
+	if (fds[1].revents)
+		return take_signal(t, err);
+	st = read_byte(t, 0, ret_key, err);
+	return st ? st : judge_key(t, ret_key, err);
 }
 
 /* ---- lines ---- */

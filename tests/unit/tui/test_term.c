@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The terminal front on a real pseudo terminal. cli/ is a program, not a library: its files are
- * compiled in here. */
-#include "cli/term.c"
+/* The terminal front on a real pseudo terminal; compiled in for its sequences. */
+#include "tui/term.c"
 
-#include "pty.h"
+#include "support/pty.h"
 
 #include <sys/ioctl.h>
 

@@ -3,7 +3,7 @@
  * A person at a terminal: prompts on /dev/tty, never on stdin or stdout.
  *
  * While a struct term is open the terminal neither echoes nor makes signals of keys, and SIGINT,
- * SIGTERM, SIGHUP, SIGQUIT and SIGTSTP are blocked: they are taken note of at the next prompt, which
+ * SIGTERM, SIGHUP, SIGQUIT, SIGTSTP and SIGWINCH are blocked: they are taken note of at the next prompt, which
  * then fails with KMS_ERR_CANCELLED, so that every way out runs through term_close. It puts back
  * echo, the screen and the signal mask; a signal that came meanwhile and was not taken note of then
  * has its usual effect. (After SIGKILL nothing can be put back: `reset` does it.)
@@ -11,8 +11,8 @@
  * Secrets go byte by byte from the terminal into a struct secret; nothing else keeps them. Ctrl-C
  * and Ctrl-D at any prompt are KMS_ERR_CANCELLED.
  */
-#ifndef CLI_TERM_H
-#define CLI_TERM_H
+#ifndef TUI_TERM_H
+#define TUI_TERM_H
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -28,7 +28,8 @@ struct term {
 	int signal_fd; /* where the blocked signals are read */
 	struct termios saved;
 	sigset_t saved_mask;
-	bool screen; /* the alternate screen is on */
+	bool screen;  /* the alternate screen is on */
+	bool resized; /* SIGWINCH came; for who reads keys by term_key, and puts it back */
 };
 
 #define TERM_AUTO __attribute__((cleanup(term_close)))
@@ -46,6 +47,8 @@ void term_close(struct term *t); /* safe on a closed one and twice */
 
 /* Text for people; never a secret. Failures show at the next prompt. */
 void term_say(struct term *t, const char *fmt, ...) KMS_PRINTF(2, 3);
+/* Writes bytes as they are; for tui/screen.c. Failures show at the next prompt. */
+void term_put(struct term *t, const void *data, size_t len);
 /* Writes secret text (a component sheet) straight from locked memory. */
 KMS_CHECKED enum kms_status term_show(
 	struct term *t, const struct secret *text, struct kms_err *err);
@@ -57,6 +60,13 @@ KMS_CHECKED enum kms_status term_show(
 KMS_CHECKED enum kms_status term_screen_on(struct term *t, struct kms_err *err);
 KMS_CHECKED enum kms_status term_clear(struct term *t, struct kms_err *err);
 KMS_CHECKED enum kms_status term_screen_off(struct term *t, struct kms_err *err);
+
+/*
+ * One key, without echo: Enter is '\n', Backspace 0x08, Ctrl-U 0x15, Ctrl-W 0x17; what arrow and function
+ * keys send is passed over. 0: none came within timeout_ms, or the terminal was resized.
+ */
+KMS_CHECKED enum kms_status term_key(
+	struct term *t, int timeout_ms, unsigned char *ret_key, struct kms_err *err);
 
 /* Throws away what was typed ahead. */
 void term_drop_input(struct term *t);
