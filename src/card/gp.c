@@ -439,8 +439,8 @@ static enum kms_status get_status(struct gp *gp, enum gp_status_of of, unsigned 
 	struct gp_registry *found, struct kms_err *err)
 {
 	/* All entries, with what is not told unless it is asked for (tables 11-35 and 11-36). */
-	static const unsigned char all[] = {0x4F, 0x00, 0x5C, 0x08, 0x4F, 0x9F, 0x70, 0xC5, 0xC4,
-		0xCC, 0xCE, 0x84};
+	static const unsigned char all[] = {
+		0x4F, 0x00, 0x5C, 0x08, 0x4F, 0x9F, 0x70, 0xC5, 0xC4, 0xCC, 0xCE, 0x84};
 	const size_t len = format == GET_STATUS_FULL ? sizeof(all) : 2;
 
 	for (unsigned round = 0; round <= GET_STATUS_ROUNDS_MAX; round++) {

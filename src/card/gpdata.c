@@ -522,7 +522,8 @@ static enum kms_status take_modules(const unsigned char **at, size_t *left, stru
 	while (!st && count-- > 0)
 		st = take_lv(at, left, &name, &len)
 			     ? add_module(entry, name, len, what, err)
-			     : kms_fail(err, KMS_ERR_INVALID, "%s: its modules are cut short", what);
+			     : kms_fail(
+				       err, KMS_ERR_INVALID, "%s: its modules are cut short", what);
 	return st;
 }
 

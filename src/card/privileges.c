@@ -71,8 +71,8 @@ static enum kms_status unknown(const char *word, size_t len, struct kms_err *err
 		return st;
 	kms_fail(err, KMS_ERR_USAGE, "there is no privilege '%.*s'", (int)(len < 60 ? len : 60),
 		word);
-	return kms_hint(err, "two or six hex digits, or words joined by commas: %s",
-		buf_text(&names));
+	return kms_hint(
+		err, "two or six hex digits, or words joined by commas: %s", buf_text(&names));
 }
 
 enum kms_status gp_privileges_parse(const char *text, unsigned *ret_bits, struct kms_err *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands about what is on a card: app …, and card contents. */
+/* The commands about what is on a card and how it stands: app …, card contents, issue, lock, … */
 #include "cli/commands.h"
 #include "cli/front.h"
 
@@ -103,9 +103,46 @@ enum kms_status cli_app_delete(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_app_extradite(struct cli *cli, struct kms_err *err)
 {
-	const struct op_app_change in = {.where = where_of(cli),
-		.aid = cli->positional[0],
-		.to = cli_value(cli, "--to")};
+	const struct op_app_change in = {
+		.where = where_of(cli), .aid = cli->positional[0], .to = cli_value(cli, "--to")};
 
 	return change(cli, op_app_extradite, &in, err);
+}
+
+/* ---- the life of a card ---- */
+
+static enum kms_status life(struct cli *cli, enum op_card_life_change what, struct kms_err *err)
+{
+	const bool issue = what == OP_CARD_ISSUE, end = what == OP_CARD_TERMINATE;
+	const struct op_card_life in = {.where = where_of(cli),
+		.what = what,
+		.application = issue || end ? NULL : cli_value(cli, "--application"),
+		.reissue = issue ? cli_value(cli, "--again") : NULL};
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	enum kms_status st = cli_open_site(cli, &site, err);
+
+	if (!st)
+		st = op_card_life(site, &in, &cli->result, err);
+	print_change(cli, "card domain life issues already commands");
+	return st;
+}
+
+enum kms_status cli_card_issue(struct cli *cli, struct kms_err *err)
+{
+	return life(cli, OP_CARD_ISSUE, err);
+}
+
+enum kms_status cli_card_lock(struct cli *cli, struct kms_err *err)
+{
+	return life(cli, OP_CARD_LOCK, err);
+}
+
+enum kms_status cli_card_unlock(struct cli *cli, struct kms_err *err)
+{
+	return life(cli, OP_CARD_UNLOCK, err);
+}
+
+enum kms_status cli_card_terminate(struct cli *cli, struct kms_err *err)
+{
+	return life(cli, OP_CARD_TERMINATE, err);
 }

@@ -102,7 +102,7 @@ enum kms_status cli_card_list(struct cli *cli, struct kms_err *err)
 	if (st)
 		return st;
 	cli_print_table(cli, cards,
-		"card profile state keyset key_version domains state_reason same_keys_as");
+		"card profile state life keyset key_version domains state_reason same_keys_as");
 	if (json_array_size(json_object_get(cli->result, "readers"))) {
 		cli_print(cli, " ");
 		cli_print_table(cli, json_object_get(cli->result, "readers"), "reader holds atr");
@@ -116,7 +116,7 @@ static void print_registry(struct cli *cli, const json_t *registry)
 		cli_print(cli, "%-18s  %s", "registry", "this card is not in it");
 		return;
 	}
-	cli_print_fields(cli, registry, "state state_reason since changed");
+	cli_print_fields(cli, registry, "state state_reason life issued issues since changed");
 	cli_print_table(cli, json_object_get(registry, "domains"), domain_columns);
 }
 
@@ -346,7 +346,8 @@ enum kms_status cli_card_resume(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_card_verify(struct cli *cli, struct kms_err *err)
 {
-	struct op_card_verify in = {.where = cli_card_where(cli), .keyset = cli_value(cli, "--keyset")};
+	struct op_card_verify in = {
+		.where = cli_card_where(cli), .keyset = cli_value(cli, "--keyset")};
 	const struct job job = {run_verify, &in, in.where.reader,
 		"card profile reader domain protocol keyset key_version opened commands "
 		"same_keys_as",

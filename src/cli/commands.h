@@ -33,6 +33,10 @@ CLI_RUN(app_install);
 CLI_RUN(app_delete);
 CLI_RUN(app_extradite);
 CLI_RUN(card_contents);
+CLI_RUN(card_issue);
+CLI_RUN(card_lock);
+CLI_RUN(card_unlock);
+CLI_RUN(card_terminate);
 
 /* keyblock.c */
 CLI_RUN(key_export);

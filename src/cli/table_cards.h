@@ -152,6 +152,38 @@
 		.run = cli_card_resume,
 	},
 	{
+		.path = "card issue",
+		.summary = "a finished card goes to its holder: its life cycle becomes SECURED",
+		.details = "The registry counts how often. --again records another holder of a card that "
+			   "was issued.",
+		.flags = CLI_CHANGES,
+		.options = {CONTENT_OPTIONS,
+			{"--again", "REASON", "issue it once more", OPTION_OPTIONAL}},
+		.run = cli_card_issue,
+	},
+	{
+		.path = "card lock",
+		.summary = "lock an issued card, or one application of it",
+		.flags = CLI_CHANGES,
+		.options = {CONTENT_OPTIONS, {"--application", "AID", "only this application, in hex", OPTION_OPTIONAL}},
+		.run = cli_card_lock,
+	},
+	{
+		.path = "card unlock",
+		.summary = "unlock a card, or one application of it",
+		.flags = CLI_CHANGES,
+		.options = {CONTENT_OPTIONS, {"--application", "AID", "only this application, in hex", OPTION_OPTIONAL}},
+		.run = cli_card_unlock,
+	},
+	{
+		.path = "card terminate",
+		.summary = "end a card for good",
+		.details = "Two officers, and Yes typed (or --pin-fd N with the line terminate=Yes).",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.options = {CONTENT_OPTIONS},
+		.run = cli_card_terminate,
+	},
+	{
 		.path = "card history",
 		.summary = "all that happened to a card",
 		.positional = {{"CARD", "its id, as in 'card list'"}},

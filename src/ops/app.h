@@ -25,7 +25,9 @@ void op_app_clear(struct op_app *a);
 /* The card, and the recorded keys open it. With detail and report as all card work has them. */
 KMS_CHECKED enum kms_status op_app_validate(
 	struct op_app *a, struct op *op, const struct op_app_where *where, struct kms_err *err);
-/* The secure channel, then op_app_look. */
+/* The secure channel. */
+KMS_CHECKED enum kms_status op_app_open(struct op_app *a, struct kms_err *err);
+/* The same, then op_app_look. */
 KMS_CHECKED enum kms_status op_app_authenticate(struct op_app *a, struct kms_err *err);
 /* What the card has: domains and applications, load files with their modules. */
 KMS_CHECKED enum kms_status op_app_look(struct op_app *a, struct kms_err *err);

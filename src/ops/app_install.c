@@ -83,8 +83,8 @@ static enum kms_status take_params(struct change_args *a, struct kms_err *err)
 	if (!hex)
 		return KMS_OK;
 	a->install.params = a->params;
-	return hex_decode(hex, strlen(hex), "installation parameters", a->params,
-		sizeof(a->params), &a->install.params_len, err);
+	return hex_decode(hex, strlen(hex), "installation parameters", a->params, sizeof(a->params),
+		&a->install.params_len, err);
 }
 
 static enum kms_status install_check(struct op *op, struct kms_err *err)
@@ -131,8 +131,8 @@ static enum kms_status check_file(const struct change_args *a, struct kms_err *e
 		found |= gp_aid_same(&file->modules[i], &a->install.module);
 	if (file && found)
 		return KMS_OK;
-	kms_fail(err, KMS_ERR_NOT_FOUND, "cannot install: card %s has no such %s",
-		a->app.w.card.id, file ? "module in that load file" : "load file");
+	kms_fail(err, KMS_ERR_NOT_FOUND, "cannot install: card %s has no such %s", a->app.w.card.id,
+		file ? "module in that load file" : "load file");
 	return kms_hint(err, "'cardkms card contents' shows what it has; 'cardkms app load' first");
 }
 
@@ -242,8 +242,9 @@ static enum kms_status delete_act(struct op *op, struct kms_err *err)
 	a->app.already = !is_there(a);
 	instances = count_instances(a);
 	if (instances > 0 && !a->in->related) {
-		kms_fail(err, KMS_ERR_STATE, "cannot delete: card %s has %zu application%s of that "
-					     "load file",
+		kms_fail(err, KMS_ERR_STATE,
+			"cannot delete: card %s has %zu application%s of that "
+			"load file",
 			a->app.w.card.id, instances, instances > 1 ? "s" : "");
 		kms_hint(err, "--related deletes them with it");
 		st = KMS_ERR_STATE;
@@ -271,8 +272,8 @@ static enum kms_status delete_commit(struct op *op, struct kms_err *err)
 	struct change_args *a = op->args;
 
 	return op_app_commit(&a->app, "app-deleted",
-		json_pack("{s:o, s:b}", "application", op_aid_json(&a->install.instance),
-			"related", a->in->related),
+		json_pack("{s:o, s:b}", "application", op_aid_json(&a->install.instance), "related",
+			a->in->related),
 		err);
 }
 

@@ -96,9 +96,9 @@ static enum kms_status check_same(
 		same = false;
 	if (same)
 		return KMS_OK;
-	kms_fail(err, KMS_ERR_STATE,
-		"cannot load %s: card %s has another load file of that name%s", a->in->path,
-		a->app.w.card.id, there->has_version ? ", of another version or content" : "");
+	kms_fail(err, KMS_ERR_STATE, "cannot load %s: card %s has another load file of that name%s",
+		a->in->path, a->app.w.card.id,
+		there->has_version ? ", of another version or content" : "");
 	return kms_hint(err, "'cardkms app delete' takes it off, with --related its applications");
 }
 
@@ -166,8 +166,8 @@ static enum kms_status load_commit(struct op *op, struct kms_err *err)
 	return op_app_commit(&a->app, "app-loaded", load_json(a), err);
 }
 
-enum kms_status op_app_load(struct op_site *site, const struct op_app_load *in,
-	json_t **ret_report, struct kms_err *err)
+enum kms_status op_app_load(struct op_site *site, const struct op_app_load *in, json_t **ret_report,
+	struct kms_err *err)
 {
 	static const struct op_kind kind = {
 		.name = "app.load",

@@ -80,16 +80,21 @@ enum kms_status op_app_look(struct op_app *a, struct kms_err *err)
 
 	if (!st)
 		st = gp_get_status_full(gp, GP_STATUS_APPLICATIONS, a->apps, err);
-	return st || a->w.supplementary
-		       ? st
-		       : gp_get_status_full(gp, GP_STATUS_ISD, a->issuer, err);
+	return st || a->w.supplementary ? st
+					: gp_get_status_full(gp, GP_STATUS_ISD, a->issuer, err);
+}
+
+enum kms_status op_app_open(struct op_app *a, struct kms_err *err)
+{
+	struct op_card_work *w = &a->w;
+	const struct card_set set = {w->old_keys, (unsigned)w->domain.version, w->challenge_len};
+
+	return card_guard_authenticate(&w->guard, &set, err);
 }
 
 enum kms_status op_app_authenticate(struct op_app *a, struct kms_err *err)
 {
-	struct op_card_work *w = &a->w;
-	const struct card_set set = {w->old_keys, (unsigned)w->domain.version, w->challenge_len};
-	enum kms_status st = card_guard_authenticate(&w->guard, &set, err);
+	enum kms_status st = op_app_open(a, err);
 
 	return st ? st : op_app_look(a, err);
 }

@@ -40,9 +40,9 @@ static enum kms_status add_row(json_t *rows, const char *kind, const struct gp_e
 		return st;
 	op_aid_text(&entry->aid, aid);
 	row = json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o}", "content",
-		json_sprintf("%*s%s", (int)(2 * depth), "", aid), "kind", kind, "aid", aid,
-		"state", state, "privileges", buf_text(&words), "domain",
-		op_aid_json(&entry->domain), "file", op_aid_json(&entry->file));
+		json_sprintf("%*s%s", (int)(2 * depth), "", aid), "kind", kind, "aid", aid, "state",
+		state, "privileges", buf_text(&words), "domain", op_aid_json(&entry->domain),
+		"file", op_aid_json(&entry->file));
 	if (row && entry->has_version &&
 		json_object_set_new(row, "version",
 			json_sprintf("%u.%u", entry->version[0], entry->version[1]))) {
@@ -71,14 +71,14 @@ static enum kms_status add_applications(json_t *rows, const struct gp_registry *
 	return st;
 }
 
-static enum kms_status add_file(json_t *rows, const struct op_app *app, const struct gp_entry *file,
-	struct kms_err *err)
+static enum kms_status add_file(
+	json_t *rows, const struct op_app *app, const struct gp_entry *file, struct kms_err *err)
 {
 	enum kms_status st = add_row(rows, "load-file", file, "loaded", 1, err);
 
 	for (size_t i = 0; !st && i < file->module_count; i++)
-		st = add_row(rows, "module", &(struct gp_entry){.aid = file->modules[i]}, "", 2,
-			err);
+		st = add_row(
+			rows, "module", &(struct gp_entry){.aid = file->modules[i]}, "", 2, err);
 	return st ? st : add_applications(rows, app->apps, &file->aid, err);
 }
 

@@ -192,7 +192,7 @@ enum kms_status op_card_work_open(struct op_card_work *w, struct kms_err *err)
 
 	if (!st)
 		st = op_card_need_profile(w->op->site, &w->card, err);
-	if (!st)
+	if (!st && !w->where->may_be_locked)
 		st = op_card_need_unlocked(&w->card, err);
 	if (!st)
 		st = choose_domain(w, &aid, err);

@@ -349,6 +349,7 @@ struct op_card_where {
 	const char *aid;     /* of a security domain, in hex; NULL: the issuer's */
 	const char
 		*trace_path; /* what is said to and by a simulated card, without secrets; or NULL */
+	bool may_be_locked;  /* CARD_LOCKED is no reason to refuse */
 	bool initial_given;  /* the front has the secrets initial.enc, initial.mac, initial.kek */
 };
 
@@ -461,6 +462,19 @@ OP_CALL op_app_install(struct op_site *site, const struct op_app_change *in, jso
 OP_CALL op_app_delete(struct op_site *site, const struct op_app_change *in, json_t **ret_report,
 	struct kms_err *err);
 OP_CALL op_app_extradite(struct op_site *site, const struct op_app_change *in, json_t **ret_report,
+	struct kms_err *err);
+
+/* ---- card_issue.c ---- */
+
+enum op_card_life_change { OP_CARD_ISSUE, OP_CARD_LOCK, OP_CARD_UNLOCK, OP_CARD_TERMINATE };
+struct op_card_life {
+	struct op_app_where where;
+	enum op_card_life_change what;
+	const char *application; /* lock, unlock: only this one, in hex; or NULL */
+	const char *reissue;	 /* issue: why it is issued again; or NULL */
+};
+/* A card that is so already is no error. To terminate takes two officers, and Yes typed. */
+OP_CALL op_card_life(struct op_site *site, const struct op_card_life *in, json_t **ret_report,
 	struct kms_err *err);
 
 /* What a CAP file holds (card/cap.h), refused if any of it is wrong. */

@@ -117,7 +117,8 @@ static void make(struct part *parts, char **argv)
 	put(add(parts, "RefLocation", 9, 4), zeros, 4);
 	for (size_t i = 0; i < COMPONENTS; i++) {
 		finish(&parts[i]);
-		memcpy(directory->bytes + 3 + (size_t)2 * (parts[i].tag - 1), parts[i].bytes + 1, 2);
+		memcpy(directory->bytes + 3 + (size_t)2 * (parts[i].tag - 1), parts[i].bytes + 1,
+			2);
 	}
 }
 

@@ -22,10 +22,8 @@ static void test_file(void **state)
 	static const unsigned char want[] = {0xE2, 0x0B, 0x4F, 0x05, 0xA0, 0, 0, 0, 3, 0xC3, 0x02,
 		0xAA, 0xBB, 0xC4, 0x03, 1, 2, 3};
 	const struct gp_dap dap = {aid("A000000003"), (const unsigned char *)"\xAA\xBB", 2};
-	const struct gp_load load = {.code = (const unsigned char *)"\1\2\3",
-		.len = 3,
-		.daps = &dap,
-		.dap_count = 1};
+	const struct gp_load load = {
+		.code = (const unsigned char *)"\1\2\3", .len = 3, .daps = &dap, .dap_count = 1};
 	BUF_AUTO struct buf file = {0};
 
 	(void)state;
@@ -120,9 +118,9 @@ static void parse(const char *name, const unsigned char *data, size_t len, bool 
 /* Table 11-36, with what is told only when it is asked for; and entries that lie about their size. */
 static void test_registry(void **state)
 {
-	static const unsigned char good[] = {0xE3, 0x2A, 0x4F, 5, 0xA0, 0, 0, 0, 1, 0x9F, 0x70, 1, 1,
-		0xC5, 0, 0xCE, 2, 3, 4, 0xC4, 5, 0xA0, 0, 0, 0, 2, 0x84, 5, 0xA0, 0, 0, 0, 3, 0x84,
-		5, 0xA0, 0, 0, 0, 4, 0xCC, 0, 0xC6, 0};
+	static const unsigned char good[] = {0xE3, 0x2A, 0x4F, 5, 0xA0, 0, 0, 0, 1, 0x9F, 0x70, 1,
+		1, 0xC5, 0, 0xCE, 2, 3, 4, 0xC4, 5, 0xA0, 0, 0, 0, 2, 0x84, 5, 0xA0, 0, 0, 0, 3,
+		0x84, 5, 0xA0, 0, 0, 0, 4, 0xCC, 0, 0xC6, 0};
 	static struct gp_registry registry;
 	unsigned char many[3 + 7 + (size_t)(GP_MODULES_MAX + 1) * 7] = {0xE3, 0x81,
 		(unsigned char)(7 + (GP_MODULES_MAX + 1) * 7), 0x4F, 5, 0xA0, 0, 0, 0, 1};

@@ -153,9 +153,9 @@ static void change_keys(struct stand *s, unsigned level)
 static void load(struct stand *s)
 {
 	/* Header of package A00000000101 2.1, Applet with A0000000010101, and a long Method. */
-	static unsigned char code[19 + 14 + 3 + 600] = {1, 0, 16, 0xDE, 0xCA, 0xFF, 0xED, 2, 2, 4, 1,
-		2, 6, 0xA0, 0, 0, 0, 1, 1, 3, 0, 11, 1, 7, 0xA0, 0, 0, 0, 1, 1, 1, 0, 5, 7, 600 >> 8,
-		600 & 0xFF};
+	static unsigned char code[19 + 14 + 3 + 600] = {1, 0, 16, 0xDE, 0xCA, 0xFF, 0xED, 2, 2, 4,
+		1, 2, 6, 0xA0, 0, 0, 0, 1, 1, 3, 0, 11, 1, 7, 0xA0, 0, 0, 0, 1, 1, 1, 0, 5, 7,
+		600 >> 8, 600 & 0xFF};
 	static struct gp_registry registry;
 	struct gp_load file = {.code = code, .len = sizeof(code)};
 	struct gp_install install = {.privileges = 0x100000};
