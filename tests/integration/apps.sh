@@ -17,6 +17,7 @@ content() {
 		([.entries[1:][] | .aid] | join(" "))] | join(" | ")' "$CARD"
 }
 
+# shellcheck disable=SC2317 # called by check
 was_already() { [ "$(jq .result.already "$OUT")" = true ]; }
 
 fixture_cards

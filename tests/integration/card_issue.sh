@@ -18,6 +18,7 @@ life_on() { jq -r '.life' "$CARD"; }
 app_on() { jq -r --arg aid "$APPLET" '.entries[] | select(.aid == $aid) | .life' "$CARD"; }
 # "LIFE ISSUES" as the registry has them.
 stands() { query "SELECT life, issues FROM card_issue"; }
+# shellcheck disable=SC2317 # called by check
 was_already() { [ "$(jq .result.already "$OUT")" = true ]; }
 
 refused 'card issue: a card that was not taken over' 1 'take the card over first' card issue
