@@ -109,6 +109,20 @@ enum kms_status cli_app_extradite(struct cli *cli, struct kms_err *err)
 	return change(cli, op_app_extradite, &in, err);
 }
 
+enum kms_status cli_app_personalise(struct cli *cli, struct kms_err *err)
+{
+	const struct op_app_personalise in = {.where = where_of(cli),
+		.script = cli->positional[0],
+		.fields = cli_value(cli, "--fields")};
+	CLI_SITE_AUTO struct op_site *site = NULL;
+	enum kms_status st = cli_open_site(cli, &site, err);
+
+	if (!st)
+		st = op_app_personalise(site, &in, &cli->result, err);
+	print_change(cli, "card domain application script groups commands");
+	return st;
+}
+
 /* ---- the life of a card ---- */
 
 static enum kms_status life(struct cli *cli, enum op_card_life_change what, struct kms_err *err)

@@ -32,6 +32,7 @@ CLI_RUN(app_load);
 CLI_RUN(app_install);
 CLI_RUN(app_delete);
 CLI_RUN(app_extradite);
+CLI_RUN(app_personalise);
 CLI_RUN(card_contents);
 CLI_RUN(card_issue);
 CLI_RUN(card_lock);

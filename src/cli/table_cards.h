@@ -64,6 +64,22 @@
 		.run = cli_app_extradite,
 	},
 	{
+		.path = "app personalise",
+		.summary = "give an application its data and its keys, by a script",
+		.details =
+			"The script names data groups and, if the application shall have keys of its "
+			"own, a key\n"
+			"set: they are diversified for the card and encrypted under its DEK in the HSM. "
+			"Fields\n"
+			"that differ from card to card come from a CSV file with a column 'card'.",
+		.flags = CLI_CHANGES,
+		.positional = {{"SCRIPT", "the script"}},
+		.options = {CONTENT_OPTIONS,
+			{"--fields", "F", "CSV file with the fields of each card",
+				OPTION_OPTIONAL}},
+		.run = cli_app_personalise,
+	},
+	{
 		.path = "card contents",
 		.summary = "what is on a card: load files, modules, applications, security domains",
 		.details = "Asked under a secure channel, opened by the recorded keys.",

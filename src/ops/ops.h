@@ -464,6 +464,14 @@ OP_CALL op_app_delete(struct op_site *site, const struct op_app_change *in, json
 OP_CALL op_app_extradite(struct op_site *site, const struct op_app_change *in, json_t **ret_report,
 	struct kms_err *err);
 
+struct op_app_personalise {
+	struct op_app_where where;
+	const char *script; /* docs/formats/personalisation.md */
+	const char *fields; /* of each card; or NULL */
+};
+OP_CALL op_app_personalise(struct op_site *site, const struct op_app_personalise *in,
+	json_t **ret_report, struct kms_err *err);
+
 /* ---- card_issue.c ---- */
 
 enum op_card_life_change { OP_CARD_ISSUE, OP_CARD_LOCK, OP_CARD_UNLOCK, OP_CARD_TERMINATE };
