@@ -73,14 +73,46 @@ enum kms_status op_approval_digest(struct op *op, struct kms_err *err)
 	return st ? st : op_report(op, "digest_words", json_string(buf_text(&words)), err);
 }
 
+/* "A. Ortiz, B. Lindqvist": of an array of texts, for people. */
+static enum kms_status put_list(const json_t *array, struct buf *text)
+{
+	enum kms_status st = KMS_OK;
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(array, i, item)
+	{
+		if (!st)
+			st = buf_printf(text, NULL, "%s%s", i ? ", " : "", json_string_value(item));
+	}
+	return st;
+}
+
+static bool is_list(const json_t *value)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(value, i, item)
+	{
+		if (!json_is_string(item))
+			return false;
+	}
+	return json_array_size(value) > 0;
+}
+
 /* One line for each detail; long ones are cut, as the digest stands for them. */
 static void show_detail(struct op_site *site, const char *name, const json_t *value)
 {
 	enum { SHOWN = 160 };
-	FREE_AUTO char *text =
-		json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-	const char *shown = text ? text : json_string_value(value);
+	BUF_AUTO struct buf list = {0};
+	FREE_AUTO char *json = NULL;
+	const char *shown = json_string_value(value);
 
+	if (is_list(value) && put_list(value, &list) == KMS_OK)
+		shown = buf_text(&list);
+	if (!shown)
+		shown = json = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 	if (shown)
 		op_say(site, "  %-16s %.*s%s", name, SHOWN, shown,
 			strlen(shown) > SHOWN ? " …" : "");

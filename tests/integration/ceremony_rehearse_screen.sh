@@ -28,9 +28,9 @@ press Enter
 screen_wait 'Is this room fit'
 press Enter
 answer 'Type Yes to go on' Yes
-answer 'passphrase of officer ana' rehearsal-only
-answer 'passphrase of officer ben' rehearsal-only
 answer 'operator PIN' rehearsal-only
+approve 'passphrase of officer ana' rehearsal-only
+approve 'passphrase of officer ben' rehearsal-only
 screen_wait 'Press Enter to begin'
 press Enter
 screen_wait 'There is more'

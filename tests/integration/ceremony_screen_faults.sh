@@ -39,7 +39,7 @@ WITHOUT='officer.dan' screen_start b ceremony run import.ini
 screen_wait 'Is this room fit'
 press Enter
 answer 'Type Yes to go on' Yes
-screen_wait 'passphrase of officer dan'
+THROUGH=yes screen_wait 'passphrase of officer dan'
 check 'a passphrase: who types it' grep -q 'At the keyboard  dan' "$TMPDIR/screen"
 type_in 'Tr0ub4dor'
 screen_wait 'The ceremony has stopped'

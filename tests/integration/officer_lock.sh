@@ -10,7 +10,7 @@ column() { # COLUMN NAME: of the officer's row
 guess() { # N: wrong passphrases for ben
 	local i
 	for ((i = 0; i < $1; i++)); do
-		EXTRA=$'officer.ben=no idea\nofficer.x=some phrase' OFFICERS=ana,ben a officer add x
+		EXTRA=$'officer.ben=no idea\nofficer.guest=some phrase' OFFICERS=ana,ben a officer add guest
 	done
 }
 
@@ -99,12 +99,16 @@ equal 'takes the lock off' '0 -' "$(column failures ben) $(column locked ben)"
 # ---- killed after the count, before the answer: the try is used up (the passphrase is right) ----
 
 use officers # with passphrases that take a while to prove
-secret_lines a/secrets >"$TMPDIR/lines"
+{
+	secret_lines a/secrets
+	printf 'officer.guest%s=some phrase\n' {0..40}
+} >"$TMPDIR/lines"
 token_for a
 kills=0 late=0
 while [ "$(column locked ana)" = - ] && [ $((kills + late)) -lt 40 ]; do
 	before=$(column failures ana)
-	env "${token_env[@]}" cardkms -s a/site --pin-fd 3 --officers ana,ben officer unlock ben 3<"$TMPDIR/lines" >"$OUT" 2>&1 &
+	env "${token_env[@]}" cardkms -s a/site --pin-fd 3 --officers ana,ben \
+		officer add "guest$((kills + late))" 3<"$TMPDIR/lines" >"$OUT" 2>&1 &
 	pid=$!
 	until [ "$(column failures ana)" != "$before" ] || ! kill -0 $pid 2>/dev/null; do :; done
 	kill -9 $pid 2>/dev/null

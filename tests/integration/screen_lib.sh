@@ -67,6 +67,7 @@ screen_wait() {
 		if screen >"$TMPDIR/screen" && grep -qF -- "$1" "$TMPDIR/screen"; then
 			return 0
 		fi
+		[ ! "${THROUGH:-}" ] || ! grep -qF 'There is more' "$TMPDIR/screen" || press Enter
 		sleep 0.05
 	done
 	{
@@ -88,6 +89,12 @@ type_in() {
 	type_text "$1"
 	press Enter
 }
+# approve TEXT WORDS: as answer, past all parts of what is to be approved.
+approve() {
+	THROUGH=yes screen_wait "$1"
+	type_in "$2"
+}
+
 # answer TEXT WORDS: types them when the prompt is there.
 answer() {
 	screen_wait "$1"

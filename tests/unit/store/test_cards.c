@@ -160,14 +160,31 @@ static sqlite3 *open_both(const struct folder *f, const struct folder *other)
 	return db;
 }
 
+/* "name, role, …": what the table has in the database that is open first. */
+static void columns_of(sqlite3 *db, const char *table, char *ret_names, size_t size)
+{
+	sqlite3_stmt *stmt = NULL;
+
+	assert_int_equal(sqlite3_prepare_v2(db,
+				 "SELECT group_concat(name) FROM pragma_table_info(?1, 'main')", -1,
+				 &stmt, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	snprintf(ret_names, size, "%s", (const char *)sqlite3_column_text(stmt, 0));
+	sqlite3_finalize(stmt);
+}
+
+/* Later columns stay behind. */
 static void copy_old_tables(const struct folder *to, const struct folder *from)
 {
 	sqlite3 *db = open_both(to, from);
-	char sql[256];
+	char columns[512], sql[1200];
 
 	for (int i = 0; i < OLD_TABLES; i++) {
-		snprintf(sql, sizeof(sql), "INSERT INTO main.%s SELECT * FROM other.%s",
-			old_tables[i], old_tables[i]);
+		columns_of(db, old_tables[i], columns, sizeof(columns));
+		snprintf(sql, sizeof(sql), "INSERT INTO main.%s (%s) SELECT %s FROM other.%s",
+			old_tables[i], columns, columns, old_tables[i]);
 		assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 	}
 	sqlite3_close(db);
