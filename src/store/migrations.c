@@ -16,6 +16,7 @@ const struct store_migration store_migrations[] = {
 	{"custody", store_migration_0005},
 	{"quorum", store_migration_0006},
 	{"approvals", store_migration_0007},
+	{"issuing", store_migration_0008},
 };
 
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);

@@ -56,6 +56,7 @@
 #define CHECKPOINT "size, root, note, time"
 
 #define VALUES_4  "VALUES ($1, $2, $3, $4)"
+#define ISSUE	  "card_id, life, issues, issued, changed"
 #define VALUES_5  "VALUES ($1, $2, $3, $4, $5)"
 #define VALUES_6  "VALUES ($1, $2, $3, $4, $5, $6)"
 #define VALUES_8  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
@@ -276,6 +277,13 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 	[SQL_CARD_EVENT_LIST] = {"SELECT " EVENT " FROM card_event "
 				 "WHERE card_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
 		false},
+
+	[SQL_ISSUE_PUT] = {"INSERT INTO card_issue (" ISSUE ") " VALUES_5
+			   " ON CONFLICT (card_id) DO UPDATE SET life = excluded.life, "
+			   "issues = excluded.issues, issued = excluded.issued, "
+			   "changed = excluded.changed",
+		true},
+	[SQL_ISSUE_GET] = {"SELECT " ISSUE " FROM card_issue WHERE card_id = $1", false},
 
 	[SQL_DOMAIN_PUT] =
 		{"INSERT INTO card_domain (" DOMAIN ") " VALUES_12
