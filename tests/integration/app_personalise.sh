@@ -24,6 +24,7 @@ need inject2
 need a app load "$SIMS/piv.cap" --reader "$R"
 card=$(query 'SELECT id FROM card')
 
+# shellcheck disable=SC2317 # called by need, ok, refused
 perso() { a app personalise "$1" --reader "$R" "${@:2}"; }
 runs+=([perso]=a)
 object() { # TAG as a number: what the application has under that name
@@ -52,6 +53,7 @@ check 'which are not those of the security domain' test \
 	"$(keys_on "$CARD" "$APPLET" | cut -d: -f3)" != "$(keys_on | cut -d: -f3)"
 ok 'card history' a card history "$card"
 check 'card history: app-personalised' grep -q app-personalised "$OUT"
+# shellcheck disable=SC2016 # the inner shell expands it
 check 'card history: no field of the card' bash -c '! grep -q Zoë "$1"' _ "$OUT"
 ok 'personalise again' perso "$SCRIPT" --fields "$SIMS/fields.csv"
 

@@ -9,6 +9,7 @@ APPLET=A000000002010101
 DOMAIN=A0000001515350AA
 
 cap() { "$CARDKMS_BIN/capmaker" "$SIMS/$1.cap" "$FILE" "$APPLET" 1 "$2" "$3"; }
+# shellcheck disable=SC2317 # called by ok, refused
 app() { a app "$1" --reader "$R" "${@:2}"; }
 runs+=([app]=a)
 # "FILES | APPLICATIONS" as the card has them.

@@ -12,6 +12,7 @@ use cards
 sim --profile gp23-scp03
 jq '.life = 1' "$CARD" >"$SIMS/new" && sim_stop && cp "$SIMS/new" "$CARD" && sim_again
 
+# shellcheck disable=SC2317 # called by ok, refused
 card() { a card "$1" --reader "$R" "${@:2}"; }
 runs+=([card]=a)
 life_on() { jq -r '.life' "$CARD"; }
