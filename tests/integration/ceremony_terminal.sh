@@ -74,7 +74,7 @@ expect {
 		}
 		exp_continue
 	}
-	-re {Press Enter when it is done} { send "\r"; exp_continue }
+	-re {Press Enter when (this is on the sheet too|it is done)} { send "\r"; exp_continue }
 	timeout { send_user "TIMEOUT\n"; exit 98 }
 	eof
 }
