@@ -21,4 +21,8 @@ KMS_CHECKED enum kms_status hash_sha256(
 KMS_CHECKED enum kms_status hash_sha256_parts(const struct hash_part *parts, size_t count,
 	unsigned char ret_hash[HASH_SIZE], struct kms_err *err);
 
+/* Of a file of any size, as hex. KMS_ERR_IO: it cannot be read. */
+KMS_CHECKED enum kms_status hash_file(
+	const char *path, char ret_hex[2 * HASH_SIZE + 1], struct kms_err *err);
+
 #endif

@@ -22,6 +22,8 @@ enum {
 	CONTROL_ATR = 4,
 	FRAME_MAX = 65535,
 	DEFAULT_TIMEOUT_MS = 30000,
+	CHOOSE_MS = 5000,
+	CHOOSE_AGAIN_MS = 20,
 	POLL_MS = 200, /* card_wait asks that often whether somebody listens */
 };
 
@@ -187,18 +189,28 @@ static void tcp_link_close(struct card_link *base)
 	free(link);
 }
 
-/* "HOST:PORT" apart at the last colon. */
-static bool split(const char *name, char host[CARD_READER_NAME_SIZE], const char **ret_port)
-{
-	const char *colon = strrchr(name, ':');
-	size_t len = colon ? (size_t)(colon - name) : 0;
+/* "HOST:PORT", or "HOST:PORT/CARD" for one card of a box. */
+struct address {
+	char host[CARD_READER_NAME_SIZE], port[8];
+	const char *card; /* in what was parsed; NULL: whichever comes */
+};
 
-	if (len == 0 || len >= CARD_READER_NAME_SIZE || colon[1] == 0 ||
-		strspn(colon + 1, "0123456789") != strlen(colon + 1))
+static bool parse_address(const char *name, struct address *ret_address)
+{
+	const char *slash = strchr(name, '/');
+	size_t end = slash ? (size_t)(slash - name) : strlen(name);
+	const char *colon = memrchr(name, ':', end);
+	size_t host = colon ? (size_t)(colon - name) : 0, port = colon ? end - host - 1 : 0;
+
+	if (host == 0 || host >= sizeof(ret_address->host) || port == 0 ||
+		port >= sizeof(ret_address->port) || strspn(colon + 1, "0123456789") < port ||
+		(slash && !slash[1]))
 		return false;
-	memcpy(host, name, len);
-	host[len] = 0;
-	*ret_port = colon + 1;
+	memcpy(ret_address->host, name, host);
+	ret_address->host[host] = 0;
+	memcpy(ret_address->port, colon + 1, port);
+	ret_address->port[port] = 0;
+	ret_address->card = slash ? slash + 1 : NULL;
 	return true;
 }
 
@@ -217,19 +229,13 @@ static bool is_loopback(const struct sockaddr *address)
  * -1 and errno, or EAI in *ret_eai. EPERM: not on this machine. Keys go to a card encrypted under
  * keys that the maker of the card knows, too: no network may carry them (docs/threat-model.md).
  */
-static int dial(const char *name, int *ret_eai)
+static int dial(const struct address *address, int *ret_eai)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	struct addrinfo *found = NULL;
-	char host[CARD_READER_NAME_SIZE];
-	const char *port;
 	int fd = -1, error = ECONNREFUSED, one = 1;
 
-	*ret_eai = 0;
-	errno = EINVAL;
-	if (!split(name, host, &port))
-		return -1;
-	*ret_eai = getaddrinfo(host, port, &hints, &found);
+	*ret_eai = getaddrinfo(address->host, address->port, &hints, &found);
 	if (*ret_eai)
 		return -1;
 	for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next) {
@@ -255,16 +261,44 @@ static int dial(const char *name, int *ret_eai)
 	return fd;
 }
 
+/*
+ * Has the simulator put a card in by its name (docs/cardsim.md). At each connection it puts in the next one
+ * first, so the one that is wanted may be in another's reader for a moment.
+ */
+static enum kms_status choose(struct tcp_link *link, const char *card, struct kms_err *err)
+{
+	int64_t end = card_now_ms() + CHOOSE_MS;
+	unsigned char command[5 + CARD_READER_NAME_SIZE] = {0xFF, 0x53, 0, 0};
+	unsigned char answer[2];
+	size_t len = strlen(card), got = 0;
+	enum kms_status st;
+
+	command[4] = (unsigned char)len;
+	memcpy(command + 5, card, len);
+	do {
+		st = send_frame(link, command, 5 + len, err);
+		if (!st)
+			st = receive_frame(link, answer, sizeof(answer), &got, err);
+		if (st || (got == 2 && answer[0] == 0x90 && answer[1] == 0))
+			return st;
+		(void)poll(NULL, 0, CHOOSE_AGAIN_MS);
+	} while (card_now_ms() < end);
+	kms_fail(err, KMS_ERR_NOT_FOUND, "there is no card '%s' at '%s', or somebody has it", card,
+		link->base.name);
+	return kms_hint(err, "names are those of the state files of a cardsim that has several");
+}
+
 static enum kms_status tcp_connect(struct card_system *system, const char *reader,
 	struct card_link **ret_link, struct kms_err *err)
 {
 	static const struct card_link_ops ops = {tcp_transmit, tcp_reset, tcp_link_close};
 	struct tcp *t = (struct tcp *)system;
 	struct tcp_link *link;
+	struct address address;
 	enum kms_status st;
 	int eai;
 
-	if (strlen(reader) >= CARD_READER_NAME_SIZE)
+	if (strlen(reader) >= CARD_READER_NAME_SIZE || !parse_address(reader, &address))
 		return kms_fail(err, KMS_ERR_NOT_FOUND, "'%.60s…' is no HOST:PORT", reader);
 	link = calloc(1, sizeof(*link));
 	if (!link)
@@ -273,7 +307,7 @@ static enum kms_status tcp_connect(struct card_system *system, const char *reade
 	link->base.protocol = CARD_T1;
 	link->timeout_ms = t->timeout_ms;
 	strcpy(link->base.name, reader);
-	link->fd = dial(reader, &eai);
+	link->fd = dial(&address, &eai);
 	if (link->fd < 0) {
 		int error = errno;
 
@@ -290,7 +324,9 @@ static enum kms_status tcp_connect(struct card_system *system, const char *reade
 			kms_native(err, "%s", strerrorname_np(error));
 		return kms_hint(err, "does the simulator listen there?");
 	}
-	st = power_on(link, err);
+	st = address.card ? choose(link, address.card, err) : KMS_OK;
+	if (!st)
+		st = power_on(link, err);
 	if (st) {
 		tcp_link_close(&link->base);
 		return st;
@@ -302,7 +338,8 @@ static enum kms_status tcp_connect(struct card_system *system, const char *reade
 /* Whether somebody listens. That is not asked of the card: it would end another's session. */
 static bool listens(const char *name)
 {
-	int eai, fd = dial(name, &eai);
+	struct address address;
+	int eai, fd = parse_address(name, &address) ? dial(&address, &eai) : -1;
 
 	if (fd >= 0)
 		close(fd);
@@ -350,8 +387,7 @@ static enum kms_status parse(struct tcp *t, const char *addresses, struct kms_er
 	for (const char *at = addresses; *at;) {
 		size_t len = strcspn(at, ",");
 		struct card_reader *r = &t->readers.readers[t->readers.count];
-		char host[CARD_READER_NAME_SIZE];
-		const char *port;
+		struct address address;
 
 		if (t->readers.count == CARD_READERS_MAX)
 			return kms_fail(err, KMS_ERR_USAGE, "more than %d addresses of cards",
@@ -359,8 +395,10 @@ static enum kms_status parse(struct tcp *t, const char *addresses, struct kms_er
 		if (len >= CARD_READER_NAME_SIZE)
 			return kms_fail(err, KMS_ERR_USAGE, "the address of a card is too long");
 		memcpy(r->name, at, len);
-		if (!text_printable(r->name, len) || !split(r->name, host, &port)) {
-			kms_fail(err, KMS_ERR_USAGE, "an address of a card is not HOST:PORT");
+		if (!text_printable(r->name, len) || !parse_address(r->name, &address)) {
+			kms_fail(err, KMS_ERR_USAGE,
+				"an address of a card is not HOST:PORT, nor "
+				"HOST:PORT/CARD");
 			return kms_hint(err, "for example tcp:localhost:35963");
 		}
 		t->readers.count++;

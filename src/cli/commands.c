@@ -662,6 +662,7 @@ const struct cli_command cli_commands[] = {
 		.run = cli_audit_prove,
 	},
 #include "cli/table_agent.h"
+#include "cli/table_batch.h"
 #include "cli/table_cards.h"
 	{
 		.path = "doctor",

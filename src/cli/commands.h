@@ -36,6 +36,16 @@ CLI_RUN(quorum_change);
 CLI_RUN(quorum_open);
 CLI_RUN(quorum_break_glass);
 
+/* batch.c, batch_run.c */
+CLI_RUN(batch_create);
+CLI_RUN(batch_run);
+CLI_RUN(batch_status);
+CLI_RUN(batch_pause);
+CLI_RUN(batch_resume);
+CLI_RUN(batch_retry);
+CLI_RUN(batch_report);
+CLI_RUN(worker);
+
 /* app.c */
 CLI_RUN(app_show);
 CLI_RUN(app_load);

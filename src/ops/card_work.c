@@ -3,6 +3,7 @@
 #include "ops/card_work.h"
 
 #include "base/hex.h"
+#include "ops/job.h"
 #include "ops/meta.h"
 
 #include <inttypes.h>
@@ -105,6 +106,8 @@ static enum kms_status apply_registry(struct op_card_work *w, struct kms_err *er
 	enum kms_status st;
 
 	st = op_subject(w->op, err, "%s", w->card.id);
+	if (!st)
+		st = op_job_card(w->op->site, w->card.id, err);
 	if (!st)
 		st = load_domain(w, err);
 	if (st || !w->has_domain)
@@ -255,6 +258,8 @@ enum kms_status op_card_work_ask(
 		return st;
 	set_protocol(w, w->guard.init.scp, w->guard.init.i);
 	st = op_card_kdd(&w->card, &w->guard.init, w->kdd, err);
+	if (!st)
+		st = op_job_kdd(w->op->site, w->kdd, err);
 	return st ? st : compare_kdd(w, err);
 }
 

@@ -213,6 +213,8 @@ static enum kms_status by_production_hsm(struct op_site *site, struct kms_err *e
 
 		if (strcmp(row->kind, "production") != 0 || strcmp(row->state, "active") != 0)
 			continue;
+		if (site->cards_name && strcmp(site->cards_name, row->name) != 0)
+			continue;
 		if (passed.msg[0])
 			op_say(site, "note: another HSM is taken: %s", passed.msg);
 		st = op_hsm_login(site, row->name, &h, &passed);
@@ -236,6 +238,9 @@ enum kms_status op_site_cards_hsm(struct op_site *site, struct kms_err *err)
 
 	if (st || site->cards)
 		return st;
+	if (site->cards_name)
+		return kms_fail(err, KMS_ERR_NOT_FOUND,
+			"there is no production HSM '%s' in use at this site", site->cards_name);
 	if (site->policy.vault_offline) {
 		kms_fail(err, KMS_ERR_DENIED,
 			"the principal HSM is offline by the site's policy: it does no card work");

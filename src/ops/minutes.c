@@ -3,6 +3,7 @@
 #include "ops/meeting.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/hex.h"
 #include "ops/ceremony.h"
 #include "ops/meta.h"
@@ -11,8 +12,6 @@
 #include "store/journal.h"
 #include "store/meetings.h"
 
-#include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,30 +54,6 @@ static enum kms_status everybody(const struct cer_plan *plan, json_t *rows, stru
 			st = add_person(rows, plan->pairs.pairs[i].names[who], part, err);
 		}
 	return st ? st : add_people(rows, &plan->attendees, "attendee", err);
-}
-
-/* SHA-256 of a file of any size. */
-static enum kms_status hash_file(
-	const char *path, char ret_hex[2 * HASH_SIZE + 1], struct kms_err *err)
-{
-	unsigned char block[1 << 14], hash[EVP_MAX_MD_SIZE];
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = -1;
-
-	if (ctx && fd >= 0 && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1)
-		while ((n = read(fd, block, sizeof(block))) > 0)
-			if (EVP_DigestUpdate(ctx, block, (size_t)n) != 1)
-				break;
-	if (n == 0 && EVP_DigestFinal_ex(ctx, hash, NULL) != 1)
-		n = -1;
-	EVP_MD_CTX_free(ctx);
-	if (fd >= 0)
-		close(fd);
-	if (n != 0)
-		return kms_fail(err, KMS_ERR_IO, "cannot read '%s' to note its hash", path);
-	hex_encode(hash, HASH_SIZE, ret_hex);
-	return KMS_OK;
 }
 
 /* Every file that the ceremony file names and that is there now. */

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "ops/approval.h"
+#include "ops/job.h"
 #include "ops/meta.h"
 #include "store/journal.h"
 #include "store/lock.h"
@@ -316,6 +317,8 @@ static enum kms_status record_outcome(struct op *op, struct kms_err *err)
 	if (!st)
 		st = op_log(op->site, op, op->kind->name, AUDIT_OUTCOME, op->subject, "done",
 			op->detail, err);
+	if (!st && op->site->job)
+		st = op_job_done(op, err);
 	return store_end(op->site->store, st, err);
 }
 

@@ -520,6 +520,59 @@ struct op_card_life {
 OP_CALL op_card_life(struct op_site *site, const struct op_card_life *in, json_t **ret_report,
 	struct kms_err *err);
 
+/* ---- batches of cards: batch.c, batch_file.c, batch_work.c; docs/batches.md ---- */
+
+enum { OP_BATCH_STOP_AFTER = 3, OP_BATCH_BLOCK = 10, OP_BATCH_LEASE_SECONDS = 600 };
+
+struct op_batch {
+	const char *name;
+	const char *path;   /* of the file of cards */
+	const char *action; /* inject, replace, verify, issue, personalise */
+	const char *keyset, *from, *customer, *script; /* as the action takes them; or NULL */
+	unsigned version, old_version;		       /* 0: as the action finds them */
+	bool initial_given;
+	int64_t stop_after; /* authentication failures in a row; 0: never */
+};
+/* A malformed line is a card that has failed; the others stand. */
+OP_CALL op_batch_create(
+	struct op_site *site, const struct op_batch *in, json_t **ret_report, struct kms_err *err);
+/* One batch with its counts; name NULL: an array of all. */
+OP_CALL op_batch_status(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
+
+/* running -> paused: workers end after the card that they have. */
+OP_CALL op_batch_pause(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
+/* paused, stopped -> ready. */
+OP_CALL op_batch_resume(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
+/* Cards that failed, or (unknown, quarantined) ended so, wait again; a batch that was done is ready. */
+OP_CALL op_batch_retry(struct op_site *site, const char *name, const char *state,
+	json_t **ret_report, struct kms_err *err);
+/* Counts, and every card that is not done; path: every card, as a CSV file. */
+OP_CALL op_batch_report(struct op_site *site, const char *name, const char *path,
+	json_t **ret_report, struct kms_err *err);
+
+/* For who leads the workers (`batch run`). KMS_ERR_BUSY: somebody else does. */
+OP_CALL op_batch_lead(
+	struct op_site *site, const char *name, const char *runner, struct kms_err *err);
+/* It is still led; state (borrowed until the next call): as it is now. */
+OP_CALL op_batch_led(struct op_site *site, const char *name, const char *runner,
+	json_t **ret_status, struct kms_err *err);
+/* The worker has died: whoever comes next takes its cards. */
+OP_CALL op_batch_bury(
+	struct op_site *site, const char *name, const char *worker, struct kms_err *err);
+
+struct op_batch_work {
+	const char *name;
+	const char *worker;	 /* unique among all that live */
+	const volatile int *end; /* not 0: ends after the card at hand; or NULL */
+};
+/* Works on cards of a running batch until none is left. An error of the HSM or the store ends it; the
+ * card at hand waits again. *ret_report: how many it ended. */
+OP_CALL op_batch_work(struct op_site *site, const struct op_batch_work *in, json_t **ret_report,
+	struct kms_err *err);
+
 /* What a CAP file holds (card/cap.h), refused if any of it is wrong. */
 KMS_CHECKED enum kms_status op_app_show(const char *path, json_t **ret_result, struct kms_err *err);
 

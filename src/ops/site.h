@@ -62,6 +62,8 @@ enum op_dual {
 	DUAL_UNLOCK = 256,
 };
 
+struct op_job;
+
 struct op_site {
 	char *dir;
 	char *name;
@@ -76,14 +78,16 @@ struct op_site {
 	bool token_found;
 	bool token_blank; /* known to hold nothing: nothing there to undo, no login to undo it with */
 	bool logged_in;
-	struct op_hsm *others; /* opened, beside the principal one: ops/hsms.h */
-	struct hsm *cards;     /* hsm, or that of one of the others; NULL until op_site_cards_hsm */
-	const char *gone;      /* another HSM that is being given up: nothing is looked for there */
+	struct op_hsm *others;	/* opened, beside the principal one: ops/hsms.h */
+	const char *cards_name; /* the HSM that card work is done on; NULL: the first there is */
+	struct hsm *cards; /* hsm, or that of one of the others; NULL until op_site_cards_hsm */
+	const char *gone;  /* another HSM that is being given up: nothing is looked for there */
 	struct op_quorum *quorum; /* what is known of it, NULL at first: ops/quorum.h */
 	bool in_operation;	  /* op_run writes its own failure into the audit log */
 
-	char last_op[33]; /* id of the operation that was run last, "" if none was */
-	char meeting[10]; /* id of the meeting that is on (ops/meeting.h), or "" */
+	char last_op[33];   /* id of the operation that was run last, "" if none was */
+	struct op_job *job; /* the card of a batch that is worked on (ops/job.h), or NULL */
+	char meeting[10];   /* id of the meeting that is on (ops/meeting.h), or "" */
 
 	/* Of this call. */
 	struct op_front front;

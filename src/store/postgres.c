@@ -255,6 +255,19 @@ static enum kms_status pg_has_table(void *c, const char *name, bool *ret_found, 
 	return KMS_OK;
 }
 
+static enum kms_status pg_clock(void *c, int64_t *ret_now, struct kms_err *err)
+{
+	struct pg *conn = c;
+	PGresult *result = PQexec(
+		conn->db, "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp())) AS BIGINT)");
+
+	if (!good(result))
+		return pg_fail(conn, result, err);
+	*ret_now = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	return KMS_OK;
+}
+
 static enum kms_status pg_begin(void *c, bool write, struct kms_err *err)
 {
 	struct pg *conn = c;
@@ -495,6 +508,7 @@ const struct store_backend store_postgres = {
 	.open = pg_open,
 	.close = pg_close,
 	.exec = pg_exec,
+	.clock = pg_clock,
 	.has_table = pg_has_table,
 	.begin = pg_begin,
 	.commit = pg_commit,

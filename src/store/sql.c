@@ -55,6 +55,23 @@
 #define ENTRY	   "seq, time, actor, operation, text, leaf"
 #define CHECKPOINT "size, root, note, time"
 
+#define BATCH                                                                               \
+	"name, action, options, file_sha256, state, reason, stop_after, failures, runner, " \
+	"runner_until, created, changed"
+#define JOB                                                                                  \
+	"batch, line, turn, reader, card, profile, kdd, state, tries, worker, lease_until, " \
+	"card_id, op_id, detail, changed"
+/*
+ * One of a reader's cards at a time, in the order of the file. Writers take turns on any database, since
+ * the audit log has one end: so no two claim at once.
+ */
+#define CLAIM(which)                                                                         \
+	"UPDATE batch_card SET state = 'leased', worker = $2, lease_until = $4, "            \
+	"tries = tries + 1, changed = $3 WHERE batch = $1 AND line IN "                      \
+	"(SELECT j.line FROM batch_card j WHERE j.batch = $1 AND " which                     \
+	" AND (j.turn = 0 OR NOT EXISTS (SELECT 1 FROM batch_card p WHERE p.batch = $1 "     \
+	"AND p.reader = j.reader AND p.turn < j.turn AND p.state IN ('queued', 'leased'))) " \
+	"ORDER BY j.line LIMIT $5) RETURNING " JOB
 #define VALUES_4  "VALUES ($1, $2, $3, $4)"
 #define ISSUE	  "card_id, life, issues, issued, changed"
 #define VALUES_5  "VALUES ($1, $2, $3, $4, $5)"
@@ -65,6 +82,7 @@
 #define VALUES_11 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 #define VALUES_12 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 #define VALUES_13 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+#define VALUES_15 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 #define VALUES_17 \
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 #define VALUES_20                                                                              \
@@ -281,6 +299,53 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 				 "WHERE card_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
 		false},
 
+	[SQL_BATCH_ADD] = {"INSERT INTO batch (" BATCH ") " VALUES_12, true},
+	[SQL_BATCH_GET] = {"SELECT " BATCH " FROM batch WHERE name = $1", false},
+	[SQL_BATCH_LIST] = {"SELECT " BATCH " FROM batch ORDER BY created, name", false},
+	[SQL_BATCH_STATE] = {"UPDATE batch SET state = $3, reason = $4, failures = 0, changed = $5 "
+			     "WHERE name = $1 AND state = $2",
+		true},
+	[SQL_BATCH_END] = {"UPDATE batch SET state = 'done', changed = $2 WHERE name = $1 "
+			   "AND state = 'running' AND NOT EXISTS (SELECT 1 FROM batch_card "
+			   "WHERE batch = $1 AND state IN ('queued', 'leased'))",
+		true},
+	[SQL_BATCH_HOLD] = {"UPDATE batch SET runner = $2, runner_until = $4 WHERE name = $1 "
+			    "AND (runner IS NULL OR runner = $2 OR runner_until < $3)",
+		true},
+	[SQL_BATCH_FAILED] = {"UPDATE batch SET failures = failures + 1 WHERE name = $1 "
+			      "RETURNING failures",
+		true},
+	[SQL_BATCH_NO_FAILURE] = {"UPDATE batch SET failures = 0 WHERE name = $1 AND failures > 0",
+		true},
+	[SQL_JOB_ADD] = {"INSERT INTO batch_card (" JOB ") " VALUES_15, true},
+	[SQL_JOB_LIST] = {"SELECT " JOB " FROM batch_card WHERE batch = $1 AND line > $2 "
+			  "AND (CAST($3 AS TEXT) IS NULL OR state = $3) ORDER BY line LIMIT $4",
+		false},
+	[SQL_JOB_COUNTS] = {"SELECT state, COUNT(*) FROM batch_card WHERE batch = $1 "
+			    "GROUP BY state ORDER BY state",
+		false},
+	[SQL_JOB_CLAIM] = {CLAIM("j.state = 'queued'"), true},
+	[SQL_JOB_CLAIM_EXPIRED] = {CLAIM("j.state = 'leased' AND j.lease_until < $3"), true},
+	[SQL_JOB_RENEW] = {"UPDATE batch_card SET lease_until = $3 WHERE batch = $1 "
+			   "AND worker = $2 AND state = 'leased'",
+		true},
+	[SQL_JOB_FREE] = {"UPDATE batch_card SET lease_until = 0 WHERE batch = $1 "
+			  "AND worker = $2 AND state = 'leased'",
+		true},
+	[SQL_JOB_FINISH] = {"UPDATE batch_card SET state = $4, card_id = $5, op_id = $6, "
+			    "detail = $7, changed = $8, lease_until = NULL WHERE batch = $1 "
+			    "AND line = $2 AND worker = $3 AND state = 'leased'",
+		true},
+	[SQL_JOB_GIVE_BACK] = {"UPDATE batch_card SET state = 'queued', worker = NULL, "
+			       "lease_until = NULL, tries = tries - $4 WHERE batch = $1 "
+			       "AND line = $2 AND worker = $3 AND state = 'leased'",
+		true},
+	[SQL_JOB_RETRY] = {"UPDATE batch_card SET state = 'queued', worker = NULL, detail = NULL, "
+			   "changed = $3 WHERE batch = $1 AND state = $2 AND reader <> ''",
+		true},
+	[SQL_JOB_ELSEWHERE] = {"SELECT " JOB " FROM batch_card WHERE card = $1 "
+			       "AND state IN ('queued', 'leased') ORDER BY batch LIMIT 1",
+		false},
 	[SQL_ISSUE_PUT] = {"INSERT INTO card_issue (" ISSUE ") " VALUES_5
 			   " ON CONFLICT (card_id) DO UPDATE SET life = excluded.life, "
 			   "issues = excluded.issues, issued = excluded.issued, "

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker of a batch: takes some cards at a time, works on one after the other, and says of each what
+ * became of it. It may be killed at any time: its leases end, and who takes such a card next first settles
+ * what the card's own journal says is open, then finds it done or does it.
+ */
+#include "ops/batch.h"
+
+#include "base/hash.h"
+#include "ops/job.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TRIES_MAX = 5, IDLE_MS = 500 };
+
+struct work {
+	struct op_site *site;
+	const struct op_batch_work *in;
+	struct op_batch_how how;
+	struct op_card_line *line;
+	bool personalise;
+	int64_t lease_until;
+	json_int_t ended;
+};
+
+static void work_clear(struct work *w)
+{
+	op_batch_how_clear(&w->how);
+	op_card_line_close(w->line);
+	w->site->job = NULL;
+}
+
+/* ---- one card ---- */
+
+static struct op_card_where where_of(const struct work *w, const struct store_job *row)
+{
+	return (struct op_card_where){.reader = row->reader,
+		.profile = row->profile,
+		.initial_given = w->how.in.initial_given};
+}
+
+static enum kms_status change(
+	struct work *w, const struct store_job *row, json_t **ret_report, struct kms_err *err)
+{
+	const struct op_batch *how = &w->how.in;
+	const struct op_card_change in = {.where = where_of(w, row),
+		.keyset = how->keyset,
+		.from = how->from,
+		.customer = how->customer,
+		.old_version = how->old_version,
+		.version = how->version,
+		.line = w->line};
+
+	return strcmp(how->action, "inject") == 0 ? op_card_inject(w->site, &in, ret_report, err)
+						  : op_card_replace(w->site, &in, ret_report, err);
+}
+
+static enum kms_status act(
+	struct work *w, const struct store_job *row, json_t **ret_report, struct kms_err *err)
+{
+	const struct op_batch *how = &w->how.in;
+	const struct op_app_where app = {
+		.card = where_of(w, row), .keyset = how->keyset, .line = w->line};
+
+	if (strcmp(how->action, "verify") == 0)
+		return op_card_verify(w->site,
+			&(struct op_card_verify){.where = app.card,
+				.keyset = how->keyset,
+				.version = how->version,
+				.line = w->line},
+			ret_report, err);
+	if (strcmp(how->action, "issue") == 0)
+		return op_card_life(w->site,
+			&(struct op_card_life){.where = app, .what = OP_CARD_ISSUE}, ret_report,
+			err);
+	if (strcmp(how->action, "personalise") == 0)
+		return op_app_personalise(w->site,
+			&(struct op_app_personalise){
+				.where = app, .script = how->script, .fields = how->path},
+			ret_report, err);
+	return change(w, row, ret_report, err);
+}
+
+/* Somebody had this card before and did not come to an end with it. */
+static enum kms_status settle(struct work *w, const struct store_job *row, struct kms_err *err)
+{
+	const struct op_card_where where = where_of(w, row);
+	JS_AUTO json_t *report = NULL;
+	enum kms_status st = op_card_resume(w->site, &where, false, w->line, &report, err);
+
+	if (st != KMS_ERR_STATE)
+		return st;
+	kms_err_clear(err); /* nothing was open */
+	return KMS_OK;
+}
+
+/*
+ * Whether a failure is that of this card. What is not, is that of the HSM, the store or the whole batch:
+ * it would meet every other card as well. Before a card is known, a wrong passphrase is the HSM's.
+ */
+static bool is_of_the_card(enum kms_status st, const struct op_job *job)
+{
+	switch (st) {
+	case KMS_ERR_HSM:
+	case KMS_ERR_STORE:
+	case KMS_ERR_BUSY:
+	case KMS_ERR_NOMEM:
+	case KMS_ERR_INTERNAL:
+	case KMS_ERR_USAGE:
+		return false;
+	case KMS_ERR_AUTH:
+	case KMS_ERR_DENIED:
+		return job->card[0] != 0;
+	default:
+		return true;
+	}
+}
+
+static enum kms_status give_back(
+	struct work *w, const struct store_job *row, bool untouched, struct kms_err *err)
+{
+	enum kms_status st = store_begin(w->site->store, err);
+
+	return st ? st
+		  : store_end(w->site->store,
+			    store_job_give_back(w->site->store, row, untouched, err), err);
+}
+
+static enum kms_status failed(
+	struct work *w, struct op_job *job, enum kms_status why, struct kms_err *err)
+{
+	struct kms_err told = *err, ignored = {0};
+	enum kms_status st;
+
+	if (!is_of_the_card(why, job)) {
+		/* If that cannot be said either, the lease ends by itself. */
+		(void)!give_back(w, job->row, !job->card[0], &ignored);
+		return why;
+	}
+	kms_err_clear(err);
+	st = op_job_failed(w->site, job, why, told.msg, err);
+	if (st == KMS_ERR_STATE) { /* the lease had ended: it is another's card */
+		kms_err_clear(err);
+		return KMS_OK;
+	}
+	op_say(w->site, "line %lld, %s: %s", (long long)job->row->line,
+		job->card[0] ? job->card : job->row->reader, told.msg);
+	return st;
+}
+
+static enum kms_status one(struct work *w, const struct store_job *row, struct kms_err *err)
+{
+	struct op_job job = {.row = row};
+	JS_AUTO json_t *report = NULL;
+	enum kms_status st = KMS_OK;
+
+	if (row->tries > TRIES_MAX)
+		return op_job_failed(w->site, &job, KMS_ERR_STATE,
+			"given up: workers ended again and again while they had it", err);
+	if (row->turn > 0)
+		st = op_card_next(w->site, row->reader, err);
+	if (!st && row->tries > 1 && !w->personalise)
+		st = settle(w, row, err);
+	w->site->job = &job;
+	if (!st)
+		st = act(w, row, &report, err);
+	w->site->job = NULL;
+	if (st && job.ended) { /* done, with a no for an answer */
+		kms_err_clear(err);
+		st = KMS_OK;
+	}
+	return st ? failed(w, &job, st, err) : KMS_OK;
+}
+
+/* ---- the queue ---- */
+
+static bool told_to_end(const struct work *w)
+{
+	return w->in->end && *w->in->end;
+}
+
+static enum kms_status claim(struct work *w, struct store_job_list *ret_list, struct kms_err *err)
+{
+	struct store *store = w->site->store;
+	int64_t now = 0;
+	enum kms_status st = store_begin(store, err);
+
+	if (st)
+		return st;
+	st = store_clock(store, &now, err);
+	w->lease_until = now + OP_BATCH_LEASE_SECONDS;
+	if (!st)
+		st = store_job_claim(store, w->in->name, w->in->worker, false, now, w->lease_until,
+			OP_BATCH_BLOCK, ret_list, err);
+	if (!st && ret_list->count == 0)
+		st = store_job_claim(store, w->in->name, w->in->worker, true, now, w->lease_until,
+			OP_BATCH_BLOCK, ret_list, err);
+	return store_end(store, st, err);
+}
+
+static enum kms_status renew(struct work *w, struct kms_err *err)
+{
+	struct store *store = w->site->store;
+	int64_t now = 0;
+	enum kms_status st = store_clock(store, &now, err);
+
+	if (st || now + OP_BATCH_LEASE_SECONDS / 2 < w->lease_until)
+		return st;
+	w->lease_until = now + OP_BATCH_LEASE_SECONDS;
+	st = store_begin(store, err);
+	if (!st)
+		st = store_end(store,
+			store_job_renew(store, w->in->name, w->in->worker, w->lease_until, err),
+			err);
+	return st;
+}
+
+static enum kms_status goes_on(struct work *w, bool *ret_on, struct kms_err *err)
+{
+	STORE_AUTO(batch) struct store_batch batch = {0};
+	enum kms_status st = store_batch_get(w->site->store, w->in->name, &batch, err);
+
+	*ret_on = !st && strcmp(batch.state, "running") == 0 && !told_to_end(w);
+	return st;
+}
+
+/* Those that were taken and not begun go back. */
+static enum kms_status some(
+	struct work *w, const struct store_job_list *list, bool *ret_on, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < list->count; i++) {
+		if (*ret_on)
+			st = goes_on(w, ret_on, err);
+		if (!st && !*ret_on) {
+			st = give_back(w, &list->items[i], true, err);
+			continue;
+		}
+		if (!st)
+			st = renew(w, err);
+		if (!st)
+			st = one(w, &list->items[i], err);
+		w->ended += !st;
+		for (size_t k = i + 1; st && k < list->count; k++) {
+			struct kms_err ignored = {0};
+
+			(void)!give_back(w, &list->items[k], true, &ignored);
+		}
+	}
+	return st;
+}
+
+/* Nothing to take: all is done, or others have the rest. */
+static enum kms_status rest(struct work *w, bool *ret_on, struct kms_err *err)
+{
+	int64_t now = 0;
+	bool ended = false;
+	enum kms_status st = store_begin(w->site->store, err);
+
+	if (st)
+		return st;
+	st = store_clock(w->site->store, &now, err);
+	if (!st)
+		st = store_batch_end(w->site->store, w->in->name, now, &ended, err);
+	st = store_end(w->site->store, st, err);
+	if (!st && !ended)
+		(void)poll(NULL, 0, IDLE_MS);
+	return st ? st : goes_on(w, ret_on, err);
+}
+
+/* The fields of the cards are read from the file itself. */
+static enum kms_status same_file(
+	const struct store_batch *batch, const char *path, struct kms_err *err)
+{
+	char now[2 * HASH_SIZE + 1];
+	enum kms_status st = hash_file(path, now, err);
+
+	if (!st && strcmp(now, batch->file_sha256) != 0) {
+		st = kms_fail(err, KMS_ERR_MISMATCH,
+			"'%s' is not the file any more that batch '%s' was made from", path,
+			batch->name);
+	}
+	return st;
+}
+
+static enum kms_status begin(struct work *w, struct kms_err *err)
+{
+	STORE_AUTO(batch) struct store_batch batch = {0};
+	enum kms_status st = store_batch_get(w->site->store, w->in->name, &batch, err);
+
+	if (!st && strcmp(batch.state, "running") != 0) {
+		st = kms_fail(err, KMS_ERR_STATE, "batch '%s' is %s", batch.name, batch.state);
+		kms_hint(err, "'cardkms batch run %s' has it worked on", batch.name);
+	}
+	if (!st)
+		st = op_batch_how(&batch, &w->how, err);
+	if (st)
+		return st;
+	w->personalise = w->how.in.script != NULL;
+	if (w->personalise)
+		st = same_file(&batch, w->how.in.path, err);
+	return st;
+}
+
+enum kms_status op_batch_work(struct op_site *site, const struct op_batch_work *in,
+	json_t **ret_report, struct kms_err *err)
+{
+	struct work w __attribute__((cleanup(work_clear))) = {.site = site, .in = in};
+	bool on = true;
+	enum kms_status st = begin(&w, err);
+
+	if (!st)
+		st = op_card_line_open(&w.line, err);
+	while (!st && on) {
+		STORE_AUTO(job_list) struct store_job_list list = {0};
+
+		st = claim(&w, &list, err);
+		if (!st)
+			st = list.count ? some(&w, &list, &on, err) : rest(&w, &on, err);
+		if (!st && on)
+			st = goes_on(&w, &on, err);
+	}
+	*ret_report = json_pack(
+		"{s:s, s:s, s:I}", "batch", in->name, "worker", in->worker, "ended", w.ended);
+	return st || *ret_report ? st : kms_nomem(err);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batches of cards, and the queue of their work. */
+#include "store/migration.h"
+
+/* clang-format off */
+const char store_migration_0009[] =
+"CREATE TABLE batch (\n"
+"	name TEXT NOT NULL PRIMARY KEY,\n"
+"	action TEXT NOT NULL CHECK (action IN ('inject', 'replace', 'verify', 'issue', 'personalise')),\n"
+"	options TEXT NOT NULL,\n"
+"	file_sha256 TEXT NOT NULL,\n"
+"	state TEXT NOT NULL CHECK (state IN ('ready', 'running', 'paused', 'stopped', 'done')),\n"
+"	reason TEXT,\n"
+"	stop_after BIGINT NOT NULL CHECK (stop_after >= 0),\n"
+"	failures BIGINT NOT NULL CHECK (failures >= 0),\n"
+"	runner TEXT,\n"
+"	runner_until BIGINT,\n"
+"	created BIGINT NOT NULL,\n"
+"	changed BIGINT NOT NULL\n"
+");\n"
+"CREATE TABLE batch_card (\n"
+"	batch TEXT NOT NULL REFERENCES batch (name),\n"
+"	line BIGINT NOT NULL,\n"
+"	turn BIGINT NOT NULL,\n"
+"	reader TEXT NOT NULL,\n"
+"	card TEXT,\n"
+"	profile TEXT,\n"
+"	kdd TEXT,\n"
+"	state TEXT NOT NULL CHECK (state IN ('queued', 'leased', 'done', 'failed', 'quarantined', 'unknown')),\n"
+"	tries BIGINT NOT NULL CHECK (tries >= 0),\n"
+"	worker TEXT,\n"
+"	lease_until BIGINT,\n"
+"	card_id TEXT,\n"
+"	op_id TEXT,\n"
+"	detail TEXT,\n"
+"	changed BIGINT NOT NULL,\n"
+"	PRIMARY KEY (batch, line)\n"
+");\n"
+"CREATE INDEX batch_card_state ON batch_card (batch, state, line);\n"
+"CREATE INDEX batch_card_reader ON batch_card (batch, reader, turn);\n"
+"CREATE INDEX batch_card_open ON batch_card (card) WHERE state IN ('queued', 'leased');\n";
+/* clang-format on */
