@@ -101,8 +101,8 @@ static enum kms_status write_secrets(const struct pinfd *secrets, int fd, struct
 /* In the child. It has no terminal to ask on, and no output but its complaints. */
 static void become_worker(const struct run *r, const struct slot *slot, int secrets)
 {
-	const char *words[16] = {"cardkms", "-s", r->site->dir, "--json", "worker", r->name};
-	size_t count = 6;
+	const char *words[16] = {"cardkms", "-s", r->site->dir, "worker", r->name};
+	size_t count = 5;
 	int null = open("/dev/null", O_RDWR);
 
 	if (r->hsm_count) {
@@ -309,6 +309,7 @@ static void run_clear(struct run *r)
 
 static enum kms_status follow(struct run *r, struct kms_err *err)
 {
+	struct kms_err ignored = {0};
 	bool on = true;
 	enum kms_status st = KMS_OK;
 
@@ -324,6 +325,8 @@ static enum kms_status follow(struct run *r, struct kms_err *err)
 		(void)poll(NULL, 0, TICK_MS);
 	look_at_batch(r);
 	show(r, true);
+	/* If that cannot be said, it ends by itself. */
+	(void)!op_batch_leave(r->site, r->name, r->runner, &ignored);
 	return st;
 }
 

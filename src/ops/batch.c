@@ -117,7 +117,7 @@ static enum kms_status create_validate(struct op *op, struct kms_err *err)
 	if (st)
 		return st;
 	a->options =
-		json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:i, s:i, s:b}", "do", in->action,
+		json_pack("{s:s, s:s*, s:s*, s:s*, s:s*, s:s, s:i, s:i, s:b}", "do", in->action,
 			"keyset", in->keyset, "from", in->from, "customer", in->customer, "script",
 			in->script ? a->script : NULL, "file", a->path, "version", (int)in->version,
 			"old_version", (int)in->old_version, "initial_given", in->initial_given);
@@ -187,10 +187,10 @@ enum kms_status op_batch_how(
 
 	if (st)
 		return st;
-	if (json_unpack(json, "{s:s, s?:s?, s?:s?, s?:s?, s?:s?, s:s, s:i, s:i, s:b}", "do",
-		    &in.action, "keyset", &in.keyset, "from", &in.from, "customer", &in.customer,
-		    "script", &in.script, "file", &in.path, "version", &version, "old_version",
-		    &old_version, "initial_given", &initial) != 0)
+	if (json_unpack(json, "{s:s, s?:s, s?:s, s?:s, s?:s, s:s, s:i, s:i, s:b}", "do", &in.action,
+		    "keyset", &in.keyset, "from", &in.from, "customer", &in.customer, "script",
+		    &in.script, "file", &in.path, "version", &version, "old_version", &old_version,
+		    "initial_given", &initial) != 0)
 		return kms_fail(
 			err, KMS_ERR_STORE, "the options of batch '%s' are damaged", batch->name);
 	in.version = (unsigned)version;
@@ -395,7 +395,7 @@ enum kms_status op_batch_retry(struct op_site *site, const char *name, const cha
 /* ---- led ---- */
 
 static enum kms_status hold(struct op_site *site, const struct store_batch *batch,
-	const char *runner, struct kms_err *err)
+	const char *runner, int64_t seconds, struct kms_err *err)
 {
 	int64_t now = 0;
 	bool held = false;
@@ -403,7 +403,7 @@ static enum kms_status hold(struct op_site *site, const struct store_batch *batc
 
 	if (!st)
 		st = store_batch_hold(
-			site->store, batch->name, runner, now, now + HELD_SECONDS, &held, err);
+			site->store, batch->name, runner, now, now + seconds, &held, err);
 	if (st || held)
 		return st;
 	kms_fail(err, KMS_ERR_BUSY, "batch '%s' is led by %s", batch->name,
@@ -415,11 +415,9 @@ static enum kms_status lead(struct op_site *site, const struct store_batch *batc
 	const char *runner, struct kms_err *err)
 {
 	int64_t now = 0;
-	enum kms_status st = hold(site, batch, runner, err);
+	enum kms_status st;
 
-	if (st || strcmp(batch->state, "running") == 0) /* who led it has died */
-		return st;
-	if (strcmp(batch->state, "ready") != 0) {
+	if (strcmp(batch->state, "ready") != 0 && strcmp(batch->state, "running") != 0) {
 		st = kms_fail(err, KMS_ERR_STATE, "batch '%s' is %s%s%s", batch->name, batch->state,
 			batch->reason ? ": " : "", batch->reason ? batch->reason : "");
 		kms_hint(err,
@@ -429,6 +427,9 @@ static enum kms_status lead(struct op_site *site, const struct store_batch *batc
 			batch->name);
 		return st;
 	}
+	st = hold(site, batch, runner, HELD_SECONDS, err);
+	if (st || strcmp(batch->state, "running") == 0) /* who led it has died */
+		return st;
 	st = store_clock(site->store, &now, err);
 	return st ? st
 		  : store_batch_set_state(
@@ -459,9 +460,18 @@ enum kms_status op_batch_led(struct op_site *site, const char *name, const char 
 		return st;
 	st = store_batch_get(site->store, name, &batch, err);
 	if (!st)
-		st = hold(site, &batch, runner, err);
+		st = hold(site, &batch, runner, HELD_SECONDS, err);
 	st = store_end(site->store, st, err);
 	return st ? st : describe(site, &batch, ret_status, err);
+}
+
+enum kms_status op_batch_leave(
+	struct op_site *site, const char *name, const char *runner, struct kms_err *err)
+{
+	const struct store_batch batch = {.name = name};
+	enum kms_status st = store_begin(site->store, err);
+
+	return st ? st : store_end(site->store, hold(site, &batch, runner, -1, err), err);
 }
 
 enum kms_status op_batch_bury(

@@ -48,22 +48,6 @@ static enum kms_status finish(struct op_site *site, const struct op_job *job, co
 	return st ? st : store_job_finish(site->store, &row, err);
 }
 
-/* A verification whose answer is no is an operation that was done. */
-enum kms_status op_job_done(struct op *op, struct kms_err *err)
-{
-	struct op_job *job = op->site->job;
-	const json_t *verified = json_object_get(op->report, "verified");
-	const bool good = !verified || json_is_true(verified);
-	const char *result = json_string_value(json_object_get(op->report, "result"));
-	enum kms_status st = finish(op->site, job, good ? "done" : "failed", op->id,
-		good ? result : "its keys are not as they should be", err);
-
-	if (!st)
-		st = store_batch_no_failure(op->site->store, job->row->batch, err);
-	job->ended = !st;
-	return st;
-}
-
 /* The card's state, as the registry has it, says whether anything of it is open. */
 static enum kms_status state_after(
 	struct op_site *site, const struct op_job *job, const char **ret_state, struct kms_err *err)
@@ -108,6 +92,25 @@ static enum kms_status count_failure(
 	return st ? st
 		  : store_batch_set_state(
 			    site->store, batch.name, "running", "stopped", reason, now, err);
+}
+
+/* A verification whose answer is no is an operation that was done. */
+enum kms_status op_job_done(struct op *op, struct kms_err *err)
+{
+	struct op_job *job = op->site->job;
+	const json_t *verified = json_object_get(op->report, "verified");
+	const bool good = !verified || json_is_true(verified);
+	const char *detail = good ? json_string_value(json_object_get(op->report, "result"))
+			     : job->other_card ? "it is not the card that the batch means"
+					       : "its keys are not as they should be";
+	enum kms_status st = finish(op->site, job, good ? "done" : "failed", op->id, detail, err);
+
+	if (!st && good)
+		st = store_batch_no_failure(op->site->store, job->row->batch, err);
+	else if (!st && !job->other_card)
+		st = count_failure(op->site, job, err);
+	job->ended = !st;
+	return st;
 }
 
 enum kms_status op_job_failed(struct op_site *site, struct op_job *job, enum kms_status why,

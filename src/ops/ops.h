@@ -556,9 +556,12 @@ OP_CALL op_batch_report(struct op_site *site, const char *name, const char *path
 /* For who leads the workers (`batch run`). KMS_ERR_BUSY: somebody else does. */
 OP_CALL op_batch_lead(
 	struct op_site *site, const char *name, const char *runner, struct kms_err *err);
-/* It is still led; state (borrowed until the next call): as it is now. */
+/* It is still led; *ret_status: as of op_batch_status. */
 OP_CALL op_batch_led(struct op_site *site, const char *name, const char *runner,
 	json_t **ret_status, struct kms_err *err);
+/* Somebody else may lead it now. */
+OP_CALL op_batch_leave(
+	struct op_site *site, const char *name, const char *runner, struct kms_err *err);
 /* The worker has died: whoever comes next takes its cards. */
 OP_CALL op_batch_bury(
 	struct op_site *site, const char *name, const char *worker, struct kms_err *err);
