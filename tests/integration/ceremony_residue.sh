@@ -21,7 +21,7 @@ if ! command -v pdftotext >/dev/null; then
 	exit 77
 fi
 # A preloaded library comes before the sanitizer's runtime, which would not let the kernel write a core.
-export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0:disable_coredump=0
+export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0:disable_coredump=0:handle_abort=0
 
 needles=$TMPDIR/needles
 look=$TMPDIR/look     # what the searches gather: of the sites
@@ -286,7 +286,7 @@ done
 PLANT=("LD_PRELOAD=$CARDKMS_BIN/libleakplant.so" PLANT_PLACE=heap "PLANT_KEY=$TMPDIR/planted")
 start b "${import[@]/TK1/TK4}"
 screen_wait 'operator PIN'
-planted heap "$(screen_pid)"
+planted "\(heap\|anon\)" "$(screen_pid)"
 press C-c
 screen_end
 awk '{ bytes += $1 } END { print "residue searches", NR, "bytes", bytes }' "$TMPDIR/searched"
