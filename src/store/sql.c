@@ -299,53 +299,6 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 				 "WHERE card_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
 		false},
 
-	[SQL_BATCH_ADD] = {"INSERT INTO batch (" BATCH ") " VALUES_12, true},
-	[SQL_BATCH_GET] = {"SELECT " BATCH " FROM batch WHERE name = $1", false},
-	[SQL_BATCH_LIST] = {"SELECT " BATCH " FROM batch ORDER BY created, name", false},
-	[SQL_BATCH_STATE] = {"UPDATE batch SET state = $3, reason = $4, failures = 0, changed = $5 "
-			     "WHERE name = $1 AND state = $2",
-		true},
-	[SQL_BATCH_END] = {"UPDATE batch SET state = 'done', changed = $2 WHERE name = $1 "
-			   "AND state = 'running' AND NOT EXISTS (SELECT 1 FROM batch_card "
-			   "WHERE batch = $1 AND state IN ('queued', 'leased'))",
-		true},
-	[SQL_BATCH_HOLD] = {"UPDATE batch SET runner = $2, runner_until = $4 WHERE name = $1 "
-			    "AND (runner IS NULL OR runner = $2 OR runner_until < $3)",
-		true},
-	[SQL_BATCH_FAILED] = {"UPDATE batch SET failures = failures + 1 WHERE name = $1 "
-			      "RETURNING failures",
-		true},
-	[SQL_BATCH_NO_FAILURE] = {"UPDATE batch SET failures = 0 WHERE name = $1 AND failures > 0",
-		true},
-	[SQL_JOB_ADD] = {"INSERT INTO batch_card (" JOB ") " VALUES_15, true},
-	[SQL_JOB_LIST] = {"SELECT " JOB " FROM batch_card WHERE batch = $1 AND line > $2 "
-			  "AND (CAST($3 AS TEXT) IS NULL OR state = $3) ORDER BY line LIMIT $4",
-		false},
-	[SQL_JOB_COUNTS] = {"SELECT state, COUNT(*) FROM batch_card WHERE batch = $1 "
-			    "GROUP BY state ORDER BY state",
-		false},
-	[SQL_JOB_CLAIM] = {CLAIM("j.state = 'queued'"), true},
-	[SQL_JOB_CLAIM_EXPIRED] = {CLAIM("j.state = 'leased' AND j.lease_until < $3"), true},
-	[SQL_JOB_RENEW] = {"UPDATE batch_card SET lease_until = $3 WHERE batch = $1 "
-			   "AND worker = $2 AND state = 'leased'",
-		true},
-	[SQL_JOB_FREE] = {"UPDATE batch_card SET lease_until = 0 WHERE batch = $1 "
-			  "AND worker = $2 AND state = 'leased'",
-		true},
-	[SQL_JOB_FINISH] = {"UPDATE batch_card SET state = $4, card_id = $5, op_id = $6, "
-			    "detail = $7, changed = $8, lease_until = NULL WHERE batch = $1 "
-			    "AND line = $2 AND worker = $3 AND state = 'leased'",
-		true},
-	[SQL_JOB_GIVE_BACK] = {"UPDATE batch_card SET state = 'queued', worker = NULL, "
-			       "lease_until = NULL, tries = tries - $4 WHERE batch = $1 "
-			       "AND line = $2 AND worker = $3 AND state = 'leased'",
-		true},
-	[SQL_JOB_RETRY] = {"UPDATE batch_card SET state = 'queued', worker = NULL, detail = NULL, "
-			   "changed = $3 WHERE batch = $1 AND state = $2 AND reader <> ''",
-		true},
-	[SQL_JOB_ELSEWHERE] = {"SELECT " JOB " FROM batch_card WHERE card = $1 "
-			       "AND state IN ('queued', 'leased') ORDER BY batch LIMIT 1",
-		false},
 	[SQL_ISSUE_PUT] = {"INSERT INTO card_issue (" ISSUE ") " VALUES_5
 			   " ON CONFLICT (card_id) DO UPDATE SET life = excluded.life, "
 			   "issues = excluded.issues, issued = excluded.issued, "
@@ -471,6 +424,54 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 	[SQL_PIN_LAST] = {"SELECT COALESCE(MAX(number), 0) FROM sealed_pin WHERE kind = $1", false},
 	[SQL_PIN_STATE] = {"UPDATE sealed_pin SET state = $3 WHERE kind = $1 AND state = $2", true},
 	[SQL_PIN_DROP] = {"DELETE FROM sealed_pin WHERE kind = $1 AND state = $2", true},
+
+	[SQL_BATCH_ADD] = {"INSERT INTO batch (" BATCH ") " VALUES_12, true},
+	[SQL_BATCH_GET] = {"SELECT " BATCH " FROM batch WHERE name = $1", false},
+	[SQL_BATCH_LIST] = {"SELECT " BATCH " FROM batch ORDER BY created, name", false},
+	[SQL_BATCH_STATE] = {"UPDATE batch SET state = $3, reason = $4, failures = 0, changed = $5 "
+			     "WHERE name = $1 AND state = $2",
+		true},
+	[SQL_BATCH_END] = {"UPDATE batch SET state = 'done', changed = $2 WHERE name = $1 "
+			   "AND state = 'running' AND NOT EXISTS (SELECT 1 FROM batch_card "
+			   "WHERE batch = $1 AND state IN ('queued', 'leased'))",
+		true},
+	[SQL_BATCH_HOLD] = {"UPDATE batch SET runner = $2, runner_until = $4 WHERE name = $1 "
+			    "AND (runner IS NULL OR runner = $2 OR runner_until < $3)",
+		true},
+	[SQL_BATCH_FAILED] = {"UPDATE batch SET failures = failures + 1 WHERE name = $1 "
+			      "RETURNING failures",
+		true},
+	[SQL_BATCH_NO_FAILURE] = {"UPDATE batch SET failures = 0 WHERE name = $1 AND failures > 0",
+		true},
+	[SQL_JOB_ADD] = {"INSERT INTO batch_card (" JOB ") " VALUES_15, true},
+	[SQL_JOB_LIST] = {"SELECT " JOB " FROM batch_card WHERE batch = $1 AND line > $2 "
+			  "AND (CAST($3 AS TEXT) IS NULL OR state = $3) ORDER BY line LIMIT $4",
+		false},
+	[SQL_JOB_COUNTS] = {"SELECT state, COUNT(*) FROM batch_card WHERE batch = $1 "
+			    "GROUP BY state ORDER BY state",
+		false},
+	[SQL_JOB_CLAIM] = {CLAIM("j.state = 'queued'"), true},
+	[SQL_JOB_CLAIM_EXPIRED] = {CLAIM("j.state = 'leased' AND j.lease_until < $3"), true},
+	[SQL_JOB_RENEW] = {"UPDATE batch_card SET lease_until = $3 WHERE batch = $1 "
+			   "AND worker = $2 AND state = 'leased'",
+		true},
+	[SQL_JOB_FREE] = {"UPDATE batch_card SET lease_until = 0 WHERE batch = $1 "
+			  "AND worker = $2 AND state = 'leased'",
+		true},
+	[SQL_JOB_FINISH] = {"UPDATE batch_card SET state = $4, card_id = $5, op_id = $6, "
+			    "detail = $7, changed = $8, lease_until = NULL WHERE batch = $1 "
+			    "AND line = $2 AND worker = $3 AND state = 'leased'",
+		true},
+	[SQL_JOB_GIVE_BACK] = {"UPDATE batch_card SET state = 'queued', worker = NULL, "
+			       "lease_until = NULL, tries = tries - $4 WHERE batch = $1 "
+			       "AND line = $2 AND worker = $3 AND state = 'leased'",
+		true},
+	[SQL_JOB_RETRY] = {"UPDATE batch_card SET state = 'queued', worker = NULL, detail = NULL, "
+			   "changed = $3 WHERE batch = $1 AND state = $2 AND reader <> ''",
+		true},
+	[SQL_JOB_ELSEWHERE] = {"SELECT " JOB " FROM batch_card WHERE card = $1 "
+			       "AND state IN ('queued', 'leased') ORDER BY batch LIMIT 1",
+		false},
 
 	[SQL_AUDIT_SIZE] = {"SELECT COALESCE(MAX(seq) + 1, 0) FROM audit_entry", false},
 	[SQL_AUDIT_ADD] = {"INSERT INTO audit_entry (" ENTRY ") " VALUES_6, true},

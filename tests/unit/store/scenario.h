@@ -9,6 +9,7 @@
 
 #include "store/db.h"
 #include "unit/store/scenario_audit.h"
+#include "unit/store/scenario_batches.h"
 #include "unit/store/scenario_cards.h"
 #include "unit/store/scenario_custody.h"
 #include "unit/store/scenario_journal.h"
@@ -64,6 +65,7 @@ static inline int scenario_all(struct store *s)
 	scenario_backups(s);
 	scenario_formers(s);
 	scenario_quorum(s);
+	scenario_batches(s);
 	scenario_audit_entries(s);
 	scenario_audit_tree(s);
 	for (int i = 0; i < STORE_SQL_COUNT; i++)
