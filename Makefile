@@ -6,7 +6,7 @@ DESTDIR ?=
 FUZZ_SECONDS ?= 60
 export FUZZ_SECONDS
 
-.PHONY: help build test demo bench fuzz sweep coverage install clean format check-style debug
+.PHONY: help build test demo demo-factory bench fuzz sweep coverage install clean format check-style debug
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -14,6 +14,10 @@ help:
 build: ## the program: build/cardkms
 	@scripts/bootstrap build
 	@scripts/build release
+
+demo-factory: build ## a batch of 5,000 cards by several workers over PostgreSQL, some of them killed
+	@scripts/bootstrap demo factory
+	@scripts/demo-factory
 
 demo: build ## two sites exchange master keys, narrated
 	@scripts/bootstrap demo
@@ -49,7 +53,7 @@ install: build ## into $(DESTDIR)$(PREFIX)
 	DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
 
 clean: ## remove every build folder
-	rm -rf build build-debug build-sanitize build-fuzz build-coverage build-werror build-clang demo-out
+	rm -rf build build-debug build-sanitize build-fuzz build-coverage build-werror build-clang demo-out demo-factory-out
 
 format: ## clang-format over the sources
 	@scripts/bootstrap format
