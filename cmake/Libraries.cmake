@@ -11,6 +11,7 @@ pkg_check_modules(pcsclite REQUIRED IMPORTED_TARGET libpcsclite)
 pkg_check_modules(freetype REQUIRED IMPORTED_TARGET freetype2)
 pkg_check_modules(ncurses REQUIRED IMPORTED_TARGET ncursesw)
 pkg_check_modules(qrencode REQUIRED IMPORTED_TARGET libqrencode)
+pkg_check_modules(zip REQUIRED IMPORTED_TARGET libzip)
 # libharu has no .pc file in Debian 12.
 find_library(HARU_LIBRARY hpdf REQUIRED)
 add_library(PkgConfig::haru INTERFACE IMPORTED)

@@ -147,12 +147,16 @@ static uint16_t store_dgis(struct sim_card *card, const struct sim_channel *chan
 	while (sw == SIM_OK && sim_in_left(&in) > 0) {
 		if (!next_dgi(&in, &dgi, &value))
 			return SIM_ERR_DATA;
-		if (dgi == DGI_TEMPLATE)
-			sw = store_objects(card, domain, stored, value);
-		else if (dgi == DGI_KEY_INFORMATION)
+		if (dgi == DGI_KEY_INFORMATION)
 			sw = key_information(stored, value);
 		else if (dgi == DGI_SECRET_KEY)
 			sw = secret_key(&channel->session, stored, value.at, sim_in_left(&value));
+		else if (!sim_is_domain(domain)) /* an application keeps them by their names */
+			sw = sim_object_set(&stored->entry, dgi, value.at, sim_in_left(&value))
+				     ? SIM_OK
+				     : SIM_ERR_SPACE;
+		else if (dgi == DGI_TEMPLATE)
+			sw = store_objects(card, domain, stored, value);
 		else
 			sw = SIM_ERR_DATA;
 	}
@@ -226,7 +230,10 @@ static uint16_t process(struct sim_card *card, struct sim_channel *channel,
 	return sw;
 }
 
-/* An application of the simulator takes anything and keeps nothing. */
+/*
+ * An application of the simulator keeps keys and data groups; what comes in another format it takes and
+ * forgets.
+ */
 uint16_t sim_store_data(
 	struct sim_card *card, struct sim_channel *channel, const struct sim_apdu *apdu)
 {
@@ -257,7 +264,7 @@ uint16_t sim_store_data(
 		return sw;
 	}
 	store->next_block++;
-	if (sim_is_domain(target)) {
+	if (sim_is_domain(target) || format == FORMAT_DGI) {
 		if (apdu->len > 0)
 			memcpy(store->data + store->len, apdu->data, apdu->len);
 		store->len += apdu->len;
@@ -266,5 +273,7 @@ uint16_t sim_store_data(
 		return SIM_OK;
 	store->active = false;
 	channel->personalizing = false;
-	return sim_is_domain(target) ? process(card, channel, target, format) : SIM_OK;
+	return sim_is_domain(target) || format == FORMAT_DGI
+		       ? process(card, channel, target, format)
+		       : SIM_OK;
 }

@@ -428,21 +428,29 @@ enum kms_status gp_delete(
 }
 
 /* Table 11-34: with tags, or as cards before them answer (deprecated). */
-enum { GET_STATUS_NEXT = 0x01, GET_STATUS_TAGS = 0x02 };
+enum {
+	GET_STATUS_NEXT = 0x01,
+	GET_STATUS_OLD = 0x00,
+	GET_STATUS_TAGS = 0x02,
+	GET_STATUS_FULL = 0x100 | GET_STATUS_TAGS, /* and a list of the tags that are wanted */
+};
 
 static enum kms_status get_status(struct gp *gp, enum gp_status_of of, unsigned format,
 	struct gp_registry *found, struct kms_err *err)
 {
-	static const unsigned char all[] = {0x4F, 0x00};
+	/* All entries, with what is not told unless it is asked for (tables 11-35 and 11-36). */
+	static const unsigned char all[] = {
+		0x4F, 0x00, 0x5C, 0x08, 0x4F, 0x9F, 0x70, 0xC5, 0xC4, 0xCC, 0xCE, 0x84};
+	const size_t len = format == GET_STATUS_FULL ? sizeof(all) : 2;
 
 	for (unsigned round = 0; round <= GET_STATUS_ROUNDS_MAX; round++) {
-		unsigned p2 = format | (round ? GET_STATUS_NEXT : 0);
-		struct apdu apdu = command(gp, GP_GET_STATUS, of, p2, all, sizeof(all));
+		unsigned p2 = (format & 0xFF) | (round ? GET_STATUS_NEXT : 0);
+		struct apdu apdu = command(gp, GP_GET_STATUS, of, p2, all, len);
 		enum kms_status st = secured(gp, &apdu, "GET STATUS", err);
 
 		if (st == KMS_ERR_CARD && gp->sw == 0x6A88 && round == 0)
 			return KMS_OK;
-		if (!st && format == GET_STATUS_TAGS)
+		if (!st && format != GET_STATUS_OLD)
 			st = gp_registry_parse(gp->response->data, gp->response->len, found, err);
 		else if (!st)
 			st = gp_registry_parse_old(gp->response->data, gp->response->len,
@@ -453,23 +461,43 @@ static enum kms_status get_status(struct gp *gp, enum gp_status_of of, unsigned 
 	return kms_fail(err, KMS_ERR_INVALID, "GET STATUS: the card never ends");
 }
 
-enum kms_status gp_get_status(
-	struct gp *gp, enum gp_status_of of, struct gp_registry *ret_registry, struct kms_err *err)
+/* What cards say to a query that they do not know. */
+static bool is_unknown(const struct gp *gp, enum kms_status st)
+{
+	return st == KMS_ERR_CARD && gp->scp.authenticated &&
+	       (gp->sw == 0x6A80 || gp->sw == 0x6A86);
+}
+
+static enum kms_status query(struct gp *gp, enum gp_status_of of, bool full,
+	struct gp_registry *ret_registry, struct kms_err *err)
 {
 	struct gp_registry *found = calloc(1, sizeof(*found));
 	enum kms_status st;
 
 	if (!found)
 		return kms_nomem(err);
-	st = get_status(gp, of, GET_STATUS_TAGS, found, err);
-	if (st == KMS_ERR_CARD && gp->sw == 0x6A86 && gp->scp.authenticated) {
+	st = get_status(gp, of, full ? GET_STATUS_FULL : GET_STATUS_TAGS, found, err);
+	for (unsigned older = full ? 0 : 1; older < 2 && is_unknown(gp, st); older++) {
 		kms_err_clear(err);
-		st = get_status(gp, of, 0, found, err);
+		found->count = 0;
+		st = get_status(gp, of, older ? GET_STATUS_OLD : GET_STATUS_TAGS, found, err);
 	}
 	if (!st)
 		*ret_registry = *found;
 	free(found);
 	return st;
+}
+
+enum kms_status gp_get_status(
+	struct gp *gp, enum gp_status_of of, struct gp_registry *ret_registry, struct kms_err *err)
+{
+	return query(gp, of, false, ret_registry, err);
+}
+
+enum kms_status gp_get_status_full(
+	struct gp *gp, enum gp_status_of of, struct gp_registry *ret_registry, struct kms_err *err)
+{
+	return query(gp, of, true, ret_registry, err);
 }
 
 enum kms_status gp_set_status(struct gp *gp, enum gp_status_type type, unsigned state,
@@ -484,18 +512,6 @@ enum kms_status gp_set_status(struct gp *gp, enum gp_status_type type, unsigned 
 
 /* ---- STORE DATA ---- */
 
-/* Bytes of data that one command can carry beside what secure messaging adds. */
-static size_t store_room(const struct scp *scp)
-{
-	size_t block = scp->protocol == 2 ? 8 : 16, left = APDU_SHORT_MAX;
-
-	if (scp->level & SCP_C_MAC)
-		left -= scp->mac_len;
-	if (scp->level & SCP_C_DEC)
-		left = left / block * block - 1;
-	return left;
-}
-
 enum kms_status gp_store_data(
 	struct gp *gp, unsigned format, const void *data, size_t len, struct kms_err *err)
 {
@@ -506,7 +522,7 @@ enum kms_status gp_store_data(
 
 	if (st)
 		return st;
-	block = store_room(&gp->scp);
+	block = gp_block_room(gp);
 	if (len > 256 * block)
 		return kms_fail(
 			err, KMS_ERR_INVALID, "%s: %zu bytes are more than 256 blocks", what, len);

@@ -22,6 +22,7 @@ enum gp_ins {
 	GP_DELETE = 0xE4,
 	GP_STORE_DATA = 0xE2,
 	GP_INSTALL = 0xE6,
+	GP_LOAD = 0xE8,
 	GP_SET_STATUS = 0xF0,
 	GP_GET_STATUS = 0xF2,
 };
@@ -166,6 +167,13 @@ enum gp_status_of {
 KMS_CHECKED enum kms_status gp_get_status(
 	struct gp *gp, enum gp_status_of of, struct gp_registry *ret_registry, struct kms_err *err);
 
+/*
+ * The same with a list of tags (clause 11.4.2.3), so that cards that know it also tell an application's
+ * load file and security domain, and a load file's version.
+ */
+KMS_CHECKED enum kms_status gp_get_status_full(
+	struct gp *gp, enum gp_status_of of, struct gp_registry *ret_registry, struct kms_err *err);
+
 /* SET STATUS (clause 11.10). */
 enum gp_status_type { GP_SET_ISD = 0x80, GP_SET_APPLICATION = 0x40, GP_SET_DOMAIN_AND_APPS = 0x60 };
 enum gp_state {
@@ -190,7 +198,37 @@ enum gp_store_format {
 KMS_CHECKED enum kms_status gp_store_data(
 	struct gp *gp, unsigned format, const void *data, size_t len, struct kms_err *err);
 
-/* INSTALL [for install and make selectable] of a security domain (clause 11.5.2.3.2). */
+/* Bytes of data that one command has room for under the secure channel as it is. */
+size_t gp_block_room(const struct gp *gp);
+
+/* A signature over the load file data block by whom a security domain with DAP verification trusts. */
+struct gp_dap {
+	struct gp_aid domain;
+	const unsigned char *signature;
+	size_t len;
+};
+struct gp_load {
+	struct gp_aid file, domain; /* domain len 0: the one that is selected */
+	const unsigned char *code;  /* the load file data block */
+	size_t len;
+	const unsigned char *hash; /* of the data block, for the card to compare; may be NULL */
+	size_t hash_len;
+	const struct gp_dap *daps;
+	size_t dap_count;
+};
+/* INSTALL [for load] (clause 11.5.2.3.1) alone. */
+KMS_CHECKED enum kms_status gp_install_for_load(
+	struct gp *gp, const struct gp_load *load, struct kms_err *err);
+/* The load file (table 11-58), pure: DAP blocks, then the data block. */
+KMS_CHECKED enum kms_status gp_load_file(
+	const struct gp_load *load, struct buf *ret_file, struct kms_err *err);
+/*
+ * INSTALL [for load], then LOAD (clause 11.6) block by block. The card takes a load file whole or not
+ * at all; what it has after an error that came from the line must be asked (gp_get_status).
+ */
+KMS_CHECKED enum kms_status gp_load(struct gp *gp, const struct gp_load *load, struct kms_err *err);
+
+/* INSTALL [for install and make selectable] (clause 11.5.2.3.2); of a security domain too. */
 struct gp_install {
 	struct gp_aid file, module, instance;
 	unsigned privileges;	     /* three bytes; GP_PRIVILEGE_… */
@@ -199,13 +237,16 @@ struct gp_install {
 	const unsigned char *system_params; /* value of tag EF; NULL: no tag EF */
 	size_t system_params_len;
 };
+KMS_CHECKED enum kms_status gp_install(
+	struct gp *gp, const struct gp_install *install, struct kms_err *err);
+/* INSTALL [for make selectable] (clause 11.5.2.3.3) of what is installed only. */
+KMS_CHECKED enum kms_status gp_make_selectable(
+	struct gp *gp, const struct gp_install *install, struct kms_err *err);
 enum {
 	GP_PRIVILEGE_DOMAIN = 0x800000,
 	GP_PRIVILEGE_DELEGATED = 0xA00000,
 	GP_PRIVILEGE_AUTHORIZED = 0x804000,
 };
-KMS_CHECKED enum kms_status gp_install_domain(
-	struct gp *gp, const struct gp_install *install, struct kms_err *err);
 /* INSTALL [for extradition] (clause 11.5.2.3.4), [for personalization] (clause 11.5.2.3.6). */
 KMS_CHECKED enum kms_status gp_extradite(struct gp *gp, const struct gp_aid *domain,
 	const struct gp_aid *application, struct kms_err *err);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 enum {
+	FOR_LOAD = 0x02,
+	FOR_SELECTABLE = 0x08,
 	FOR_INSTALL_AND_SELECTABLE = 0x0C, /* table 11-41 */
 	FOR_EXTRADITION = 0x10,
 	FOR_PERSONALIZATION = 0x20,
@@ -73,7 +75,25 @@ static enum kms_status install(
 	return gp_command(gp, &apdu, what, err);
 }
 
-enum kms_status gp_install_domain(struct gp *gp, const struct gp_install *in, struct kms_err *err)
+/* Table 11-42: names, hash, no parameters, no token. */
+enum kms_status gp_install_for_load(struct gp *gp, const struct gp_load *load, struct kms_err *err)
+{
+	const unsigned char hash_len = (unsigned char)load->hash_len;
+	BUF_AUTO struct buf data = {0};
+	enum kms_status st = put_aid(&data, &load->file, err);
+
+	if (!st)
+		st = put_aid(&data, &load->domain, err);
+	if (!st)
+		st = buf_append(&data, &hash_len, 1, err);
+	if (!st && hash_len)
+		st = buf_append(&data, load->hash, hash_len, err);
+	if (!st)
+		st = put_zeros(&data, 2, err);
+	return st ? st : install(gp, FOR_LOAD, &data, "INSTALL [for load]", err);
+}
+
+enum kms_status gp_install(struct gp *gp, const struct gp_install *in, struct kms_err *err)
 {
 	BUF_AUTO struct buf data = {0};
 	enum kms_status st = put_aid(&data, &in->file, err);
@@ -90,6 +110,21 @@ enum kms_status gp_install_domain(struct gp *gp, const struct gp_install *in, st
 		st = put_zeros(&data, 1, err); /* no token */
 	return st ? st
 		  : install(gp, FOR_INSTALL_AND_SELECTABLE, &data, "INSTALL [for install]", err);
+}
+
+/* Table 11-44: no file and no module. */
+enum kms_status gp_make_selectable(struct gp *gp, const struct gp_install *in, struct kms_err *err)
+{
+	BUF_AUTO struct buf data = {0};
+	enum kms_status st = put_zeros(&data, 2, err);
+
+	if (!st)
+		st = put_aid(&data, &in->instance, err);
+	if (!st)
+		st = put_privileges(&data, in->privileges, err);
+	if (!st)
+		st = put_zeros(&data, 2, err); /* no parameters, no token */
+	return st ? st : install(gp, FOR_SELECTABLE, &data, "INSTALL [for make selectable]", err);
 }
 
 enum kms_status gp_extradite(struct gp *gp, const struct gp_aid *domain,

@@ -24,6 +24,9 @@ enum {
 	TAG_ENTRY_AID = 0x4F,
 	TAG_ENTRY_STATE = 0x9F70,
 	TAG_ENTRY_PRIVILEGES = 0xC5,
+	TAG_ENTRY_FILE = 0xC4,
+	TAG_ENTRY_VERSION = 0xCE,
+	TAG_ENTRY_MODULE = 0x84,
 	TAG_ENTRY_DOMAIN = 0xCC,
 };
 
@@ -409,6 +412,22 @@ bool gp_key_list_set(
 
 /* ---- GET STATUS ---- */
 
+static enum kms_status add_module(struct gp_entry *entry, const unsigned char *bytes, size_t len,
+	const char *what, struct kms_err *err)
+{
+	if (entry->module_count == GP_MODULES_MAX)
+		return kms_fail(err, KMS_ERR_INVALID, "%s: a load file of more than %d modules",
+			what, GP_MODULES_MAX);
+	return gp_aid_set(bytes, len, what, &entry->modules[entry->module_count++], err);
+}
+
+static void entry_version(struct gp_entry *entry, const struct tlv *tlv)
+{
+	entry->has_version = true;
+	entry->version[0] = tlv->value[0];
+	entry->version[1] = tlv->value[1];
+}
+
 static enum kms_status take_entry(
 	const struct tlv *e3, const char *what, struct gp_entry *entry, struct kms_err *err)
 {
@@ -425,6 +444,12 @@ static enum kms_status take_entry(
 			st = gp_aid_set(tlv.value, tlv.len, what, &entry->aid, err);
 		else if (tlv.tag == TAG_ENTRY_DOMAIN && tlv.len)
 			st = gp_aid_set(tlv.value, tlv.len, what, &entry->domain, err);
+		else if (tlv.tag == TAG_ENTRY_FILE && tlv.len)
+			st = gp_aid_set(tlv.value, tlv.len, what, &entry->file, err);
+		else if (tlv.tag == TAG_ENTRY_MODULE && tlv.len)
+			st = add_module(entry, tlv.value, tlv.len, what, err);
+		else if (tlv.tag == TAG_ENTRY_VERSION && tlv.len == sizeof(entry->version))
+			entry_version(entry, &tlv);
 		else if (tlv.tag == TAG_ENTRY_STATE && tlv.len)
 			entry->state = tlv.value[0];
 		else if (tlv.tag == TAG_ENTRY_PRIVILEGES)
@@ -483,20 +508,23 @@ static bool take_lv(
 	return true;
 }
 
-static bool skip_modules(const unsigned char **at, size_t *left)
+static enum kms_status take_modules(const unsigned char **at, size_t *left, struct gp_entry *entry,
+	const char *what, struct kms_err *err)
 {
 	const unsigned char *name;
-	size_t count, len;
+	size_t len, count = *left ? (*at)[0] : 1;
+	enum kms_status st = KMS_OK;
 
-	if (*left < 1)
-		return false;
-	count = (*at)[0];
-	++*at;
-	--*left;
-	while (count-- > 0)
-		if (!take_lv(at, left, &name, &len))
-			return false;
-	return true;
+	if (*left) {
+		++*at;
+		--*left;
+	}
+	while (!st && count-- > 0)
+		st = take_lv(at, left, &name, &len)
+			     ? add_module(entry, name, len, what, err)
+			     : kms_fail(
+				       err, KMS_ERR_INVALID, "%s: its modules are cut short", what);
+	return st;
 }
 
 enum kms_status gp_registry_parse_old(const unsigned char *data, size_t len, bool modules,
@@ -516,10 +544,9 @@ enum kms_status gp_registry_parse_old(const unsigned char *data, size_t len, boo
 		entry.privileges = (unsigned)data[1] << 16;
 		data += 2;
 		len -= 2;
-		if (modules && !skip_modules(&data, &len))
-			return kms_fail(
-				err, KMS_ERR_INVALID, "%s: its modules are cut short", what);
 		st = gp_aid_set(aid, aid_len, what, &entry.aid, err);
+		if (!st && modules)
+			st = take_modules(&data, &len, &entry, what, err);
 		if (!st)
 			st = add_entry(registry, &entry, what, err);
 		if (st)
@@ -560,4 +587,15 @@ const char *gp_domain_state_name(unsigned state)
 	default:
 		return "?";
 	}
+}
+
+const char *gp_application_state_name(unsigned state)
+{
+	if ((state & 0x83) == 0x83)
+		return "locked";
+	if (state == 0x03)
+		return "installed";
+	if (state == 0x07)
+		return "selectable";
+	return (state & 0x87) == 0x07 ? "application-specific" : "?";
 }

@@ -14,6 +14,7 @@ enum {
 	GP_COMPONENTS_MAX = 4,
 	GP_ID_MAX = 64, /* IIN, CIN */
 	GP_REGISTRY_MAX = 64,
+	GP_MODULES_MAX = 32, /* of one load file */
 };
 
 struct gp_aid {
@@ -116,7 +117,12 @@ struct gp_entry {
 	struct gp_aid aid;
 	unsigned state;	      /* 9F70 */
 	unsigned privileges;  /* C5: three bytes, first highest; one byte fills the highest */
-	struct gp_aid domain; /* CC */
+	struct gp_aid domain; /* CC; the rest only where a card tells it */
+	struct gp_aid file;   /* C4, of an application: where its code is */
+	bool has_version;
+	unsigned char version[2];	       /* CE, of a load file */
+	struct gp_aid modules[GP_MODULES_MAX]; /* 84, of a load file */
+	size_t module_count;
 };
 struct gp_registry {
 	struct gp_entry entries[GP_REGISTRY_MAX];
@@ -128,7 +134,7 @@ KMS_CHECKED enum kms_status gp_registry_parse(
 
 /*
  * The same in the format without tags, all that older cards have (GPCS 2.1.1 tables 9-22 and 9-24);
- * modules: each load file is followed by the names of its modules, which are passed over.
+ * modules: each load file is followed by the names of its modules.
  */
 KMS_CHECKED enum kms_status gp_registry_parse_old(const unsigned char *data, size_t len,
 	bool modules, struct gp_registry *registry, struct kms_err *err);
@@ -137,5 +143,15 @@ KMS_CHECKED enum kms_status gp_registry_parse_old(const unsigned char *data, siz
 const char *gp_card_state_name(unsigned state);
 /* "selectable", "personalized", … of a security domain (table 11-5). */
 const char *gp_domain_state_name(unsigned state);
+/* Of an application (table 11-4): "selectable", "locked", …; "application-specific". */
+const char *gp_application_state_name(unsigned state);
+
+/*
+ * Privileges (clause 11.1.2), as in gp_entry: words joined by commas ("card-lock,card-terminate"), or
+ * two or six hex digits. KMS_ERR_USAGE, with all words, if one is unknown.
+ */
+KMS_CHECKED enum kms_status gp_privileges_parse(
+	const char *text, unsigned *ret_bits, struct kms_err *err);
+KMS_CHECKED enum kms_status gp_privileges_text(unsigned bits, struct buf *out, struct kms_err *err);
 
 #endif

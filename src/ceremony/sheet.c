@@ -38,7 +38,8 @@ void cer_sheet_free(struct cer_sheet *sheet)
 
 bool cer_purpose_known(const char *purpose)
 {
-	static const char *const known[] = {"transport key", "site key", "zone key"};
+	static const char *const known[] = {
+		"transport key", "site key", "zone key", CER_PURPOSE_QUORUM};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i], purpose) == 0)

@@ -46,7 +46,10 @@ struct cer_sheet {
 	bool has_partner; /* only a transport key has one */
 };
 
-/* "transport key", "site key", "zone key": what has components. */
+/* The key of a quorum on paper: for when its officers cannot be had. */
+#define CER_PURPOSE_QUORUM "quorum key"
+
+/* "transport key", "site key", "zone key", "quorum key": what has components. */
 bool cer_purpose_known(const char *purpose);
 
 #define CER_SHEET_AUTO __attribute__((cleanup(cer_sheet_free)))

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct op_card_where where_of(struct cli *cli)
+struct op_card_where cli_card_where(struct cli *cli)
 {
 	return (struct op_card_where){.reader = cli_value(cli, "--reader"),
 		.profile = cli_value(cli, "--profile"),
@@ -102,7 +102,7 @@ enum kms_status cli_card_list(struct cli *cli, struct kms_err *err)
 	if (st)
 		return st;
 	cli_print_table(cli, cards,
-		"card profile state keyset key_version domains state_reason same_keys_as");
+		"card profile state life keyset key_version domains state_reason same_keys_as");
 	if (json_array_size(json_object_get(cli->result, "readers"))) {
 		cli_print(cli, " ");
 		cli_print_table(cli, json_object_get(cli->result, "readers"), "reader holds atr");
@@ -116,7 +116,7 @@ static void print_registry(struct cli *cli, const json_t *registry)
 		cli_print(cli, "%-18s  %s", "registry", "this card is not in it");
 		return;
 	}
-	cli_print_fields(cli, registry, "state state_reason since changed");
+	cli_print_fields(cli, registry, "state state_reason life issued issues since changed");
 	cli_print_table(cli, json_object_get(registry, "domains"), domain_columns);
 }
 
@@ -130,7 +130,7 @@ static enum kms_status need_one(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_card_info(struct cli *cli, struct kms_err *err)
 {
-	const struct op_card_where where = where_of(cli);
+	const struct op_card_where where = cli_card_where(cli);
 	CLI_SITE_AUTO struct op_site *site = NULL;
 	enum kms_status st = need_one(cli, err);
 
@@ -186,7 +186,7 @@ static const char change_fields[] =
 static enum kms_status change_options(
 	struct cli *cli, struct op_card_change *ret_change, struct kms_err *err)
 {
-	ret_change->where = where_of(cli);
+	ret_change->where = cli_card_where(cli);
 	ret_change->keyset = cli_value(cli, "--keyset");
 	return version_of(cli, "--key-version", 0x7F, &ret_change->version, err);
 }
@@ -328,7 +328,7 @@ enum kms_status cli_card_domain_keys(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_card_resume(struct cli *cli, struct kms_err *err)
 {
-	struct op_card_where where = where_of(cli);
+	struct op_card_where where = cli_card_where(cli);
 	CLI_SITE_AUTO struct op_site *site = NULL;
 	enum kms_status st = cli_open_site(cli, &site, err);
 
@@ -346,7 +346,8 @@ enum kms_status cli_card_resume(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_card_verify(struct cli *cli, struct kms_err *err)
 {
-	struct op_card_verify in = {.where = where_of(cli), .keyset = cli_value(cli, "--keyset")};
+	struct op_card_verify in = {
+		.where = cli_card_where(cli), .keyset = cli_value(cli, "--keyset")};
 	const struct job job = {run_verify, &in, in.where.reader,
 		"card profile reader domain protocol keyset key_version opened commands "
 		"same_keys_as",
@@ -390,7 +391,7 @@ static enum kms_status privileges_of(struct cli *cli, unsigned *ret_privileges, 
 
 enum kms_status cli_card_domain_create(struct cli *cli, struct kms_err *err)
 {
-	struct op_card_domain_create in = {.where = where_of(cli),
+	struct op_card_domain_create in = {.where = cli_card_where(cli),
 		.file = cli_value(cli, "--file"),
 		.module = cli_value(cli, "--module")};
 	CLI_SITE_AUTO struct op_site *site = NULL;
@@ -410,7 +411,7 @@ enum kms_status cli_card_domain_create(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_card_domain_list(struct cli *cli, struct kms_err *err)
 {
-	const struct op_card_where where = where_of(cli);
+	const struct op_card_where where = cli_card_where(cli);
 	CLI_SITE_AUTO struct op_site *site = NULL;
 	enum kms_status st = need_one(cli, err);
 

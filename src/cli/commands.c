@@ -33,6 +33,9 @@ const struct cli_command cli_commands[] = {
 			{"--hsm", "URI", "pkcs11:token=LABEL?module-path=/path/to/module.so",
 				OPTION_REQUIRED},
 			{"--init-args", "STR", "what the module wants at C_Initialize (NSS)",
+				OPTION_OPTIONAL},
+			{"--store", "URI",
+				"registry in an empty PostgreSQL database: postgresql://HOST/NAME",
 				OPTION_OPTIONAL}},
 		.run = cli_site_init,
 	},
@@ -85,6 +88,7 @@ const struct cli_command cli_commands[] = {
 		.run = cli_partner_list,
 	},
 #include "cli/table_officers.h"
+#include "cli/table_quorum.h"
 	{
 		.path = "hsm setup",
 		.summary = "set up the principal HSM: token, PINs, identity, key sets of a plan",

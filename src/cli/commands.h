@@ -26,6 +26,29 @@ CLI_RUN(hsm_remove);
 CLI_RUN(hsm_replicate);
 CLI_RUN(hsm_compare);
 
+/* quorum.c */
+CLI_RUN(officer_enrol);
+CLI_RUN(officer_revoke);
+CLI_RUN(officer_rekey);
+CLI_RUN(quorum_set);
+CLI_RUN(quorum_show);
+CLI_RUN(quorum_change);
+CLI_RUN(quorum_open);
+CLI_RUN(quorum_break_glass);
+
+/* app.c */
+CLI_RUN(app_show);
+CLI_RUN(app_load);
+CLI_RUN(app_install);
+CLI_RUN(app_delete);
+CLI_RUN(app_extradite);
+CLI_RUN(app_personalise);
+CLI_RUN(card_contents);
+CLI_RUN(card_issue);
+CLI_RUN(card_lock);
+CLI_RUN(card_unlock);
+CLI_RUN(card_terminate);
+
 /* keyblock.c */
 CLI_RUN(key_export);
 CLI_RUN(key_import);

@@ -8,6 +8,7 @@
 #include "cli/front.h"
 #include "cli/printer.h"
 #include "cli/room.h"
+#include "cli/sheets.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -25,96 +26,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* The sheet files of a create without a terminal: made before anything is drawn, filled one by one. */
-struct sheets {
-	const char *dir, *label;
-	size_t count;
-	char path[KEY_COMPONENTS_MAX][PATH_MAX];
-	int fd[KEY_COMPONENTS_MAX];
-	size_t made;
-};
-
-static void sheets_close(struct sheets *s)
-{
-	for (size_t i = 0; i < s->made; i++)
-		if (s->fd[i] >= 0)
-			close(s->fd[i]);
-	for (size_t i = 0; i < s->made; i++)
-		s->fd[i] = -1;
-}
-
-/* Of a ceremony that came to nothing: overwritten, then removed. */
-static void sheets_remove(struct sheets *s)
-{
-	static const char blank[CER_SHEET_MAX];
-
-	for (size_t i = 0; i < s->made; i++) {
-		struct stat info;
-
-		if (s->fd[i] >= 0 && fstat(s->fd[i], &info) == 0 && info.st_size > 0 &&
-			info.st_size <= CER_SHEET_MAX) {
-			(void)!pwrite(s->fd[i], blank, (size_t)info.st_size, 0);
-			fsync(s->fd[i]);
-		}
-		unlink(s->path[i]);
-	}
-	sheets_close(s);
-	s->made = 0;
-}
-
-static void warn_if_on_disk(const char *dir)
-{
-	struct statfs fs;
-
-	if (statfs(dir, &fs) == 0 && fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC)
-		cli_say("warning: '%s' is not on a tmpfs: the components will be on a disk, where "
-			"deleting does not erase",
-			dir);
-}
-
-static enum kms_status sheets_prepare(void *ctx, struct kms_err *err)
-{
-	struct sheets *s = ctx;
-
-	warn_if_on_disk(s->dir);
-	for (size_t i = 0; i < s->count; i++) {
-		int n = snprintf(
-			s->path[i], sizeof(s->path[i]), "%s/%s-%zu.txt", s->dir, s->label, i + 1);
-
-		if (n < 0 || (size_t)n >= sizeof(s->path[i]))
-			return kms_fail(err, KMS_ERR_IO, "the path of the sheets is too long");
-		s->fd[i] =
-			open(s->path[i], O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (s->fd[i] < 0 && errno == EEXIST) {
-			kms_fail(err, KMS_ERR_EXISTS, "the sheet file '%s' exists already",
-				s->path[i]);
-			return kms_hint(err,
-				"it may hold a component of another key: choose an empty "
-				"folder; no component was drawn");
-		}
-		if (s->fd[i] < 0) {
-			kms_fail(err, KMS_ERR_IO, "cannot make the sheet file '%s': %s", s->path[i],
-				strerror(errno));
-			return kms_hint(err, "no component was drawn");
-		}
-		s->made++;
-	}
-	return KMS_OK;
-}
-
 static enum kms_status write_sheet(
 	struct sheets *s, const struct cer_step *step, struct kms_err *err)
 {
-	size_t i = step->component - 1;
-	enum kms_status st;
-
-	if (i >= s->made)
-		return kms_fail(err, KMS_ERR_INTERNAL, "no file for sheet %u", step->component);
-	st = file_write_fd(s->fd[i], s->path[i], step->sheet->data, step->sheet->len, err);
-	if (!st && fsync(s->fd[i]))
-		st = kms_fail(
-			err, KMS_ERR_IO, "cannot write '%s': %s", s->path[i], strerror(errno));
-	return st;
+	return sheets_write(s, step->component, step->sheet, err);
 }
 
 static enum kms_status sheets_room(void *ctx, struct cer *cer, struct kms_err *err)

@@ -21,6 +21,7 @@ static const struct {
 	{"ceremony", "the record of key ceremonies"},
 	{"custody", "where the sheets of components are, and who may hold them"},
 	{"audit", "the log of all that happened, and its proofs"},
+	{"app", "applications for cards"},
 	{"card", "keys on cards: injected, replaced, proved"},
 	{"agent", "operator PINs in locked memory, for unattended work on cards"},
 	{"unlock", "give a PIN to the agent"},

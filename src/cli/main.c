@@ -14,8 +14,8 @@ static void cli_clear(struct cli *cli)
 static bool is_known(const char *name)
 {
 	static const char *const known[] = {"so-pin", "pin", "token-label"};
-	static const char *const numbered[] = {
-		"officer.", "component.", "check-value.", "ceremony.", "so-pin.", "pin."};
+	static const char *const numbered[] = {"officer.", "new-passphrase.", "component.",
+		"check-value.", "ceremony.", "so-pin.", "pin."};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(name, known[i]) == 0)

@@ -41,6 +41,12 @@
 		OPTION_OPTIONAL}
 #define CARD_AID \
 	{"--aid", "AID", "of a supplementary security domain, in hex", OPTION_OPTIONAL}
+/* Whose content it is, and by whose keys. */
+#define CONTENT_OPTIONS \
+	CARD_OPTIONS, \
+	{"--keyset", "K", "that the card must have; default: as recorded", OPTION_OPTIONAL}, \
+	{"--domain", "AID", "of the security domain that does it; default: the issuer's", \
+		OPTION_OPTIONAL}
 #define CARD_COUNT \
 	{"--count", "N", "so many cards, one after the other", OPTION_OPTIONAL}
 #define CARD_VERSIONS \

@@ -22,7 +22,8 @@ enum kms_status cli_site_init(struct cli *cli, struct kms_err *err)
 	const struct op_site_options options = {.name = cli_value(cli, "--name"),
 		.role = cli_value(cli, "--role"),
 		.hsm_uri = cli_value(cli, "--hsm"),
-		.init_args = cli_value(cli, "--init-args")};
+		.init_args = cli_value(cli, "--init-args"),
+		.store_url = cli_value(cli, "--store")};
 	const struct op_front front = cli_front(cli);
 	enum kms_status st =
 		op_site_init(cli->positional[0], &options, &front, cli->dry_run, &cli->result, err);

@@ -2,6 +2,91 @@
 /* The part of the command table (commands.c, which includes it there) that is about cards. */
 /* clang-format off */
 	{
+		.path = "app show",
+		.summary = "what a CAP file holds: package, applets, imports, sizes, load file hash",
+		.details = "Needs no card and no site. The hash is SHA-256 of what a card loads.",
+		.positional = {{"F", "the CAP file"}},
+		.run = cli_app_show,
+	},
+	{
+		.path = "app load",
+		.summary = "load a CAP file onto a card",
+		.details =
+			"The recorded keys open the card. What it has is read before and after; what "
+			"it has\n"
+			"already is said so, and is no error. After a lost line run the command again: "
+			"a card\n"
+			"takes a load file whole or not at all.",
+		.flags = CLI_CHANGES,
+		.positional = {{"F", "the CAP file"}},
+		.options = {CONTENT_OPTIONS,
+			{"--hash", NULL, "the card shall compare the SHA-256 of the load file",
+				OPTION_OPTIONAL}},
+		.run = cli_app_load,
+	},
+	{
+		.path = "app install",
+		.summary = "make an application of a module that is on a card, and make it selectable",
+		.details = "Privileges are words joined by commas (card-lock, global-delete, …) or two "
+			   "or six hex\n"
+			   "digits. An application that is there already is no error.",
+		.flags = CLI_CHANGES,
+		.positional = {{"[F]", "the CAP file that names load file and module"}},
+		.options = {CONTENT_OPTIONS,
+			{"--file", "AID", "of the load file; default: of the CAP file",
+				OPTION_OPTIONAL},
+			{"--module", "AID", "of the module; default: the only one of the CAP file",
+				OPTION_OPTIONAL},
+			{"--aid", "AID", "of the application; default: the module's",
+				OPTION_OPTIONAL},
+			{"--privileges", "P", "what it may do on the card; default: nothing",
+				OPTION_OPTIONAL},
+			{"--params", "HEX", "that it is given", OPTION_OPTIONAL}},
+		.run = cli_app_install,
+	},
+	{
+		.path = "app delete",
+		.summary = "take an application or a load file off a card",
+		.flags = CLI_CHANGES,
+		.positional = {{"AID", "of the application or load file, in hex"}},
+		.options = {CONTENT_OPTIONS,
+			{"--related", NULL, "with all applications of the load file",
+				OPTION_OPTIONAL}},
+		.run = cli_app_delete,
+	},
+	{
+		.path = "app extradite",
+		.summary = "give an application or load file to another security domain of the card",
+		.flags = CLI_CHANGES,
+		.positional = {{"AID", "of the application or load file, in hex"}},
+		.options = {CONTENT_OPTIONS,
+			{"--to", "AID", "of the security domain, in hex", OPTION_REQUIRED}},
+		.run = cli_app_extradite,
+	},
+	{
+		.path = "app personalise",
+		.summary = "give an application its data and its keys, by a script",
+		.details =
+			"The script names data groups and, if the application shall have keys of its "
+			"own, a key\n"
+			"set: they are diversified for the card and encrypted under its DEK in the HSM. "
+			"Fields\n"
+			"that differ from card to card come from a CSV file with a column 'card'.",
+		.flags = CLI_CHANGES,
+		.positional = {{"SCRIPT", "the script"}},
+		.options = {CONTENT_OPTIONS,
+			{"--fields", "F", "CSV file with the fields of each card",
+				OPTION_OPTIONAL}},
+		.run = cli_app_personalise,
+	},
+	{
+		.path = "card contents",
+		.summary = "what is on a card: load files, modules, applications, security domains",
+		.details = "Asked under a secure channel, opened by the recorded keys.",
+		.options = {CONTENT_OPTIONS},
+		.run = cli_card_contents,
+	},
+	{
 		.path = "card list",
 		.summary = "the cards of the registry, and the readers",
 		.options = {{"--state", "S",
@@ -81,6 +166,38 @@
 			{"--settle", NULL, "do not go on: keep the keys that the card has",
 				OPTION_OPTIONAL}},
 		.run = cli_card_resume,
+	},
+	{
+		.path = "card issue",
+		.summary = "a finished card goes to its holder: its life cycle becomes SECURED",
+		.details = "The registry counts how often. --again records another holder of a card that "
+			   "was issued.",
+		.flags = CLI_CHANGES,
+		.options = {CONTENT_OPTIONS,
+			{"--again", "REASON", "issue it once more", OPTION_OPTIONAL}},
+		.run = cli_card_issue,
+	},
+	{
+		.path = "card lock",
+		.summary = "lock an issued card, or one application of it",
+		.flags = CLI_CHANGES,
+		.options = {CONTENT_OPTIONS, {"--application", "AID", "only this application, in hex", OPTION_OPTIONAL}},
+		.run = cli_card_lock,
+	},
+	{
+		.path = "card unlock",
+		.summary = "unlock a card, or one application of it",
+		.flags = CLI_CHANGES,
+		.options = {CONTENT_OPTIONS, {"--application", "AID", "only this application, in hex", OPTION_OPTIONAL}},
+		.run = cli_card_unlock,
+	},
+	{
+		.path = "card terminate",
+		.summary = "end a card for good",
+		.details = "Two officers, and Yes typed (or --pin-fd N with the line terminate=Yes).",
+		.flags = CLI_CHANGES | CLI_OFFICERS,
+		.options = {CONTENT_OPTIONS},
+		.run = cli_card_terminate,
 	},
 	{
 		.path = "card history",

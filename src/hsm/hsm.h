@@ -136,6 +136,18 @@ KMS_CHECKED enum kms_status hsm_check_so_pin(
 	struct hsm *hsm, const struct secret *so_pin, struct kms_err *err);
 
 /*
+ * C_SetPIN of the operator, who is logged in; of the administrator, by a login of its own, which ends the
+ * operator's. Tried once, and not repeated after a lost connection: then one of the two PINs holds. The
+ * operator has to log in again, with hsm_login, before a lost connection can come back by itself.
+ */
+KMS_CHECKED enum kms_status hsm_change_pin(
+	struct hsm *hsm, const struct secret *old, const struct secret *fresh, struct kms_err *err);
+KMS_CHECKED enum kms_status hsm_change_so_pin(
+	struct hsm *hsm, const struct secret *old, const struct secret *fresh, struct kms_err *err);
+/* False for a token whose administrator has none (NSS softokn). It must have been found. */
+bool hsm_has_so_pin(const struct hsm *hsm);
+
+/*
  * User login on the found token, tried once. KMS_ERR_AUTH with the state of the token's counter in
  * the message (few tries left, last try, locked). KMS_ERR_STATE: the token has no user PIN. A
  * second login ends the first and its session objects.

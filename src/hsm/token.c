@@ -453,6 +453,65 @@ enum kms_status hsm_check_so_pin(struct hsm *hsm, const struct secret *so_pin, s
 	return KMS_OK;
 }
 
+/* Of whoever is logged in on that session. Not repeated: what became of it is found out by a login. */
+static enum kms_status change_pin(struct hsm *hsm, CK_SESSION_HANDLE session, bool so,
+	const struct secret *old, const struct secret *fresh, struct kms_err *err)
+{
+	CK_RV rv;
+
+	hsm_work_begins(hsm, "change the PIN", NULL);
+	rv = hsm->p11->C_SetPIN(session, old->data, old->len, fresh->data, fresh->len);
+	hsm_work_ends(hsm);
+	return rv == CKR_OK ? KMS_OK : pin_failed(hsm, rv, so, "change the PIN of", err);
+}
+
+enum kms_status hsm_change_pin(
+	struct hsm *hsm, const struct secret *old, const struct secret *fresh, struct kms_err *err)
+{
+	struct hsm_token_info info;
+	struct hsm_session s;
+	enum kms_status st = hsm_token_info(hsm, &info, err);
+	CK_RV rv;
+
+	if (!st)
+		st = pin_length(hsm, &info, fresh, "operator", err);
+	if (!st)
+		st = hsm_borrow(hsm, &s, &rv, err);
+	if (st)
+		return st;
+	if (rv != CKR_OK)
+		return hsm_fail_rv(hsm, rv, err, "open a session", NULL);
+	st = change_pin(hsm, s.handle, false, old, fresh, err);
+	hsm_give_back(hsm, &s, CKR_OK);
+	/* The one that is kept for a lost connection may be the wrong one now. */
+	secret_free(&hsm->pin);
+	return st;
+}
+
+enum kms_status hsm_change_so_pin(
+	struct hsm *hsm, const struct secret *old, const struct secret *fresh, struct kms_err *err)
+{
+	CK_SESSION_HANDLE session = 0;
+	struct hsm_token_info info;
+	enum kms_status st = hsm_token_info(hsm, &info, err);
+
+	if (!st)
+		st = pin_length(hsm, &info, fresh, "administrator", err);
+	if (!st)
+		st = hsm_so_session(hsm, old, &session, err);
+	if (st)
+		return st;
+	st = change_pin(hsm, session, true, old, fresh, err);
+	hsm->p11->C_Logout(session);
+	hsm->p11->C_CloseSession(session);
+	return st;
+}
+
+bool hsm_has_so_pin(const struct hsm *hsm)
+{
+	return !hsm->quirks->no_so_pin;
+}
+
 static enum kms_status login_once(
 	struct hsm *hsm, const struct secret *pin, bool *ret_proved, struct kms_err *err)
 {

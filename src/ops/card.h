@@ -27,6 +27,7 @@ enum {
 #define CARD_STATE_ACTIVE      "active"
 #define CARD_STATE_QUARANTINED "quarantined"
 #define CARD_STATE_REMOVED     "removed"
+#define CARD_STATE_TERMINATED  "terminated"
 
 struct op_card {
 	struct card_system *system;
@@ -106,8 +107,8 @@ KMS_CHECKED enum kms_status op_profile_names(
 
 /* Key versions are written as cards count: two hex digits. NULL out of memory. */
 json_t *op_version_json(int64_t version);
-KMS_CHECKED enum kms_status op_card_json(
-	const struct store_card *row, json_t **ret_object, struct kms_err *err);
+KMS_CHECKED enum kms_status op_card_json(struct op_site *site, const struct store_card *row,
+	json_t **ret_object, struct kms_err *err);
 /* The card's domains, each with the cards that share its keys ("twins"). */
 KMS_CHECKED enum kms_status op_card_domains_json(
 	struct op_site *site, const char *card_id, json_t **ret_array, struct kms_err *err);

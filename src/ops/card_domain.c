@@ -55,19 +55,6 @@ static enum kms_status create_check(struct op *op, struct kms_err *err)
 	return op_subject(op, err, "%s", in->where.reader ? in->where.reader : "card");
 }
 
-/* The registry's keys of the issuer's domain, and they match. */
-static enum kms_status match_issuer(struct op_card_work *w, struct kms_err *err)
-{
-	if (!w->has_domain || !w->domain.keyset) {
-		kms_fail(err, KMS_ERR_STATE, "the registry does not know which keys are on card %s",
-			w->card.id);
-		return kms_hint(err,
-			"take the card over first: 'cardkms card inject' or 'card replace'; or "
-			"'cardkms card verify --keyset'");
-	}
-	return op_card_work_match(w, w->domain.keyset, (unsigned)w->domain.version, err);
-}
-
 static enum kms_status create_validate(struct op *op, struct kms_err *err)
 {
 	struct create_args *a = op->args;
@@ -79,7 +66,7 @@ static enum kms_status create_validate(struct op *op, struct kms_err *err)
 	if (!st)
 		st = op_card_work_no_change_open(w, err);
 	if (!st)
-		st = match_issuer(w, err);
+		st = op_card_work_match_recorded(w, err);
 	if (!st)
 		st = op_card_work_detail(w, err);
 	if (!st)
@@ -119,7 +106,7 @@ static enum kms_status create_act(struct op *op, struct kms_err *err)
 	if (!st && a->there)
 		op_say(op->site, "security domain %s is on card %s already", a->aid, w->card.id);
 	else if (!st)
-		st = gp_install_domain(&w->card.gp, &a->install, err);
+		st = gp_install(&w->card.gp, &a->install, err);
 	/* Nothing more will be written, so that the success is: a count too high locks nothing. */
 	if (st)
 		(void)!card_guard_save(&w->guard, &ignored);

@@ -303,7 +303,7 @@ enum kms_status op_card_need_unlocked(const struct op_card *card, struct kms_err
 	if (!card->locked)
 		return KMS_OK;
 	kms_fail(err, KMS_ERR_STATE,
-		"the card in '%s' is locked (CARD_LOCKED): no key can be changed",
+		"the card in '%s' is locked (CARD_LOCKED): nothing on it can be changed",
 		card->link->name);
 	kms_native(err, "SW 6283");
 	return kms_hint(err, "whoever locked it must unlock it first");

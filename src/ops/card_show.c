@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "ops/meta.h"
+#include "store/issue.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -36,17 +37,36 @@ static json_t *time_json(int64_t time)
 
 /* ---- registry ---- */
 
-enum kms_status op_card_json(const struct store_card *row, json_t **ret_object, struct kms_err *err)
+/* How it stands with its holder; nothing of a card that was never issued, locked or ended. */
+static enum kms_status add_issue(
+	struct op_site *site, const char *id, json_t *object, struct kms_err *err)
 {
-	json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:o, s:o}", "card",
-		row->id, "id_source", row->id_source, "profile", row->profile, "state", row->state,
-		"state_reason", row->state_reason, "cplc", row->cplc, "iin", row->iin, "cin",
-		row->cin, "since", time_json(row->created), "changed", time_json(row->changed));
+	STORE_AUTO(issue) struct store_issue issue = {0};
+	bool found = false;
+	enum kms_status st = store_issue_get(site->store, id, &issue, &found, err);
 
-	if (!object)
-		return kms_nomem(err);
-	*ret_object = object;
-	return KMS_OK;
+	if (st || !found)
+		return st;
+	st = add(object, "life", json_string(issue.life), err);
+	if (!st && issue.issued)
+		st = add(object, "issued", time_json(issue.issued), err);
+	return st ? st : add(object, "issues", json_integer(issue.issues), err);
+}
+
+enum kms_status op_card_json(struct op_site *site, const struct store_card *row,
+	json_t **ret_object, struct kms_err *err)
+{
+	JS_AUTO json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:o, s:o}",
+		"card", row->id, "id_source", row->id_source, "profile", row->profile, "state",
+		row->state, "state_reason", row->state_reason, "cplc", row->cplc, "iin", row->iin,
+		"cin", row->cin, "since", time_json(row->created), "changed",
+		time_json(row->changed));
+
+	enum kms_status st = object ? add_issue(site, row->id, object, err) : kms_nomem(err);
+
+	if (!st)
+		*ret_object = json_incref(object);
+	return st;
 }
 
 /* Other cards that have the same keys, by what the registry knows. */
@@ -121,7 +141,7 @@ static enum kms_status list_row(struct op_site *site, const struct store_card *r
 	JS_AUTO json_t *object = NULL, *domains = NULL;
 	const json_t *d;
 	size_t i;
-	enum kms_status st = op_card_json(row, &object, err);
+	enum kms_status st = op_card_json(site, row, &object, err);
 
 	if (!st)
 		st = op_card_domains_json(site, row->id, &domains, err);
@@ -239,7 +259,7 @@ enum kms_status op_card_history(
 	if (!events)
 		return kms_nomem(err);
 	if (!st)
-		st = op_card_json(&row, &object, err);
+		st = op_card_json(site, &row, &object, err);
 	if (!st)
 		st = op_card_domains_json(site, row.id, &domains, err);
 	if (!st)
@@ -421,7 +441,7 @@ static enum kms_status registry_json(
 
 	if (!row)
 		return add(object, "registry", json_null(), err);
-	st = op_card_json(row, &card, err);
+	st = op_card_json(site, row, &card, err);
 	if (!st)
 		st = op_card_domains_json(site, row->id, &domains, err);
 	if (!st)

@@ -192,7 +192,7 @@ enum kms_status op_card_work_open(struct op_card_work *w, struct kms_err *err)
 
 	if (!st)
 		st = op_card_need_profile(w->op->site, &w->card, err);
-	if (!st)
+	if (!st && !w->where->may_be_locked)
 		st = op_card_need_unlocked(&w->card, err);
 	if (!st)
 		st = choose_domain(w, &aid, err);
@@ -278,6 +278,18 @@ enum kms_status op_card_work_match(
 		"keys",
 		keyset, w->card.id, w->guard.init.key_version);
 	return kms_hint(err, "it was not authenticated to: no try was spent");
+}
+
+enum kms_status op_card_work_match_recorded(struct op_card_work *w, struct kms_err *err)
+{
+	if (!w->has_domain || !w->domain.keyset) {
+		kms_fail(err, KMS_ERR_STATE, "the registry does not know which keys are on card %s",
+			w->card.id);
+		return kms_hint(err,
+			"take the card over first: 'cardkms card inject' or 'card replace'; or "
+			"'cardkms card verify --keyset'");
+	}
+	return op_card_work_match(w, w->domain.keyset, (unsigned)w->domain.version, err);
 }
 
 enum kms_status op_card_work_no_change_open(struct op_card_work *w, struct kms_err *err)

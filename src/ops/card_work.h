@@ -67,6 +67,10 @@ KMS_CHECKED enum kms_status op_card_work_expect(
 KMS_CHECKED enum kms_status op_card_work_match(
 	struct op_card_work *w, const char *keyset, unsigned version, struct kms_err *err);
 
+/* The same with the keys that the registry knows; KMS_ERR_STATE if it knows none. */
+KMS_CHECKED enum kms_status op_card_work_match_recorded(
+	struct op_card_work *w, struct kms_err *err);
+
 /* KMS_ERR_STATE if a change of this domain is open. */
 KMS_CHECKED enum kms_status op_card_work_no_change_open(
 	struct op_card_work *w, struct kms_err *err);

@@ -133,12 +133,15 @@ enum kms_status op_doctor(struct op_site *site, json_t **ret_report, struct kms_
 	JS_AUTO json_t *settled = json_array(), *findings = json_array();
 	enum stage stage;
 	enum kms_status st;
+	bool alone = false;
 
 	if (!settled || !findings)
 		return kms_nomem(err);
 	st = op_site_path(site, "cardkms.lock", &lock_path, err);
 	if (!st)
 		st = store_lock_take(lock_path, LOCK_WAIT_SECONDS, &lock, err);
+	if (!st)
+		st = store_lock_extend(lock, site->store, false, LOCK_WAIT_SECONDS, &alone, err);
 	if (!st)
 		st = find_stage(site, &stage, err);
 	if (!st)

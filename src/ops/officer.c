@@ -7,6 +7,7 @@
 #include "ops/approval.h"
 #include "ops/meta.h"
 #include "ops/officer_lock.h"
+#include "ops/quorum.h"
 #include "store/people.h"
 
 #include <sodium.h>
@@ -47,26 +48,85 @@ static enum kms_status ask_passphrase(struct op_site *site, const char *name, bo
 
 /* ---- proving ---- */
 
-static enum kms_status check_passphrase(struct op_site *site, struct store_officer *officer,
-	const char *given_name, struct kms_err *err)
+static enum kms_status prove_passphrase(struct op_site *site, struct store_officer *officer,
+	const struct secret *passphrase, struct kms_err *err)
 {
-	SECRET_AUTO struct secret passphrase = {0};
 	struct store_officer before = {0};
-	enum kms_status st = officer_lock_check(site, officer, err);
+	enum kms_status st = start_sodium(err);
 
-	if (!st)
-		st = ask_passphrase(site, given_name, false, &passphrase, err);
-	if (!st)
-		st = start_sodium(err);
 	/* In a dry run too: it must not be a way to guess unseen. */
 	if (!st)
 		st = officer_try_begin(site, officer, &before, err);
 	if (st)
 		return st;
-	if (passphrase.len == 0 || crypto_pwhash_str_verify(officer->passphrase_hash,
-					   (const char *)passphrase.data, passphrase.len) != 0)
+	if (passphrase->len == 0 || crypto_pwhash_str_verify(officer->passphrase_hash,
+					    (const char *)passphrase->data, passphrase->len) != 0)
 		return officer_try_wrong(site, officer, err);
 	return officer_try_right(site, officer, &before, err);
+}
+
+static enum kms_status check_passphrase(struct op_site *site, struct store_officer *officer,
+	const char *given_name, struct kms_err *err)
+{
+	SECRET_AUTO struct secret passphrase = {0};
+	enum kms_status st = officer_lock_check(site, officer, err);
+
+	if (!st)
+		st = ask_passphrase(site, given_name, false, &passphrase, err);
+	return st ? st : prove_passphrase(site, officer, &passphrase, err);
+}
+
+/* One that is locked cannot be here; others may be. */
+static enum kms_status can_be_here(struct op_site *site, const struct store_officer *officer,
+	bool *ret_can, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	*ret_can = strcmp(officer->state, "active") == 0;
+	if (*ret_can)
+		st = officer_lock_check(site, officer, err);
+	if (st == KMS_ERR_DENIED) {
+		op_say(site, "note: %s", err->msg);
+		kms_err_clear(err);
+		*ret_can = false;
+		return KMS_OK;
+	}
+	return st;
+}
+
+enum kms_status op_officer_ask(struct op_site *site, const char *folded, const char *what_for,
+	struct secret *ret_passphrase, char **ret_name, bool *ret_here, struct kms_err *err)
+{
+	STORE_AUTO(officer) struct store_officer officer = {0};
+	SECRET_AUTO struct secret passphrase = {0};
+	char id[NAME_MAX_BYTES + 16], prompt[NAME_MAX_BYTES + 160];
+	enum kms_status st = store_officer_get(site->store, folded, folded, &officer, err);
+	bool can = false;
+
+	*ret_here = false;
+	if (!st)
+		st = can_be_here(site, &officer, &can, err);
+	if (st || !can)
+		return st;
+	snprintf(id, sizeof(id), "officer.%s", officer.name);
+	snprintf(prompt, sizeof(prompt), "passphrase of officer %s%s (empty: not here)",
+		officer.name, what_for);
+	st = op_ask_secret(site, id, prompt, &passphrase, err);
+	/* Nobody to ask, and no such line. */
+	if (st == KMS_ERR_IO) {
+		kms_err_clear(err);
+		return KMS_OK;
+	}
+	if (st || passphrase.len == 0)
+		return st;
+	st = prove_passphrase(site, &officer, &passphrase, err);
+	if (!st && !(*ret_name = strdup(officer.name)))
+		st = kms_nomem(err);
+	if (st)
+		return st;
+	secret_take(ret_passphrase, &passphrase);
+	*ret_here = true;
+	return KMS_OK;
 }
 
 /* approves: only a security officer will do. */
@@ -264,6 +324,23 @@ static enum kms_status add_check(struct op *op, struct kms_err *err)
 		"--role is security-officer, operator, custodian or auditor, not '%s'", args->role);
 }
 
+static enum kms_status hash_new(struct op_site *site, const char *name,
+	const struct secret *passphrase, char ret_hash[crypto_pwhash_STRBYTES], struct kms_err *err)
+{
+	if (passphrase->len < PASSPHRASE_MIN || passphrase->len > PASSPHRASE_MAX)
+		return kms_fail(err, KMS_ERR_INVALID,
+			"the passphrase of '%s' must have %d to %d characters", name,
+			PASSPHRASE_MIN, PASSPHRASE_MAX);
+	if (passphrase->len < PASSPHRASE_GOOD)
+		op_say(site,
+			"warning: a passphrase of %d characters or more would be harder to guess",
+			PASSPHRASE_GOOD);
+	return crypto_pwhash_str(ret_hash, (const char *)passphrase->data, passphrase->len,
+		       ARGON_PASSES, ARGON_MEMORY) == 0
+		       ? KMS_OK
+		       : kms_nomem(err);
+}
+
 static enum kms_status add_validate(struct op *op, struct kms_err *err)
 {
 	struct add_args *args = op->args;
@@ -287,18 +364,9 @@ static enum kms_status add_validate(struct op *op, struct kms_err *err)
 		st = start_sodium(err);
 	if (st)
 		return st;
-	if (passphrase.len < PASSPHRASE_MIN || passphrase.len > PASSPHRASE_MAX)
-		return kms_fail(err, KMS_ERR_INVALID,
-			"the passphrase of '%s' must have %d to %d characters", args->name,
-			PASSPHRASE_MIN, PASSPHRASE_MAX);
-	if (passphrase.len < PASSPHRASE_GOOD)
-		op_say(op->site,
-			"warning: a passphrase of %d characters or more would be harder to guess",
-			PASSPHRASE_GOOD);
-	if (crypto_pwhash_str(args->hash, (const char *)passphrase.data, passphrase.len,
-		    ARGON_PASSES, ARGON_MEMORY) != 0)
-		return kms_nomem(err);
-	st = op_detail(op, "role", json_string(args->role), err);
+	st = hash_new(op->site, args->name, &passphrase, args->hash, err);
+	if (!st)
+		st = op_detail(op, "role", json_string(args->role), err);
 	if (!st)
 		st = op_report(op, "name", json_string(args->name), err);
 	if (!st)
@@ -337,6 +405,21 @@ enum kms_status op_officer_add(struct op_site *site, const char *name, const cha
 
 /* ---- officer disable ---- */
 
+static enum kms_status is_no_member(
+	struct op_site *site, const char *folded, const char *name, struct kms_err *err)
+{
+	struct op_quorum *q = NULL;
+	enum kms_status st = op_quorum_find(site, &q, err);
+
+	for (size_t i = 0; !st && q && i < q->members.count; i++)
+		if (strcmp(q->members.items[i].folded, folded) == 0) {
+			kms_fail(err, KMS_ERR_DENIED, "officer '%s' holds a share of the quorum",
+				name);
+			st = kms_hint(err, "take it back first: 'cardkms officer revoke %s'", name);
+		}
+	return st;
+}
+
 static enum kms_status disable_validate(struct op *op, struct kms_err *err)
 {
 	struct store_officer *officer = op->args;
@@ -367,7 +450,9 @@ static enum kms_status disable_validate(struct op *op, struct kms_err *err)
 			officer->name);
 		return kms_hint(err, "add another security officer first");
 	}
-	st = op_subject(op, err, "%s", officer->name);
+	st = is_no_member(op->site, folded, officer->name, err);
+	if (!st)
+		st = op_subject(op, err, "%s", officer->name);
 	return st ? st : op_report(op, "name", json_string(officer->name), err);
 }
 
@@ -393,6 +478,138 @@ enum kms_status op_officer_disable(
 
 	if (officer.name != name)
 		store_officer_free(&officer);
+	return st;
+}
+
+/* ---- officer rekey ---- */
+
+struct rekey_args {
+	struct store_officer officer; /* its name at first: the one that was given */
+	struct secret old, fresh;
+	char hash[crypto_pwhash_STRBYTES];
+	struct buf sealed; /* the officer's key under the new passphrase; empty: there is none */
+};
+
+static void rekey_clear(struct rekey_args *a)
+{
+	secret_free(&a->old);
+	secret_free(&a->fresh);
+	buf_free(&a->sealed);
+}
+
+/* The key stays the same, so that nobody else has to be there. */
+static enum kms_status reseal(struct op *op, struct kms_err *err)
+{
+	struct rekey_args *a = op->args;
+	STORE_AUTO(officer_key) struct store_officer_key row = {0};
+	SECRET_AUTO struct secret key = {0};
+	BUF_AUTO struct buf context = {0};
+	unsigned char public_key[CER_PUBLIC_KEY];
+	FREE_AUTO char *site_name = NULL;
+	struct op_quorum here = {0};
+	enum kms_status st = store_officer_key_get(op->site->store, a->officer.folded, &row, err);
+
+	if (st == KMS_ERR_NOT_FOUND) {
+		kms_err_clear(err);
+		return KMS_OK;
+	}
+	if (!st)
+		st = op_meta_find(op->site, META_NAME, &site_name, err);
+	here.site_name = site_name;
+	if (!st)
+		st = op_officer_context(&here, a->officer.folded, &context, err);
+	if (!st)
+		st = cer_officer_key_open(
+			row.sealed, &a->old, buf_text(&context), public_key, &key, err);
+	if (st == KMS_ERR_AUTH || st == KMS_ERR_MISMATCH)
+		kms_hint(err, "the passphrase is right, so the share is damaged: 'cardkms officer "
+			      "revoke', "
+			      "then 'officer enrol'");
+	return st ? st : cer_officer_key_seal(&key, &a->fresh, buf_text(&context), &a->sealed, err);
+}
+
+static enum kms_status ask_both(struct op *op, struct kms_err *err)
+{
+	struct rekey_args *a = op->args;
+	struct op_front *front = &op->site->front;
+	char id[NAME_MAX_BYTES + 24], prompt[NAME_MAX_BYTES + 40];
+	enum kms_status st;
+
+	st = officer_lock_check(op->site, &a->officer, err);
+	if (!st)
+		st = ask_passphrase(op->site, a->officer.name, false, &a->old, err);
+	if (!st)
+		st = prove_passphrase(op->site, &a->officer, &a->old, err);
+	if (st)
+		return st;
+	snprintf(id, sizeof(id), "new-passphrase.%s", a->officer.name);
+	snprintf(prompt, sizeof(prompt), "new passphrase of officer %s", a->officer.name);
+	if (!front->new_secret)
+		return kms_fail(err, KMS_ERR_IO, "there is nobody to ask for the %s", prompt);
+	st = front->new_secret(front->ctx, id, prompt, &a->fresh, err);
+	if (!st && secret_equal(&a->old, &a->fresh))
+		st = kms_fail(err, KMS_ERR_INVALID, "the new passphrase of '%s' is the old one",
+			a->officer.name);
+	return st;
+}
+
+static enum kms_status rekey_validate(struct op *op, struct kms_err *err)
+{
+	struct rekey_args *a = op->args;
+	const char *name = a->officer.name;
+	char folded[NAME_MAX_BYTES + 1];
+	enum kms_status st = name_check(name, "the officer's name", err);
+
+	if (st)
+		return st;
+	name_fold(name, folded);
+	a->officer = (struct store_officer){0};
+	st = store_officer_get(op->site->store, folded, name, &a->officer, err);
+	if (!st && strcmp(a->officer.state, "active") != 0)
+		st = kms_fail(err, KMS_ERR_DENIED, "officer '%s' is disabled", a->officer.name);
+	if (!st)
+		st = op_subject(op, err, "%s", a->officer.name);
+	if (!st)
+		st = ask_both(op, err);
+	if (!st)
+		st = hash_new(op->site, a->officer.name, &a->fresh, a->hash, err);
+	if (!st)
+		st = reseal(op, err);
+	return st ? st : op_report(op, "name", json_string(a->officer.name), err);
+}
+
+static enum kms_status rekey_commit(struct op *op, struct kms_err *err)
+{
+	struct rekey_args *a = op->args;
+	struct store_officer changed = a->officer;
+	enum kms_status st;
+
+	changed.passphrase_hash = a->hash;
+	changed.changed = op->now;
+	changed.failures = 0;
+	st = store_officer_update(op->site->store, &changed, err);
+	if (!st && a->sealed.len)
+		st = store_officer_key_set(op->site->store,
+			&(struct store_officer_key){.folded = a->officer.folded,
+				.sealed = buf_text(&a->sealed),
+				.changed = op->now},
+			err);
+	return st;
+}
+
+enum kms_status op_officer_rekey(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err)
+{
+	static const struct op_kind kind = {
+		.name = "officer.rekey",
+		.validate = rekey_validate,
+		.commit = rekey_commit,
+	};
+	struct rekey_args args __attribute__((cleanup(rekey_clear))) = {.officer.name = name};
+	enum kms_status st = op_run(site, &kind, &args, ret_report, err);
+
+	if (args.officer.name != name)
+		store_officer_free(&args.officer);
 	return st;
 }
 

@@ -210,14 +210,18 @@ static enum kms_status note_approvals(struct op *op, struct kms_err *err)
 static enum kms_status take_lock(
 	const struct op *op, struct store_lock **ret_lock, struct kms_err *err)
 {
+	const bool shared = op->kind->needs & OP_SHARES_SITE;
 	FREE_AUTO char *path = NULL;
 	bool alone = false;
 	enum kms_status st = op_site_path(op->site, "cardkms.lock", &path, err);
 
-	if (!st && !(op->kind->needs & OP_SHARES_SITE))
-		return store_lock_take(path, LOCK_WAIT_SECONDS, ret_lock, err);
-	if (!st)
+	if (!st && !shared)
+		st = store_lock_take(path, LOCK_WAIT_SECONDS, ret_lock, err);
+	else if (!st)
 		st = store_lock_take_shared(path, LOCK_WAIT_SECONDS, ret_lock, &alone, err);
+	if (!st)
+		st = store_lock_extend(
+			*ret_lock, op->site->store, shared, LOCK_WAIT_SECONDS, &alone, err);
 	if (!st && alone)
 		st = op_reconcile(op->site, false, NULL, err);
 	if (!st && alone)

@@ -34,6 +34,41 @@ OP_CALL op_officer_disable(
 OP_CALL op_officer_unlock(
 	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
 OP_CALL op_officer_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/* A new passphrase of one who proves the old one. */
+OP_CALL op_officer_rekey(
+	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err);
+
+/* ---- quorum_set.c ---- */
+enum op_quorum_how {
+	OP_QUORUM_SET,	  /* the first one: by PINs that are given */
+	OP_QUORUM_CHANGE, /* the next ones: by the quorum that there is */
+	OP_QUORUM_GLASS,  /* by its key on paper */
+	OP_QUORUM_ENROL,  /* as it is, and one more */
+	OP_QUORUM_REVOKE, /* as it is, without one */
+};
+struct op_quorum_set {
+	enum op_quorum_how how;
+	unsigned threshold;  /* 0: as it is */
+	const char *names;   /* "A,B,C"; of ENROL and REVOKE: NULL */
+	const char *officer; /* of ENROL and REVOKE */
+};
+OP_CALL op_quorum_set(struct op_site *site, const struct op_quorum_set *in, json_t **ret_report,
+	struct kms_err *err);
+
+/* ---- quorum_show.c ---- */
+OP_CALL op_quorum_show(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/* Opens the HSM, for no other purpose than to see that it opens. */
+OP_CALL op_quorum_open(struct op_site *site, json_t **ret_report, struct kms_err *err);
+/* The quorum's key in two components: prepare() has made their files before anything is drawn. */
+struct op_break_glass {
+	const char *pairs_path;
+	void *ctx;
+	enum kms_status (*prepare)(void *ctx, struct kms_err *err);
+	enum kms_status (*write)(
+		void *ctx, unsigned number, const struct secret *sheet, struct kms_err *err);
+};
+OP_CALL op_quorum_break_glass(struct op_site *site, const struct op_break_glass *in,
+	json_t **ret_report, struct kms_err *err);
 
 /* ---- approval.c ---- */
 OP_CALL op_approval_create(struct op_site *site, const char *digest, const char *officer,
@@ -349,6 +384,7 @@ struct op_card_where {
 	const char *aid;     /* of a security domain, in hex; NULL: the issuer's */
 	const char
 		*trace_path; /* what is said to and by a simulated card, without secrets; or NULL */
+	bool may_be_locked;  /* CARD_LOCKED is no reason to refuse */
 	bool initial_given;  /* the front has the secrets initial.enc, initial.mac, initial.kek */
 };
 
@@ -424,5 +460,67 @@ OP_CALL op_card_domain_list(struct op_site *site, const struct op_card_where *wh
 /* ---- doctor.c ---- */
 /* KMS_ERR_MISMATCH, with the report set, if something is left that needs a person. */
 OP_CALL op_doctor(struct op_site *site, json_t **ret_report, struct kms_err *err);
+
+/* ---- what is on a card: app_load.c, app_install.c, card_contents.c ---- */
+
+struct op_app_where {
+	struct op_card_where card; /* its aid: of the security domain that does it */
+	const char *keyset;	   /* that it must have; NULL: as recorded */
+	struct op_card_line *line; /* or NULL */
+};
+/* Load files, modules, applications and domains, as a tree in rows. */
+OP_CALL op_card_contents(struct op_site *site, const struct op_app_where *in, json_t **ret_report,
+	struct kms_err *err);
+
+struct op_app_load {
+	struct op_app_where where;
+	const char *path; /* of the CAP file */
+	bool with_hash;	  /* the card shall compare its SHA-256 */
+};
+/* What is on the card already is no error. */
+OP_CALL op_app_load(struct op_site *site, const struct op_app_load *in, json_t **ret_report,
+	struct kms_err *err);
+
+/* AIDs in hex; each operation needs those that it has a use for. */
+struct op_app_change {
+	struct op_app_where where;
+	const char *path;	   /* install: of the CAP file, for file and module; or NULL */
+	const char *file, *module; /* install; NULL: of the CAP file */
+	const char *aid;	   /* install: the application's name, NULL: the module's */
+	const char *privileges;	   /* install: words or hex; NULL: none */
+	const char *params;	   /* install: hex; or NULL */
+	bool related;		   /* delete: with the applications of a load file */
+	const char *to;		   /* extradite: to which security domain */
+};
+OP_CALL op_app_install(struct op_site *site, const struct op_app_change *in, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_app_delete(struct op_site *site, const struct op_app_change *in, json_t **ret_report,
+	struct kms_err *err);
+OP_CALL op_app_extradite(struct op_site *site, const struct op_app_change *in, json_t **ret_report,
+	struct kms_err *err);
+
+struct op_app_personalise {
+	struct op_app_where where;
+	const char *script; /* docs/formats/personalisation.md */
+	const char *fields; /* of each card; or NULL */
+};
+OP_CALL op_app_personalise(struct op_site *site, const struct op_app_personalise *in,
+	json_t **ret_report, struct kms_err *err);
+
+/* ---- card_issue.c ---- */
+
+enum op_card_life_change { OP_CARD_ISSUE, OP_CARD_LOCK, OP_CARD_UNLOCK, OP_CARD_TERMINATE };
+struct op_card_life {
+	struct op_app_where where;
+	enum op_card_life_change what;
+	const char *application; /* lock, unlock: only this one, in hex; or NULL */
+	const char *reissue;	 /* issue: why it is issued again; or NULL */
+};
+/* A card that is so already is no error. To terminate takes two officers, and Yes typed. */
+OP_CALL op_card_life(struct op_site *site, const struct op_card_life *in, json_t **ret_report,
+	struct kms_err *err);
+
+/* What a CAP file holds (card/cap.h), refused if any of it is wrong. */
+KMS_CHECKED enum kms_status op_app_show(const char *path, json_t **ret_result, struct kms_err *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include "ops/rebuild.h"
 
 #include "ops/meta.h"
+#include "ops/quorum.h"
 #include "store/journal.h"
 #include "store/vault.h"
 
@@ -89,6 +90,19 @@ static enum kms_status cancel_requests(struct op *op, struct kms_err *err)
 	return st;
 }
 
+/* Its PINs were those of the lost HSM. */
+static enum kms_status end_quorum(struct op *op, struct kms_err *err)
+{
+	struct op_quorum *q = NULL;
+	enum kms_status st = op_quorum_find(op->site, &q, err);
+
+	if (st || !q)
+		return st;
+	op_say(op->site, "note: the quorum ends with the HSM: 'cardkms quorum set' makes another");
+	st = op_detail(op, "quorum_ended", json_integer(q->row.generation), err);
+	return st ? st : store_quorum_end(op->site->store, q->row.generation, op->now, err);
+}
+
 enum kms_status op_give_up_hsm(struct op *op, struct kms_err *err)
 {
 	FREE_AUTO char *serial = NULL;
@@ -102,5 +116,7 @@ enum kms_status op_give_up_hsm(struct op *op, struct kms_err *err)
 		st = keep_identity(op, reason, err);
 	if (!st)
 		st = give_up_keys(op, reason, err);
+	if (!st)
+		st = end_quorum(op, err);
 	return st ? st : cancel_requests(op, err);
 }

@@ -11,6 +11,7 @@
 #include "ops/meta.h"
 #include "ops/officer_lock.h"
 #include "ops/period.h"
+#include "ops/quorum.h"
 #include "ops/token.h"
 #include "store/auditlog.h"
 #include "store/keys.h"
@@ -91,6 +92,14 @@ static enum kms_status take_uri(char **to, const char *from, struct kms_err *err
 	return KMS_OK;
 }
 
+/* Where the registry is: a file of the folder, or a database of a server. */
+static enum kms_status registry_path(
+	const struct op_site *site, char **ret_path, struct kms_err *err)
+{
+	return site->store_url ? take_text(ret_path, site->store_url, err)
+			       : op_site_path(site, "cardkms.db", ret_path, err);
+}
+
 static enum kms_status policy_words(
 	const struct conf_entry *e, const char *source, unsigned *ret, struct kms_err *err)
 {
@@ -160,6 +169,12 @@ static enum kms_status parse_entry(
 		return take_text(&site->name, e->value, err);
 	if (strcmp(e->section, "site") == 0 && strcmp(e->name, "role") == 0)
 		return take_text(&site->role, e->value, err);
+	if (strcmp(e->section, "site") == 0 && strcmp(e->name, "store") == 0) {
+		st = take_uri(&site->store_url, e->value, err);
+		if (!st)
+			st = store_url_check(site->store_url, err);
+		return st ? (kms_prefix(err, "%s, line %d: ", source, e->line), st) : KMS_OK;
+	}
 	if (strcmp(e->section, "hsm") == 0 && strcmp(e->name, "uri") == 0)
 		return take_uri(&site->hsm_uri, e->value, err);
 	if (strcmp(e->section, "hsm") == 0 && strcmp(e->name, "init-args") == 0)
@@ -195,7 +210,7 @@ static enum kms_status parse_entry(
 	}
 	kms_fail(err, KMS_ERR_INVALID, "%s, line %d: unknown setting '%s' in [%s]", source, e->line,
 		e->name, e->section);
-	return kms_hint(err, "known are [site] name, role; [hsm] uri, init-args; "
+	return kms_hint(err, "known are [site] name, role, store; [hsm] uri, init-args; "
 			     "[policy] two-officers, host-assisted, key-blocks, tdea2, vault, "
 			     "passphrase-tries");
 }
@@ -269,8 +284,12 @@ static enum kms_status site_ini_text(
 
 	st = buf_printf(out, err,
 		"; Written by 'cardkms site init'. docs/formats/site.md explains each line.\n"
-		"[site]\nname = %s\nrole = %s\n\n[hsm]\n",
+		"[site]\nname = %s\nrole = %s\n",
 		o->name, o->role);
+	if (!st && o->store_url)
+		st = put_setting(out, "store", o->store_url, true, err);
+	if (!st)
+		st = buf_puts(out, "\n[hsm]\n", err);
 	if (!st)
 		st = put_setting(out, "uri", o->hsm_uri, true, err);
 	if (!st && o->init_args)
@@ -359,6 +378,19 @@ static void remove_registry(const char *db)
 	}
 }
 
+/* Of a database on a server nothing is ever removed, not even what an interrupted init left. */
+static enum kms_status database_unused(struct store *store, struct kms_err *err)
+{
+	int64_t entries = 0;
+	enum kms_status st = store_audit_size(store, &entries, err);
+
+	if (st || entries == 0)
+		return st;
+	kms_fail(err, KMS_ERR_EXISTS, "the database holds the registry of a site already");
+	return kms_hint(err, "name an empty database, or bring that site's site.ini here; nothing "
+			     "was changed");
+}
+
 /* The registry first and site.ini last, whole by its rename: from then on there is a site. */
 static enum kms_status make_site(struct op_site *draft, const char *ini, const char *db,
 	const struct buf *text, struct kms_err *err)
@@ -374,7 +406,7 @@ static enum kms_status make_site(struct op_site *draft, const char *ini, const c
 		st = store_lock_take(lock_path, LOCK_WAIT_SECONDS, &lock, err);
 	if (!st && access(ini, F_OK) == 0)
 		st = site_exists(draft->dir, err);
-	if (!st && access(db, F_OK) == 0) {
+	if (!st && !draft->store_url && access(db, F_OK) == 0) {
 		st = only_begun(draft->dir, db, false, err);
 		if (!st)
 			remove_registry(db);
@@ -382,6 +414,8 @@ static enum kms_status make_site(struct op_site *draft, const char *ini, const c
 	if (st)
 		return st;
 	st = store_open(&how, &draft->store, err);
+	if (!st && draft->store_url)
+		st = database_unused(draft->store, err);
 	if (!st)
 		st = first_entries(draft, err);
 	store_close(draft->store);
@@ -389,7 +423,7 @@ static enum kms_status make_site(struct op_site *draft, const char *ini, const c
 	if (!st)
 		st = file_write(ini, 0600, text->data, text->len, err);
 	/* Nothing has been acknowledged: leave no half-made site behind. */
-	if (st && access(ini, F_OK) != 0)
+	if (st && !draft->store_url && access(ini, F_OK) != 0)
 		remove_registry(db);
 	return st;
 }
@@ -411,21 +445,24 @@ enum kms_status op_site_init(const char *dir, const struct op_site_options *opti
 	if (!st)
 		st = op_site_path(&draft, "site.ini", &ini, err);
 	if (!st)
-		st = op_site_path(&draft, "cardkms.db", &db, err);
-	if (!st)
 		st = op_site_parse("site.ini", text.data, text.len, &draft, err);
+	if (!st)
+		st = registry_path(&draft, &db, err);
 	/* What the INI reader cuts off (a comment sign in a name) must not change unnoticed. */
 	if (!st && (strcmp(draft.name, options->name) != 0 ||
-			   strcmp(draft.hsm_uri, options->hsm_uri) != 0))
+			   strcmp(draft.hsm_uri, options->hsm_uri) != 0 ||
+			   strcmp(draft.store_url ? draft.store_url : "",
+				   options->store_url ? options->store_url : "") != 0))
 		st = kms_fail(err, KMS_ERR_INVALID,
-			"the name or the HSM URI holds characters that site.ini cannot hold");
+			"the name, the HSM URI or the store's URI holds characters that site.ini "
+			"cannot hold");
 	if (st)
 		return st;
 	if (access(ini, F_OK) == 0)
 		return site_exists(dir, err);
 	if (!dry_run)
 		st = make_site(&draft, ini, db, &text, err);
-	else if (access(db, F_OK) == 0)
+	else if (!draft.store_url && access(db, F_OK) == 0)
 		st = only_begun(dir, db, true, err);
 	if (st)
 		return st;
@@ -453,21 +490,21 @@ enum kms_status op_site_open(const char *dir, const struct op_front *front,
 	if (!st)
 		st = op_site_path(site, "site.ini", &ini, err);
 	if (!st)
-		st = op_site_path(site, "cardkms.db", &db, err);
-	if (st)
-		return st;
-	st = file_read(ini, SITE_INI_MAX, &text, err);
+		st = file_read(ini, SITE_INI_MAX, &text, err);
 	if (st == KMS_ERR_NOT_FOUND) {
 		kms_fail(err, KMS_ERR_NOT_FOUND, "'%s' is no site: it has no site.ini", dir);
 		return kms_hint(err, "make one with 'cardkms site init %s …'", dir);
 	}
 	if (!st)
 		st = op_site_parse(ini, text.data, text.len, site, err);
+	if (!st)
+		st = registry_path(site, &db, err);
 	if (st)
 		return st;
 	how.path = db;
 	/* From read-only media, or as an auditor, a site can be read. A change says what is wrong. */
-	how.readonly = access(db, W_OK) != 0 && (errno == EROFS || errno == EACCES);
+	how.readonly =
+		!site->store_url && access(db, W_OK) != 0 && (errno == EROFS || errno == EACCES);
 	st = store_open(&how, &site->store, err);
 	if (st)
 		return st;
@@ -478,6 +515,7 @@ enum kms_status op_site_open(const char *dir, const struct op_front *front,
 
 void op_site_clear(struct op_site *site)
 {
+	op_quorum_free(site->quorum);
 	op_hsms_close(site);
 	hsm_close(site->hsm);
 	store_close(site->store);
@@ -486,6 +524,7 @@ void op_site_clear(struct op_site *site)
 	free(site->role);
 	free(site->hsm_uri);
 	free(site->init_args);
+	free(site->store_url);
 	*site = (struct op_site){0};
 }
 
@@ -602,12 +641,15 @@ enum kms_status op_token_login(struct op_site *site, struct hsm *hsm, const char
 
 enum kms_status op_site_login(struct op_site *site, struct kms_err *err)
 {
+	bool by_quorum = false;
 	enum kms_status st;
 
 	if (site->logged_in)
 		return KMS_OK;
 	st = op_site_hsm(site, err);
 	if (!st)
+		st = op_quorum_login(site, &by_quorum, err);
+	if (!st && !by_quorum)
 		st = op_token_login(site, site->hsm, "pin", "", err);
 	if (st)
 		return st;

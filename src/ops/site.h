@@ -68,6 +68,7 @@ struct op_site {
 	char *role; /* "manufacturer" or "issuer" */
 	char *hsm_uri;
 	char *init_args; /* or NULL */
+	char *store_url; /* PostgreSQL; or NULL: cardkms.db */
 	struct op_policy policy;
 
 	struct store *store;
@@ -78,7 +79,8 @@ struct op_site {
 	struct op_hsm *others; /* opened, beside the principal one: ops/hsms.h */
 	struct hsm *cards;     /* hsm, or that of one of the others; NULL until op_site_cards_hsm */
 	const char *gone;      /* another HSM that is being given up: nothing is looked for there */
-	bool in_operation;     /* op_run writes its own failure into the audit log */
+	struct op_quorum *quorum; /* what is known of it, NULL at first: ops/quorum.h */
+	bool in_operation;	  /* op_run writes its own failure into the audit log */
 
 	char last_op[33]; /* id of the operation that was run last, "" if none was */
 	char meeting[10]; /* id of the meeting that is on (ops/meeting.h), or "" */
@@ -99,6 +101,7 @@ struct op_site_options {
 	const char *role;
 	const char *hsm_uri;
 	const char *init_args; /* or NULL */
+	const char *store_url; /* or NULL */
 };
 
 /* Makes the folder (which may exist, if it holds no site), site.ini and the store. */
@@ -116,7 +119,7 @@ void op_site_close(struct op_site *site); /* NULL-safe */
  */
 KMS_CHECKED enum kms_status op_site_hsm(struct op_site *site, struct kms_err *err);
 
-/* op_site_hsm and a login as operator (PIN from the front). Idempotent. */
+/* op_site_hsm and a login as operator (by the quorum, else the PIN from the front). Idempotent. */
 KMS_CHECKED enum kms_status op_site_login(struct op_site *site, struct kms_err *err);
 
 /*

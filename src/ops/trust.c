@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "hsm/probe.h"
 #include "ops/meta.h"
+#include "ops/quorum.h"
 
 #include <stdio.h>
 
@@ -30,7 +31,13 @@ static enum kms_status read_so_pin(
 	struct op *op, const char *hsm_name, struct op_trust *trust, struct kms_err *err)
 {
 	char name[64], prompt[120];
+	bool by_quorum = false;
+	enum kms_status st = KMS_OK;
 
+	if (!hsm_name)
+		st = op_quorum_so_pin(op->site, &trust->so_pin, &by_quorum, err);
+	if (st || by_quorum)
+		return st;
 	snprintf(name, sizeof(name), "so-pin%s%s", hsm_name ? "." : "", hsm_name ? hsm_name : "");
 	snprintf(prompt, sizeof(prompt), "administrator (SO) PIN%s%s%s",
 		hsm_name ? " of the HSM '" : "", hsm_name ? hsm_name : "", hsm_name ? "'" : "");

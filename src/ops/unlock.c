@@ -5,6 +5,7 @@
 #include "ops/agent.h"
 #include "ops/hsms.h"
 #include "ops/meta.h"
+#include "ops/quorum.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,8 +60,16 @@ static enum kms_status unlock_check(struct op *op, struct kms_err *err)
 static enum kms_status login_principal(struct op *op, struct unlock *u, struct kms_err *err)
 {
 	struct op_site *site = op->site;
-	enum kms_status st;
+	struct op_quorum *quorum = NULL;
+	enum kms_status st = op_quorum_find(site, &quorum, err);
 
+	if (st)
+		return st;
+	if (quorum) {
+		kms_fail(err, KMS_ERR_DENIED,
+			"a quorum opens the principal HSM: no agent holds its PIN");
+		return kms_hint(err, "name a production HSM by --hsm; 'cardkms hsm list' has them");
+	}
 	if (site->policy.vault_offline) {
 		kms_fail(err, KMS_ERR_DENIED,
 			"the principal HSM is offline by policy: no agent holds its PIN");

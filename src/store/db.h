@@ -46,6 +46,13 @@ struct store_backend {
 	/* Also when the database has already rolled back by itself. */
 	void (*rollback)(void *conn);
 
+	/* The site's lock where the lock file keeps out one machine only; all three NULL where it
+	 * does. *io_alone: whether it may be taken alone, and was. */
+	KMS_CHECKED enum kms_status (*hold)(const char *path, bool shared, int wait_ms,
+		bool *io_alone, void **ret_hold, struct kms_err *err);
+	KMS_CHECKED enum kms_status (*share)(void *hold, struct kms_err *err);
+	void (*unhold)(void *hold);
+
 	KMS_CHECKED enum kms_status (*prepare)(
 		void *conn, const char *sql, void **ret_stmt, struct kms_err *err);
 	void (*finalize)(void *stmt);
@@ -70,6 +77,7 @@ struct store_backend {
 };
 
 extern const struct store_backend store_sqlite;
+extern const struct store_backend store_postgres;
 
 enum store_tx { STORE_TX_NONE, STORE_TX_READ, STORE_TX_WRITE };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/lock.h"
 
+#include "store/db.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +19,8 @@ enum { POLL_MS = 50, POLL_SHARED_MS = 2 /* who shares it holds it alone for a mo
 struct store_lock {
 	int fd;
 	char *path;
+	const struct store_backend *backend; /* of what keeps out other machines, or NULL */
+	void *hold;
 };
 
 /* What the holder wrote: its process id. "?" if it has not got so far. */
@@ -155,13 +159,34 @@ enum kms_status store_lock_take_shared(const char *path, int wait_seconds,
 /* flock converts by giving up first: somebody may come between, who is waited for. */
 enum kms_status store_lock_share(struct store_lock *lock, int wait_seconds, struct kms_err *err)
 {
-	return wait_for(lock->fd, LOCK_SH, lock->path, wait_seconds, err);
+	enum kms_status st = lock->backend ? lock->backend->share(lock->hold, err) : KMS_OK;
+
+	return st ? st : wait_for(lock->fd, LOCK_SH, lock->path, wait_seconds, err);
+}
+
+enum kms_status store_lock_extend(struct store_lock *lock, struct store *s, bool shared,
+	int wait_seconds, bool *io_alone, struct kms_err *err)
+{
+	const bool was_alone = *io_alone;
+	enum kms_status st;
+
+	if (!s->backend->hold)
+		return KMS_OK;
+	st = s->backend->hold(s->path, shared, wait_seconds * 1000, io_alone, &lock->hold, err);
+	if (st)
+		return st;
+	lock->backend = s->backend;
+	if (shared && was_alone && !*io_alone)
+		st = wait_for(lock->fd, LOCK_SH, lock->path, wait_seconds, err);
+	return st;
 }
 
 void store_lock_release(struct store_lock *lock)
 {
 	if (!lock)
 		return;
+	if (lock->backend)
+		lock->backend->unhold(lock->hold);
 	if (ftruncate(lock->fd, 0) != 0)
 		errno = 0; /* an old number stays behind: only a message would show it */
 	flock(lock->fd, LOCK_UN);

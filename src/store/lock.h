@@ -32,6 +32,15 @@ KMS_CHECKED enum kms_status store_lock_take_shared(const char *path, int wait_se
 KMS_CHECKED enum kms_status store_lock_share(
 	struct store_lock *lock, int wait_seconds, struct kms_err *err);
 
+/*
+ * Extends a lock that was just taken to the other machines that work on the store; nothing to do
+ * where it is a file. shared: as it was taken, with *io_alone as that said it; *io_alone false after
+ * it was true: another machine has it, and it is shared now.
+ */
+struct store;
+KMS_CHECKED enum kms_status store_lock_extend(struct store_lock *lock, struct store *s, bool shared,
+	int wait_seconds, bool *io_alone, struct kms_err *err);
+
 /* NULL-safe. */
 void store_lock_release(struct store_lock *lock);
 

@@ -28,6 +28,8 @@ extern const char store_migration_0002[];
 extern const char store_migration_0003[];
 extern const char store_migration_0004[];
 extern const char store_migration_0005[];
+extern const char store_migration_0006[];
 extern const char store_migration_0007[];
+extern const char store_migration_0008[];
 
 #endif

@@ -14,7 +14,9 @@ const struct store_migration store_migrations[] = {
 	{"vault", store_migration_0003},
 	{"meetings", store_migration_0004},
 	{"custody", store_migration_0005},
+	{"quorum", store_migration_0006},
 	{"approvals", store_migration_0007},
+	{"issuing", store_migration_0008},
 };
 
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);

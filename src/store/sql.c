@@ -3,7 +3,8 @@
 
 /*
  * Column lists are in the order of the fields in the row types of people.c, approvals.c, keys.c,
- * journal.c, ceremony.c, custody.c, docs.c, cards.c, domains.c, changes.c and auditlog.c.
+ * journal.c, ceremony.c, custody.c, docs.c, cards.c, domains.c, changes.c, quorum.c and
+ * auditlog.c.
  */
 #define OFFICER	 "name, folded, role, passphrase_hash, state, added, changed, failures, locked"
 #define APPROVAL "id, officer, digest, state, given, expires, ended, op_id"
@@ -41,15 +42,21 @@
 #define CHANGE                                                                      \
 	"op_id, card_id, aid, kind, rule, step, old_keyset, old_version, old_kdd, " \
 	"new_keyset, new_version, new_kdd, started, changed, finished, outcome, reason"
-#define EVENT	   "card_id, seq, time, op_id, actor, event, detail"
-#define HSM	   "name, uri, init_args, kind, state, serial, op_id, added, changed"
-#define COPY	   "hsm, cka_id, state, via, proof, op_id, created, changed"
-#define BACKUP	   "id, sha256, site_key, keys, op_id, created"
-#define FORMER	   "seq, fingerprint, document, reason, ended"
+#define EVENT  "card_id, seq, time, op_id, actor, event, detail"
+#define HSM    "name, uri, init_args, kind, state, serial, op_id, added, changed"
+#define COPY   "hsm, cka_id, state, via, proof, op_id, created, changed"
+#define BACKUP "id, sha256, site_key, keys, op_id, created"
+#define FORMER "seq, fingerprint, document, reason, ended"
+#define QUORUM                                                                                \
+	"generation, state, threshold, hsm_serial, commitment, break_glass, op_id, created, " \
+	"ended"
+#define MEMBER	   "generation, position, folded, public_key, share"
+#define SEALED_PIN "kind, number, generation, state, sealed, created"
 #define ENTRY	   "seq, time, actor, operation, text, leaf"
 #define CHECKPOINT "size, root, note, time"
 
 #define VALUES_4  "VALUES ($1, $2, $3, $4)"
+#define ISSUE	  "card_id, life, issues, issued, changed"
 #define VALUES_5  "VALUES ($1, $2, $3, $4, $5)"
 #define VALUES_6  "VALUES ($1, $2, $3, $4, $5, $6)"
 #define VALUES_8  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
@@ -271,6 +278,13 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 				 "WHERE card_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
 		false},
 
+	[SQL_ISSUE_PUT] = {"INSERT INTO card_issue (" ISSUE ") " VALUES_5
+			   " ON CONFLICT (card_id) DO UPDATE SET life = excluded.life, "
+			   "issues = excluded.issues, issued = excluded.issued, "
+			   "changed = excluded.changed",
+		true},
+	[SQL_ISSUE_GET] = {"SELECT " ISSUE " FROM card_issue WHERE card_id = $1", false},
+
 	[SQL_DOMAIN_PUT] =
 		{"INSERT INTO card_domain (" DOMAIN ") " VALUES_12
 		 " ON CONFLICT (card_id, aid) DO UPDATE SET "
@@ -364,6 +378,31 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 		false},
 	[SQL_FORMER_ADD] = {"INSERT INTO former_identity (" FORMER ") " VALUES_5, true},
 	[SQL_FORMER_LIST] = {"SELECT " FORMER " FROM former_identity ORDER BY seq", false},
+	[SQL_QUORUM_ADD] = {"INSERT INTO quorum (" QUORUM ") " VALUES_9, true},
+	[SQL_QUORUM_ACTIVE] = {"SELECT " QUORUM " FROM quorum WHERE state = 'active'", false},
+	[SQL_QUORUM_LAST] = {"SELECT COALESCE(MAX(generation), 0) FROM quorum", false},
+	[SQL_QUORUM_END] = {"UPDATE quorum SET state = 'ended', ended = $2 "
+			    "WHERE generation = $1 AND state = 'active'",
+		true},
+	[SQL_QUORUM_GLASS] = {"UPDATE quorum SET break_glass = $2 WHERE generation = $1", true},
+	[SQL_MEMBER_ADD] = {"INSERT INTO quorum_member (" MEMBER ") " VALUES_5, true},
+	[SQL_MEMBER_LIST] = {"SELECT " MEMBER " FROM quorum_member WHERE generation = $1 "
+			     "ORDER BY position",
+		false},
+	[SQL_MEMBER_FORGET] = {"UPDATE quorum_member SET share = NULL WHERE generation = $1", true},
+	[SQL_OFFICER_KEY_SET] = {"INSERT INTO officer_key (folded, sealed, changed) "
+				 "VALUES ($1, $2, $3) ON CONFLICT (folded) DO UPDATE SET "
+				 "sealed = excluded.sealed, changed = excluded.changed",
+		true},
+	[SQL_OFFICER_KEY_GET] = {"SELECT folded, sealed, changed FROM officer_key "
+				 "WHERE folded = $1",
+		false},
+	[SQL_PIN_ADD] = {"INSERT INTO sealed_pin (" SEALED_PIN ") " VALUES_6, true},
+	[SQL_PIN_LIST] = {"SELECT " SEALED_PIN " FROM sealed_pin WHERE kind = $1 ORDER BY number",
+		false},
+	[SQL_PIN_LAST] = {"SELECT COALESCE(MAX(number), 0) FROM sealed_pin WHERE kind = $1", false},
+	[SQL_PIN_STATE] = {"UPDATE sealed_pin SET state = $3 WHERE kind = $1 AND state = $2", true},
+	[SQL_PIN_DROP] = {"DELETE FROM sealed_pin WHERE kind = $1 AND state = $2", true},
 
 	[SQL_AUDIT_SIZE] = {"SELECT COALESCE(MAX(seq) + 1, 0) FROM audit_entry", false},
 	[SQL_AUDIT_ADD] = {"INSERT INTO audit_entry (" ENTRY ") " VALUES_6, true},

@@ -258,7 +258,7 @@ enum kms_status store_open(
 		return kms_nomem(err);
 	if (!o.busy_ms)
 		o.busy_ms = STORE_BUSY_MS;
-	s->backend = o.backend ? o.backend : &store_sqlite;
+	s->backend = o.backend ? o.backend : store_url_is(o.path) ? &store_postgres : &store_sqlite;
 	s->readonly = o.readonly;
 	s->path = strdup(o.path);
 	if (!s->path)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registry of a site: one SQL database behind a small connection interface (store/db.h), SQLite
- * now, PostgreSQL by the same SQL text later.
+ * The registry of a site: one SQL database behind a small connection interface (store/db.h): SQLite,
+ * or PostgreSQL by the same SQL text.
  *
  * Invariants of the folder
  * - Every change runs inside a transaction that the caller began with store_begin; a change outside
@@ -49,12 +49,17 @@ enum {
 };
 
 struct store_options {
-	const char *path; /* the database file; a connection string for other backends */
+	const char *path; /* the database file, or the URI of a PostgreSQL database */
 	bool create;	  /* make it if absent (mode 0600), fill it if empty; else an error */
 	bool readonly;	  /* never writes, and works on read-only media */
 	int busy_ms;	  /* how long to wait for another process; 0 is STORE_BUSY_MS */
-	const struct store_backend *backend; /* NULL is SQLite */
+	const struct store_backend *backend; /* NULL: by the path */
 };
+
+/* Whether a path is the URI of a PostgreSQL database. */
+bool store_url_is(const char *path);
+/* KMS_ERR_INVALID for what libpq cannot read, and for a URI that holds a password. */
+KMS_CHECKED enum kms_status store_url_check(const char *url, struct kms_err *err);
 
 /*
  * Opens, checks that it is a cardkms store, and applies the migrations it lacks, each in one

@@ -326,7 +326,7 @@ lose() { # WHAT TEXT
 # ---- killing ----
 #
 # sweep_one OP: one run to its end, and kills before and after each call that changes the token and at
-# each sync, and a power failure at SHORT (24) writes; of which a sample takes one. `surely`: the operation whose second change, done, is in
+# each sync, and a power failure at SHORT (24) writes; of which a sample takes one. `surely`: the operation whose second change, done (or `surely_at`), is in
 # every sample; `powerless`: those that a sample runs once more without any sync.
 
 trials=0 lost=0 control_lost=0 ends=0 ends_lost=0 ends_control=0
@@ -429,7 +429,7 @@ sweep_one() {
 	chosen 1 <"$TMPDIR/points" >"$TMPDIR/chosen"
 	# A sample of this size may happen to hold no point where the control loses: this is one.
 	if ! full && [ "$op" = "${surely:-}" ]; then
-		echo KILLP11_AT=change:2:after >>"$TMPDIR/chosen"
+		echo "KILLP11_AT=${surely_at:-change:2:after}" >>"$TMPDIR/chosen"
 	fi
 	list=$(cat "$TMPDIR/chosen")
 	while read -r -a words; do

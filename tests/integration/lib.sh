@@ -80,6 +80,7 @@ need() {
 # ---- sites ----
 
 # site_new NAME ORG ROLE OFFICER1 OFFICER2: the folder, the site, its two officers. No token yet.
+# SITE_STORE: the URI of the database that holds the registry.
 site_new() {
 	local name=$1 org=$2 role=$3 one=$4 two=$5
 	token_conf "$HERE/$name"
@@ -90,7 +91,7 @@ site_new() {
 	} >"$HERE/$name/secrets"
 	echo "$one,$two" >"$HERE/$name/officers"
 	run_in "$name" cardkms --json site init "$HERE/$name/site" --name "$org" --role "$role" \
-		"${site_options[@]}"
+		"${site_options[@]}" ${SITE_STORE:+--store "$SITE_STORE"}
 	[ "$CODE" -eq 0 ] || return
 	OFFICERS='' on "$name" officer add "$one"
 	[ "$CODE" -eq 0 ] || return
@@ -411,6 +412,9 @@ state_of() {
 				WHERE state NOT IN ('failed', 'interrupted') ORDER BY 2, 3, 4;
 			SELECT 'custody', * FROM custody ORDER BY 2, 3, 4;
 			SELECT 'leaver', * FROM leaver ORDER BY 2;
+			SELECT 'quorum', * FROM quorum ORDER BY 2;
+			SELECT 'member', * FROM quorum_member ORDER BY 2, 3;
+			SELECT 'officer key', * FROM officer_key ORDER BY 2;
 			SELECT 'keyset', * FROM keyset WHERE state != 'void' ORDER BY 2;
 			SELECT 'key', * FROM key_object WHERE state != 'void' ORDER BY 2;
 			SELECT 'exchange', * FROM exchange_doc ORDER BY 2;

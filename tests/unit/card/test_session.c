@@ -754,7 +754,7 @@ static void test_commands(void **state)
 	expect_ok(&err, gp_aid_parse("A0000001515350", "file", &install.file, &err));
 	expect_ok(&err, gp_aid_parse("A000000151535041", "module", &install.module, &err));
 	install.instance = sd;
-	expect_ok(&err, gp_install_domain(&gp, &install, &err));
+	expect_ok(&err, gp_install(&gp, &install, &err));
 	expect_ok(&err, gp_extradite(&gp, &sd, &app, &err));
 	expect_ok(&err, gp_personalise(&gp, &sd, &err));
 	expect_ok(&err, gp_get_iin(&gp, &id, &err));

@@ -149,6 +149,40 @@ static void change_keys(struct stand *s, unsigned level)
 	authenticate(s, 0x22, s->fresh, level);
 }
 
+/* A load file of several blocks, its application, and what a full answer to GET STATUS tells. */
+static void load(struct stand *s)
+{
+	/* Header of package A00000000101 2.1, Applet with A0000000010101, and a long Method. */
+	static unsigned char code[19 + 14 + 3 + 600] = {1, 0, 16, 0xDE, 0xCA, 0xFF, 0xED, 2, 2, 4,
+		1, 2, 6, 0xA0, 0, 0, 0, 1, 1, 3, 0, 11, 1, 7, 0xA0, 0, 0, 0, 1, 1, 1, 0, 5, 7,
+		600 >> 8, 600 & 0xFF};
+	static struct gp_registry registry;
+	struct gp_load file = {.code = code, .len = sizeof(code)};
+	struct gp_install install = {.privileges = 0x100000};
+	const struct gp_entry *entry;
+
+	expect_ok(&err, gp_aid_parse("A00000000101", "file", &file.file, &err));
+	expect_ok(&err, gp_aid_parse("A0000000010101", "module", &install.module, &err));
+	install.file = file.file;
+	expect_ok(&err, gp_aid_parse("A00000000109", "app", &install.instance, &err));
+	expect_ok(&err, gp_load(&s->gp, &file, &err));
+	expect_err(&err, gp_load(&s->gp, &file, &err), KMS_ERR_CARD, "SW 6985");
+	expect_ok(&err, gp_install(&s->gp, &install, &err));
+	expect_err(&err, gp_make_selectable(&s->gp, &install, &err), KMS_ERR_CARD, "SW 6985");
+	expect_ok(&err, gp_get_status_full(&s->gp, GP_STATUS_MODULES, &registry, &err));
+	entry = &registry.entries[registry.count - 1];
+	assert_true(gp_aid_same(&entry->aid, &file.file));
+	assert_int_equal(entry->module_count, 1);
+	assert_true(gp_aid_same(&entry->modules[0], &install.module));
+	expect_ok(&err, gp_get_status_full(&s->gp, GP_STATUS_APPLICATIONS, &registry, &err));
+	entry = &registry.entries[registry.count - 1];
+	assert_true(gp_aid_same(&entry->aid, &install.instance));
+	assert_int_equal(entry->privileges, 0x100000);
+	if (entry->file.len) /* a card of 2.1.1 does not tell */
+		assert_true(gp_aid_same(&entry->file, &file.file));
+	expect_ok(&err, gp_delete(&s->gp, &file.file, true, &err));
+}
+
 static void run(const char *name, enum card_protocol protocol, unsigned level)
 {
 	static const unsigned char cin[] = {0x45, 0x03, 'a', 'b', 'c'};
@@ -166,6 +200,7 @@ static void run(const char *name, enum card_protocol protocol, unsigned level)
 	change_keys(&s, level);
 	expect_ok(&err, gp_get_status(&s.gp, GP_STATUS_MODULES, &registry, &err));
 	assert_int_equal(registry.count, 1);
+	load(&s);
 	expect_ok(&err, gp_store_data(&s.gp, 0x10, cin, sizeof(cin), &err));
 	expect_ok(&err, gp_get_cin(&s.gp, &id, &err));
 	assert_int_equal(id.len, 3);

@@ -14,6 +14,7 @@
 #include "unit/store/scenario_journal.h"
 #include "unit/store/scenario_keys.h"
 #include "unit/store/scenario_people.h"
+#include "unit/store/scenario_quorum.h"
 #include "unit/store/scenario_vault.h"
 
 /* The statements that a store opened through scenario_count has run. */
@@ -62,6 +63,7 @@ static inline int scenario_all(struct store *s)
 	scenario_copies(s);
 	scenario_backups(s);
 	scenario_formers(s);
+	scenario_quorum(s);
 	scenario_audit_entries(s);
 	scenario_audit_tree(s);
 	for (int i = 0; i < STORE_SQL_COUNT; i++)

@@ -4,6 +4,7 @@
 #define STORE_SCENARIO_CARDS_H
 
 #include "store/cards.h"
+#include "store/issue.h"
 #include "store/journal.h"
 #include "store/keys.h"
 #include "unit/store/check.h"
@@ -499,6 +500,31 @@ static inline void scenario_card_events(struct store *s)
 	assert_int_equal(list.items[0].seq, 1);
 }
 
+static inline void scenario_issues(struct store *s)
+{
+	struct store_issue issue = {CARD_1, "secured", 1, 2000, 2001};
+	STORE_AUTO(issue) struct store_issue got = {0};
+	struct kms_err err = {0};
+	bool found = true;
+
+	OK(store_issue_get(s, CARD_1, &got, &found, &err));
+	assert_false(found);
+	CHANGE(store_issue_put(s, &issue, &err));
+	issue.life = "card-locked";
+	issue.issues = 2;
+	issue.issued = 0;
+	CHANGE(store_issue_put(s, &issue, &err));
+	OK(store_issue_get(s, CARD_1, &got, &found, &err));
+	assert_true(found);
+	SAME_TEXT(&got, &issue, card_id);
+	SAME_TEXT(&got, &issue, life);
+	SAME_INT(&got, &issue, issues);
+	SAME_INT(&got, &issue, issued);
+	SAME_INT(&got, &issue, changed);
+	issue.life = "lost";
+	CHANGE_FAILS(KMS_ERR_INVALID, "life", store_issue_put(s, &issue, &err));
+}
+
 static inline void scenario_all_of_cards(struct store *s)
 {
 	scenario_card_base(s);
@@ -507,6 +533,7 @@ static inline void scenario_all_of_cards(struct store *s)
 	scenario_changes(s);
 	scenario_dependants(s);
 	scenario_card_events(s);
+	scenario_issues(s);
 }
 
 #endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A quorum of officers: its generations, members with their sealed shares, and the HSM's sealed PINs. */
+#include "store/migration.h"
+
+/* clang-format off */
+const char store_migration_0006[] =
+"CREATE TABLE quorum (\n"
+"	generation BIGINT NOT NULL PRIMARY KEY CHECK (generation >= 1),\n"
+"	state TEXT NOT NULL CHECK (state IN ('active', 'ended')),\n"
+"	threshold BIGINT NOT NULL CHECK (threshold BETWEEN 2 AND 16),\n"
+"	hsm_serial TEXT NOT NULL,\n"
+"	commitment TEXT NOT NULL,\n"
+"	break_glass BIGINT,\n"
+"	op_id TEXT NOT NULL REFERENCES operation (id),\n"
+"	created BIGINT NOT NULL,\n"
+"	ended BIGINT\n"
+");\n"
+"CREATE UNIQUE INDEX quorum_active ON quorum (state) WHERE state = 'active';\n"
+"CREATE TABLE quorum_member (\n"
+"	generation BIGINT NOT NULL REFERENCES quorum (generation),\n"
+"	position BIGINT NOT NULL CHECK (position BETWEEN 1 AND 16),\n"
+"	folded TEXT NOT NULL,\n"
+"	public_key TEXT NOT NULL,\n"
+"	share TEXT,\n"
+"	PRIMARY KEY (generation, position),\n"
+"	UNIQUE (generation, folded)\n"
+");\n"
+"CREATE TABLE officer_key (\n"
+"	folded TEXT NOT NULL PRIMARY KEY,\n"
+"	sealed TEXT NOT NULL,\n"
+"	changed BIGINT NOT NULL\n"
+");\n"
+"CREATE TABLE sealed_pin (\n"
+"	kind TEXT NOT NULL CHECK (kind IN ('user', 'so')),\n"
+"	number BIGINT NOT NULL CHECK (number >= 1),\n"
+"	generation BIGINT NOT NULL REFERENCES quorum (generation),\n"
+"	state TEXT NOT NULL CHECK (state IN ('next', 'current', 'old')),\n"
+"	sealed TEXT NOT NULL,\n"
+"	created BIGINT NOT NULL,\n"
+"	PRIMARY KEY (kind, number)\n"
+");\n"
+"CREATE UNIQUE INDEX sealed_pin_one ON sealed_pin (kind, state);\n";
+/* clang-format on */
