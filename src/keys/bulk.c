@@ -13,6 +13,7 @@ struct chunk {
 	size_t block;
 	size_t keys;
 	size_t messages; /* of all keys */
+	size_t len;	 /* bytes that are derived */
 	struct key_recipe *recipes;
 	unsigned char *chains; /* one block a message: what goes into its next encryption */
 	unsigned char *in, *out;
@@ -23,7 +24,7 @@ static void chunk_free(struct chunk *c)
 	const size_t len = c->messages * c->block;
 
 	if (c->chains)
-		secret_wipe(c->chains, len);
+		secret_wipe(c->chains, len + c->block);
 	if (c->in)
 		secret_wipe(c->in, len);
 	if (c->out)
@@ -167,6 +168,13 @@ static enum kms_status cmac_blocks(struct chunk *c, struct kms_err *err)
 
 /* ---- */
 
+size_t key_bulk_padded(size_t len, enum hsm_wrap wrap)
+{
+	enum { AES_BLOCK = 16 };
+
+	return wrap == HSM_WRAP_CBC ? (len + AES_BLOCK - 1) / AES_BLOCK * AES_BLOCK : len;
+}
+
 static enum kms_status fill(struct chunk *c, struct kms_err *err)
 {
 	const struct key_recipe *first = &c->recipes[0];
@@ -174,15 +182,25 @@ static enum kms_status fill(struct chunk *c, struct kms_err *err)
 
 	c->block = key_alg_info(first->alg)->block;
 	c->messages = c->keys * stride / c->block;
-	c->chains = calloc(c->messages, c->block);
+	c->len = key_bulk_padded(c->messages * c->block, c->bulk->wrap);
+	c->chains = calloc(c->messages + 1, c->block);
 	c->in = calloc(c->messages, c->block);
 	c->out = calloc(c->messages, c->block);
 	if (!c->chains || !c->in || !c->out)
 		return kms_nomem(err);
-	if (first->kind == KEY_RECIPE_CMAC)
-		return cmac_blocks(c, err);
-	for (size_t i = 0; i < c->keys; i++)
-		memcpy(c->chains + i * stride, c->recipes[i].data[0], stride);
+	if (first->kind == KEY_RECIPE_CMAC) {
+		enum kms_status st = cmac_blocks(c, err);
+
+		if (st)
+			return st;
+	} else {
+		for (size_t i = 0; i < c->keys; i++)
+			memcpy(c->chains + i * stride, c->recipes[i].data[0], stride);
+	}
+	/* What fills the last block is the last eight bytes again. */
+	if (c->len > c->messages * c->block)
+		memcpy(c->chains + c->messages * c->block, c->chains + (c->messages - 1) * c->block,
+			c->block);
 	return KMS_OK;
 }
 
@@ -190,8 +208,8 @@ static enum kms_status derive_and_wrap(
 	struct chunk *c, struct buf *ret_wrapped, struct kms_err *err)
 {
 	const struct key_bulk *b = c->bulk;
-	const size_t len = c->messages * c->block;
-	const struct hsm_temp temp = {HSM_RAW, len, HSM_TEMP_CARD};
+	const size_t len = c->len;
+	const struct hsm_temp temp = {HSM_RAW, len, b->made_as};
 	const size_t room = len + 8;
 	unsigned char *wrapped = malloc(room);
 	struct hsm_key keys = {0};
@@ -248,19 +266,20 @@ static enum kms_status import_known(struct hsm *hsm, enum key_alg alg, enum hsm_
 
 static void known_card(size_t i, const struct key_div *div, struct key_bulk_card *card)
 {
-	*card = (struct key_bulk_card){.kdd_len = div->kdd_max};
+	*card = (struct key_bulk_card){.kdd_len = div->kdd_min};
 	for (size_t k = 0; k < card->kdd_len; k++)
 		card->kdd[k] = (unsigned char)(i >> (k % 2) * 8) ^ (unsigned char)k;
 }
 
 /* The whole chunk, as OpenSSL makes it. */
 static enum kms_status known_plain(const struct key_bulk *b, const struct key_bulk_card *cards,
-	size_t stride, unsigned char *out, struct kms_err *err)
+	size_t count, unsigned char *out, struct kms_err *err)
 {
+	const size_t stride = key_bulk_stride(b->div, b->alg);
 	SECRET_AUTO struct secret master = {0};
 	enum kms_status st = secret_copy(&master, known_key, key_alg_info(b->alg)->length, err);
 
-	for (size_t i = 0; !st && i < KEY_BULK_MAX; i++) {
+	for (size_t i = 0; !st && i < count; i++) {
 		SECRET_AUTO struct secret key = {0};
 		struct key_recipe recipe;
 
@@ -272,6 +291,8 @@ static enum kms_status known_plain(const struct key_bulk *b, const struct key_bu
 		if (!st)
 			memcpy(out + i * stride, key.data, stride);
 	}
+	if (!st && key_bulk_padded(count * stride, b->wrap) > count * stride)
+		memcpy(out + count * stride, out + count * stride - 8, 8);
 	return st;
 }
 
@@ -298,33 +319,40 @@ static enum kms_status known_wrapped(const struct key_bulk *b, unsigned char *da
 		    : kms_fail(err, KMS_ERR_INTERNAL, "OpenSSL cannot wrap %zu bytes", len);
 }
 
-/* What the token says to a whole chunk; *ret_same: and it is what OpenSSL says. */
+/* What the token says to so many keys; *ret_same: and it is what OpenSSL says. */
 static enum kms_status try_chunk(
-	struct key_bulk *b, size_t stride, bool *ret_same, struct kms_err *err)
+	struct key_bulk *b, size_t count, bool *ret_same, struct kms_err *err)
 {
-	FREE_AUTO struct key_bulk_card *cards = calloc(KEY_BULK_MAX, sizeof(*cards));
-	FREE_AUTO unsigned char *expected = malloc(KEY_BULK_MAX * stride + 16);
+	const size_t len = key_bulk_padded(count * key_bulk_stride(b->div, b->alg), b->wrap);
+	FREE_AUTO struct key_bulk_card *cards = calloc(count, sizeof(*cards));
+	FREE_AUTO unsigned char *expected = malloc(len + 16);
 	BUF_AUTO struct buf wrapped = {0};
-	int len = 0;
+	int got = 0;
 	enum kms_status st;
 
 	if (!cards || !expected)
 		return kms_nomem(err);
-	for (size_t i = 0; i < KEY_BULK_MAX; i++)
+	for (size_t i = 0; i < count; i++)
 		known_card(i, b->div, &cards[i]);
-	st = key_bulk_wrap(b, cards, KEY_BULK_MAX, &wrapped, err);
+	st = key_bulk_wrap(b, cards, count, &wrapped, err);
+	/* What the token cannot do, or refuses, is an answer. */
+	if (st == KMS_ERR_UNSUPPORTED || st == KMS_ERR_HSM) {
+		kms_err_clear(err);
+		*ret_same = false;
+		return KMS_OK;
+	}
 	if (!st)
-		st = known_plain(b, cards, stride, expected, err);
+		st = known_plain(b, cards, count, expected, err);
 	if (!st)
-		st = known_wrapped(b, expected, KEY_BULK_MAX * stride, &len, err);
+		st = known_wrapped(b, expected, len, &got, err);
 	if (!st)
-		*ret_same = (size_t)len == wrapped.len &&
+		*ret_same = (size_t)got == wrapped.len &&
 			    memcmp(expected, wrapped.data, wrapped.len) == 0;
 	return st;
 }
 
-enum kms_status key_bulk_works(struct hsm *hsm, const struct key_div *div, enum key_alg alg,
-	enum hsm_wrap wrap, bool *ret_works, struct kms_err *err)
+enum kms_status key_bulk_limit(struct hsm *hsm, const struct key_div *div, enum key_alg alg,
+	enum hsm_wrap wrap, size_t *ret_keys, struct kms_err *err)
 {
 	SECRET_AUTO struct secret zero = {0};
 	struct hsm_key master = {0}, under = {0};
@@ -332,30 +360,33 @@ enum kms_status key_bulk_works(struct hsm *hsm, const struct key_div *div, enum 
 		.div = div,
 		.alg = alg,
 		.role = KEY_ROLE_MAC,
+		.made_as = HSM_TEMP_CARD,
 		.master = &master,
 		.zero = &zero,
 		.under = &under,
 		.wrap = wrap};
 	const size_t stride = key_bulk_stride(div, alg);
-	bool same = false;
-	enum kms_status st = KMS_OK;
+	const size_t sizes[] = {KEY_BULK_MAX, stride ? KEY_BULK_SMALL / stride : 0};
+	size_t found = 1;
+	enum kms_status st;
 
-	if (stride)
-		st = import_known(hsm, alg, HSM_TEMP_DERIVE, &master, err);
-	if (stride && !st)
+	if (!stride) {
+		*ret_keys = found;
+		return KMS_OK;
+	}
+	st = import_known(hsm, alg, HSM_TEMP_DERIVE, &master, err);
+	if (!st)
 		st = import_known(hsm, KEY_AES256, HSM_TEMP_KEK, &under, err);
-	if (stride && !st) {
-		st = try_chunk(&bulk, stride, &same, err);
-		/* What the token cannot do, or refuses, is an answer. */
-		if (st == KMS_ERR_UNSUPPORTED || st == KMS_ERR_HSM) {
-			kms_err_clear(err);
-			st = KMS_OK;
-			same = false;
-		}
+	for (size_t i = 0; !st && found == 1 && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		bool same = false;
+
+		st = try_chunk(&bulk, sizes[i], &same, err);
+		if (!st && same)
+			found = sizes[i];
 	}
 	hsm_key_drop(hsm, &under);
 	hsm_key_drop(hsm, &master);
 	if (!st)
-		*ret_works = same;
+		*ret_keys = found;
 	return st;
 }

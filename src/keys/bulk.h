@@ -7,7 +7,7 @@
  * wrapping brings them out: nothing is exposed that key_div_hsm would not expose, card by card.
  *
  * A token may limit what one call takes (NSS: 64 bytes), and says so only when it is tried:
- * key_bulk_works does, with keys that anybody may know.
+ * key_bulk_limit does, with keys that anybody may know.
  */
 #ifndef KEYS_BULK_H
 #define KEYS_BULK_H
@@ -17,6 +17,7 @@
 
 enum {
 	KEY_BULK_MAX = 4096,  /* cards of a chunk */
+	KEY_BULK_SMALL = 64,  /* bytes: what a token may do that takes no whole chunk */
 	KEY_BULK_STRIDE = 32, /* bytes of a key in it, at most */
 };
 
@@ -31,6 +32,7 @@ struct key_bulk {
 	const struct key_div *div;
 	enum key_alg alg; /* of the master, and so of the keys */
 	enum key_role role;
+	enum hsm_role made_as;	/* of the object that holds them: HSM_TEMP_BULK, HSM_TEMP_CARD */
 	struct hsm_key *master; /* may DERIVE */
 	struct secret *zero;	/* as in hsm_derive_cmac: empty at first */
 	struct hsm_key *under;	/* may WRAP */
@@ -44,16 +46,23 @@ struct key_bulk {
  */
 size_t key_bulk_stride(const struct key_div *div, enum key_alg alg);
 
+/*
+ * Bytes that are wrapped where the keys have len: CBC takes whole AES blocks, so that eight bytes may
+ * follow the last key of 24, to be ignored as well.
+ */
+size_t key_bulk_padded(size_t len, enum hsm_wrap wrap);
+
 /* The keys of count (1 to KEY_BULK_MAX) cards under bulk->under, in the cards' order. */
 KMS_CHECKED enum kms_status key_bulk_wrap(const struct key_bulk *bulk,
 	const struct key_bulk_card *cards, size_t count, struct buf *ret_wrapped,
 	struct kms_err *err);
 
 /*
- * Whether this token makes whole chunks so, and right ones: tried on session objects under keys that
- * stand in the source, compared with OpenSSL.
+ * How many keys this token makes and wraps at once, and right ones: KEY_BULK_MAX, as many as
+ * KEY_BULK_SMALL bytes are, or 1. Tried on session objects under keys that stand in the source,
+ * compared with OpenSSL.
  */
-KMS_CHECKED enum kms_status key_bulk_works(struct hsm *hsm, const struct key_div *div,
-	enum key_alg alg, enum hsm_wrap wrap, bool *ret_works, struct kms_err *err);
+KMS_CHECKED enum kms_status key_bulk_limit(struct hsm *hsm, const struct key_div *div,
+	enum key_alg alg, enum hsm_wrap wrap, size_t *ret_keys, struct kms_err *err);
 
 #endif
