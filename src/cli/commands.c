@@ -348,6 +348,7 @@ const struct cli_command cli_commands[] = {
 				{"--carrier", "NAME", "who carried it", OPTION_OPTIONAL}},
 		.run = cli_key_import,
 	},
+#include "cli/table_derive.h"
 	{
 		.path = "key block show",
 		.summary = "explain what the headers of key blocks say; needs no key and no site",
