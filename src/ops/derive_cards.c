@@ -203,9 +203,14 @@ static enum kms_status confirm(
 	const char *path, const struct derive_fit *fit, struct twice *t, struct kms_err *err)
 {
 	DERIVE_CARDS_AUTO struct derive_cards c = {0};
-	enum kms_status st = derive_cards_open(path, fit, &c, err);
+	enum kms_status st = KMS_OK;
 
-	while (!st && twice_suspects(t) && (st = derive_cards_next(&c, err)) == KMS_OK) {
+	if (!twice_suspects(t))
+		return KMS_OK;
+	st = derive_cards_open(path, fit, &c, err);
+	if (st)
+		return st;
+	while ((st = derive_cards_next(&c, err)) == KMS_OK) {
 		struct item items[2];
 		const size_t count = row_items(&c, items);
 
@@ -218,7 +223,7 @@ static enum kms_status confirm(
 					"the same as in line %lld", (long long)before);
 		}
 	}
-	if (st && st != KMS_ERR_NOT_FOUND)
+	if (st != KMS_ERR_NOT_FOUND)
 		return st;
 	twice_clear(t);
 	return KMS_OK;
@@ -232,6 +237,8 @@ static enum kms_status read_window(const char *path, const struct derive_fit *fi
 	int64_t count = 0;
 	enum kms_status st = derive_cards_open(path, fit, &c, err);
 
+	if (st)
+		return st;
 	while (!st && (st = derive_cards_next(&c, err)) == KMS_OK) {
 		const bool add = count < first + TWICE_WINDOW / 2;
 		struct item items[2];

@@ -195,8 +195,10 @@ OP_CALL op_transport_import(struct op_site *site, const struct op_transport *tra
 
 struct op_site_key {
 	struct op_components key;
-	bool zone;		 /* a zone key, not the site key */
-	const char *hsm;	 /* restore: on this HSM of the site; NULL: the principal one */
+	bool zone; /* a zone key, not the site key */
+	const char *
+		wrapping; /* of a zone key: NULL, "aes-kw"; "raw-cbc" for cards' keys, by override */
+	const char *hsm;  /* restore: on this HSM of the site; NULL: the principal one */
 	const char *fingerprint; /* restore: of the identity on the sheets, or NULL */
 };
 
