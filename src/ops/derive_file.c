@@ -205,7 +205,6 @@ enum kms_status derive_file_begin(struct derive_file *f, const char *path,
 			st = hash_more(&f->hash, DOC_DERIVED_MAGIC, DOC_DERIVED_MAGIC_SIZE, err);
 		f->bytes = DOC_DERIVED_MAGIC_SIZE;
 	}
-	f->synced = now_ms();
 	return st;
 }
 

@@ -18,7 +18,7 @@ struct derive_file {
 	struct hash hash;
 	struct doc_progress at; /* durable */
 	int64_t chunks, bytes;	/* written */
-	int64_t synced;		/* when, ms */
+	int64_t synced;		/* when, ms; 0: not yet */
 };
 
 #define DERIVE_FILE_NONE \
@@ -36,7 +36,7 @@ KMS_CHECKED enum kms_status derive_file_begin(struct derive_file *file, const ch
 /* What derive_file_begin would say of the names alone. */
 KMS_CHECKED enum kms_status derive_file_check(const char *path, struct kms_err *err);
 
-/* One more chunk; durable not later than half a second after the first that was not. */
+/* One more chunk. The first is durable at once, others not later than half a second after the last that was. */
 KMS_CHECKED enum kms_status derive_file_put(
 	struct derive_file *file, const void *data, size_t len, struct kms_err *err);
 KMS_CHECKED enum kms_status derive_file_sync(struct derive_file *file, struct kms_err *err);
