@@ -8,7 +8,14 @@
  * A Bloom filter of blocks of one cache line each: an item sets PROBES bits of one line, so that it
  * costs one access to memory. With TWICE_WINDOW items one new item in a thousand looks seen.
  */
-enum { LINE_WORDS = 8, LINES = 1 << 20, PROBES = 6, SLOTS = 2 * TWICE_SUSPECTS };
+enum { LINE_WORDS = 8, LINES = 1 << 20, PROBES = 6, SLOTS = 2 * TWICE_SUSPECTS, AHEAD = 16 };
+
+struct pending {
+	uint64_t hash;
+	unsigned char kind, len;
+	bool add;
+	unsigned char item[TWICE_ITEM_MAX];
+};
 
 struct suspect {
 	int64_t place; /* of its first one; 0: not met yet */
@@ -21,6 +28,8 @@ struct twice {
 	uint64_t *lines;
 	struct suspect *slots; /* open addressing */
 	size_t count;
+	struct pending pending[AHEAD]; /* their lines are on the way: a ring */
+	size_t first, waiting;
 };
 
 /* Spreads well; who chooses items so that they collide makes it slow, not wrong. */
@@ -101,27 +110,55 @@ static void suspect(struct twice *t, int kind, const void *item, size_t len, uin
 	t->count++;
 }
 
-enum kms_status twice_seen(struct twice *t, int kind, const void *item, size_t len, bool add,
-	bool *ret_full, struct kms_err *err)
+static uint64_t *line_of(struct twice *t, uint64_t hash)
 {
-	const uint64_t hash = spread(kind, item, len > TWICE_ITEM_MAX ? 0 : len);
-	uint64_t *line = &t->lines[(hash >> 44) * LINE_WORDS];
-	uint64_t bits = hash * 0x9E3779B97F4A7C15u >> 10; /* six times nine */
+	return &t->lines[(hash >> 44) * LINE_WORDS];
+}
+
+static void settle_one(struct twice *t)
+{
+	const struct pending *p = &t->pending[t->first];
+	uint64_t *line = line_of(t, p->hash);
+	uint64_t bits = p->hash * 0x9E3779B97F4A7C15u >> 10; /* six times nine */
 	bool seen = true;
 
-	if (len > TWICE_ITEM_MAX)
-		return kms_fail(err, KMS_ERR_INTERNAL, "an item of %zu bytes", len);
 	for (int i = 0; i < PROBES; i++, bits >>= 9) {
 		uint64_t *word = &line[bits >> 6 & (LINE_WORDS - 1)];
 		const uint64_t bit = UINT64_C(1) << (bits & 63);
 
 		seen = seen && (*word & bit);
-		if (add)
+		if (p->add)
 			*word |= bit;
 	}
 	if (seen)
-		suspect(t, kind, item, len, hash);
-	*ret_full = t->count >= TWICE_SUSPECTS;
+		suspect(t, p->kind, p->item, p->len, p->hash);
+	t->first = (t->first + 1) % AHEAD;
+	t->waiting--;
+}
+
+void twice_settle(struct twice *t)
+{
+	while (t->waiting)
+		settle_one(t);
+}
+
+enum kms_status twice_seen(struct twice *t, int kind, const void *item, size_t len, bool add,
+	bool *ret_full, struct kms_err *err)
+{
+	struct pending *p;
+
+	if (len > TWICE_ITEM_MAX)
+		return kms_fail(err, KMS_ERR_INTERNAL, "an item of %zu bytes", len);
+	if (t->waiting == AHEAD)
+		settle_one(t);
+	p = &t->pending[(t->first + t->waiting++) % AHEAD];
+	p->hash = spread(kind, item, len);
+	p->kind = (unsigned char)kind;
+	p->len = (unsigned char)len;
+	p->add = add;
+	memcpy(p->item, item, len);
+	__builtin_prefetch(line_of(t, p->hash), 1);
+	*ret_full = t->count >= TWICE_SUSPECTS - AHEAD;
 	return KMS_OK;
 }
 

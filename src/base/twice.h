@@ -32,11 +32,14 @@ void twice_free(struct twice **twice);
 void twice_forget(struct twice *t);
 
 /*
- * Whether an item of this kind may have been seen; add: it is seen from now on. What may have been
- * becomes a suspect; *ret_full: there is no room for another, so that a second reading is due.
+ * An item of this kind: if it may have been seen, it becomes a suspect; add: it is seen from now on.
+ * *ret_full: there is hardly room for more, so that a second reading is due.
  */
 KMS_CHECKED enum kms_status twice_seen(struct twice *t, int kind, const void *item, size_t len,
 	bool add, bool *ret_full, struct kms_err *err);
+
+/* After the last item of a window: some are looked at later, while memory is fetched. */
+void twice_settle(struct twice *t);
 
 size_t twice_suspects(const struct twice *t);
 /*

@@ -12,10 +12,10 @@ struct chunk {
 	const struct key_bulk *bulk;
 	size_t block;
 	size_t keys;
-	size_t messages; /* of all keys */
-	size_t len;	 /* bytes that are derived */
-	struct key_recipe *recipes;
-	unsigned char *chains; /* one block a message: what goes into its next encryption */
+	size_t messages;	    /* of all keys */
+	size_t len;		    /* bytes that are derived */
+	struct key_recipe *recipes; /* of CMACs */
+	unsigned char *chains;	    /* one block a message: what goes into its next encryption */
 	unsigned char *in, *out;
 };
 
@@ -59,27 +59,18 @@ size_t key_bulk_stride(const struct key_div *div, enum key_alg alg)
 	return made_len(&recipe);
 }
 
-static enum kms_status make_recipes(
-	struct chunk *c, const struct key_bulk_card *cards, struct kms_err *err)
+static enum kms_status recipe_of(const struct chunk *c, const struct key_bulk_card *card,
+	size_t stride, struct key_recipe *ret_recipe, struct kms_err *err)
 {
 	const struct key_bulk *b = c->bulk;
-	const size_t stride = key_bulk_stride(b->div, b->alg);
+	enum kms_status st =
+		key_div_recipe(b->div, b->alg, b->role, card->kdd, card->kdd_len, ret_recipe, err);
 
-	c->recipes = calloc(c->keys, sizeof(*c->recipes));
-	if (!c->recipes)
-		return kms_nomem(err);
-	for (size_t i = 0; i < c->keys; i++) {
-		enum kms_status st = key_div_recipe(b->div, b->alg, b->role, cards[i].kdd,
-			cards[i].kdd_len, &c->recipes[i], err);
-
-		if (st)
-			return st;
-		if (!stride || made_len(&c->recipes[i]) != stride)
-			return kms_fail(err, KMS_ERR_UNSUPPORTED,
-				"keys by %s with %s cannot be derived many at a time", b->div->name,
-				key_alg_name(b->alg));
-	}
-	return KMS_OK;
+	if (!st && (!stride || made_len(ret_recipe) != stride))
+		st = kms_fail(err, KMS_ERR_UNSUPPORTED,
+			"keys by %s with %s cannot be derived many at a time", b->div->name,
+			key_alg_name(b->alg));
+	return st;
 }
 
 /* ---- CMAC ---- */
@@ -175,33 +166,56 @@ size_t key_bulk_padded(size_t len, enum hsm_wrap wrap)
 	return wrap == HSM_WRAP_CBC ? (len + AES_BLOCK - 1) / AES_BLOCK * AES_BLOCK : len;
 }
 
-static enum kms_status fill(struct chunk *c, struct kms_err *err)
+static enum kms_status fill_ecb(
+	struct chunk *c, const struct key_bulk_card *cards, size_t stride, struct kms_err *err)
 {
-	const struct key_recipe *first = &c->recipes[0];
-	size_t stride = made_len(first);
+	struct key_recipe recipe;
+	enum kms_status st = KMS_OK;
 
-	c->block = key_alg_info(first->alg)->block;
+	for (size_t i = 0; !st && i < c->keys; i++) {
+		st = recipe_of(c, &cards[i], stride, &recipe, err);
+		if (!st)
+			memcpy(c->chains + i * stride, recipe.data[0], stride);
+	}
+	return st;
+}
+
+static enum kms_status fill_cmac(
+	struct chunk *c, const struct key_bulk_card *cards, size_t stride, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	c->recipes = calloc(c->keys, sizeof(*c->recipes));
+	c->in = calloc(c->messages, c->block);
+	c->out = calloc(c->messages, c->block);
+	if (!c->recipes || !c->in || !c->out)
+		return kms_nomem(err);
+	for (size_t i = 0; !st && i < c->keys; i++)
+		st = recipe_of(c, &cards[i], stride, &c->recipes[i], err);
+	return st ? st : cmac_blocks(c, err);
+}
+
+static enum kms_status fill(struct chunk *c, const struct key_bulk_card *cards, struct kms_err *err)
+{
+	const size_t stride = key_bulk_stride(c->bulk->div, c->bulk->alg);
+	struct key_recipe first;
+	enum kms_status st = recipe_of(c, &cards[0], stride, &first, err);
+
+	if (st)
+		return st;
+	c->block = key_alg_info(first.alg)->block;
 	c->messages = c->keys * stride / c->block;
 	c->len = key_bulk_padded(c->messages * c->block, c->bulk->wrap);
 	c->chains = calloc(c->messages + 1, c->block);
-	c->in = calloc(c->messages, c->block);
-	c->out = calloc(c->messages, c->block);
-	if (!c->chains || !c->in || !c->out)
+	if (!c->chains)
 		return kms_nomem(err);
-	if (first->kind == KEY_RECIPE_CMAC) {
-		enum kms_status st = cmac_blocks(c, err);
-
-		if (st)
-			return st;
-	} else {
-		for (size_t i = 0; i < c->keys; i++)
-			memcpy(c->chains + i * stride, c->recipes[i].data[0], stride);
-	}
+	st = first.kind == KEY_RECIPE_CMAC ? fill_cmac(c, cards, stride, err)
+					   : fill_ecb(c, cards, stride, err);
 	/* What fills the last block is the last eight bytes again. */
-	if (c->len > c->messages * c->block)
+	if (!st && c->len > c->messages * c->block)
 		memcpy(c->chains + c->messages * c->block, c->chains + (c->messages - 1) * c->block,
 			c->block);
-	return KMS_OK;
+	return st;
 }
 
 static enum kms_status derive_and_wrap(
@@ -241,9 +255,7 @@ enum kms_status key_bulk_wrap(const struct key_bulk *bulk, const struct key_bulk
 
 	if (!count || count > KEY_BULK_MAX)
 		return kms_fail(err, KMS_ERR_INTERNAL, "a chunk of %zu cards", count);
-	st = make_recipes(&c, cards, err);
-	if (!st)
-		st = fill(&c, err);
+	st = fill(&c, cards, err);
 	return st ? st : derive_and_wrap(&c, ret_wrapped, err);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/hex.h"
 #include "ops/derive_cards.h"
+#include "ops/derive_feed.h"
 #include "ops/derive_file.h"
 #include "ops/derive_keys.h"
 #include "ops/exchange.h"
@@ -17,6 +18,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SAY_EVERY_S = 10 };
 
@@ -122,7 +124,7 @@ static enum kms_status kept(const struct derive_args *a, struct kms_err *err)
 {
 	const struct derive_file *f = &a->file;
 
-	if (!f->at.chunks)
+	if (!f->at.chunks || access(f->part, F_OK) != 0)
 		return err->code;
 	return kms_hint(err,
 		"the keys of %lld of %lld cards are kept in '%.150s': the same command goes on "
@@ -134,31 +136,27 @@ static enum kms_status kept(const struct derive_args *a, struct kms_err *err)
 		(long long)a->keys.job.cards, f->part);
 }
 
-/* The rows of one chunk. */
-static enum kms_status next_cards(struct derive_cards *cards, struct key_bulk_card *rows,
-	size_t most, size_t *ret_count, struct kms_err *err)
-{
-	enum kms_status st = KMS_OK;
-	size_t count = 0;
-
-	while (count < most && (st = derive_cards_next(cards, err)) == KMS_OK)
-		rows[count++] = cards->row;
-	*ret_count = count;
-	return st == KMS_ERR_NOT_FOUND ? KMS_OK : st;
-}
-
 static enum kms_status changed(const struct derive_args *a, struct kms_err *err)
 {
 	return kms_fail(err, KMS_ERR_MISMATCH, "'%s' was changed while it was read", a->in->cards);
 }
 
-/* Keys of a file that changed are nobody's: the hash over all of it is compared at the end. */
+/*
+ * After the last chunk: there are no more cards, and it was the same file as before. Keys of a file that
+ * changed are nobody's.
+ */
 static enum kms_status check_end(
-	const struct derive_args *a, const struct derive_cards *cards, struct kms_err *err)
+	const struct derive_args *a, struct derive_feed *feed, struct kms_err *err)
 {
+	const struct key_bulk_card *rows;
 	unsigned char hash[HASH_SIZE];
-	enum kms_status st = derive_cards_hash(cards, hash, err);
+	size_t count;
+	enum kms_status st = derive_feed_next(feed, &rows, &count, err);
 
+	if (!st && count)
+		return changed(a, err);
+	if (!st)
+		st = derive_feed_hash(feed, hash, err);
 	if (st || memcmp(hash, a->keys.job.cards_hash, HASH_SIZE) == 0)
 		return st;
 	return changed(a, err);
@@ -180,16 +178,16 @@ static enum kms_status derive_all(struct op *op, struct kms_err *err)
 	struct derive_args *a = op->args;
 	const struct doc_derived_job *job = &a->keys.job;
 	const int64_t chunks = doc_derived_chunks(job), first = a->file.chunks;
-	DERIVE_CARDS_AUTO struct derive_cards cards = {0};
-	FREE_AUTO struct key_bulk_card *rows = calloc(DOC_DERIVED_CHUNK, sizeof(*rows));
+	DERIVE_FEED_AUTO struct derive_feed *feed = NULL;
 	BUF_AUTO struct buf text = {0};
+	const struct key_bulk_card *rows;
 	int64_t said = op->site->now();
 	size_t count;
 	enum kms_status st =
-		rows ? derive_cards_open(a->in->cards, &a->fit, &cards, err) : kms_nomem(err);
+		derive_feed_start(a->in->cards, &a->fit, DOC_DERIVED_CHUNK, &feed, err);
 
 	for (int64_t chunk = 0; !st && chunk < chunks; chunk++) {
-		st = next_cards(&cards, rows, DOC_DERIVED_CHUNK, &count, err);
+		st = derive_feed_next(feed, &rows, &count, err);
 		if (!st && (int64_t)count != doc_derived_chunk_cards(job, chunk))
 			st = changed(a, err);
 		if (st || chunk < first)
@@ -200,11 +198,7 @@ static enum kms_status derive_all(struct op *op, struct kms_err *err)
 			st = derive_file_put(&a->file, text.data, text.len, err);
 		tell(op, chunk * DOC_DERIVED_CHUNK + (int64_t)count, &said);
 	}
-	if (!st)
-		st = next_cards(&cards, rows, 1, &count, err);
-	if (!st && count)
-		st = changed(a, err);
-	return st ? st : check_end(a, &cards, err);
+	return st ? st : check_end(a, feed, err);
 }
 
 static enum kms_status sign_manifest(struct op *op, struct kms_err *err)

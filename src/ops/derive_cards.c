@@ -107,31 +107,37 @@ void derive_cards_close(struct derive_cards *cards)
 	cards->source = NULL;
 }
 
+/* What is wrong, and where. */
+static enum kms_status bad_kdd(const struct derive_cards *c, struct kms_err *err)
+{
+	const struct kms_err why = *err;
+
+	return csv_fail(c->csv, c->kdd, err, "%s", why.msg);
+}
+
 /* The method says which lengths it takes; asked once for each. */
 static enum kms_status check_length(struct derive_cards *c, struct kms_err *err)
 {
 	struct key_recipe recipe;
-	struct kms_err why = {0};
 
 	if (c->fits[c->row.kdd_len])
 		return KMS_OK;
 	if (key_div_recipe(c->fit->div, c->fit->alg, KEY_ROLE_ENC, c->row.kdd, c->row.kdd_len,
-		    &recipe, &why))
-		return csv_fail(c->csv, c->kdd, err, "%s", why.msg);
+		    &recipe, err))
+		return bad_kdd(c, err);
 	c->fits[c->row.kdd_len] = true;
 	return KMS_OK;
 }
 
 static enum kms_status take_kdd(struct derive_cards *c, struct kms_err *err)
 {
-	struct kms_err why = {0};
 	size_t len;
 
 	if (!csv_length(c->csv, c->kdd))
 		return csv_fail(c->csv, c->kdd, err, "empty");
 	if (hex_decode(csv_field(c->csv, c->kdd), csv_length(c->csv, c->kdd), "KDD", c->row.kdd,
-		    sizeof(c->row.kdd), &len, &why))
-		return csv_fail(c->csv, c->kdd, err, "%s", why.msg);
+		    sizeof(c->row.kdd), &len, err))
+		return bad_kdd(c, err);
 	c->row.kdd_len = (unsigned char)len;
 	return check_length(c, err);
 }
@@ -255,6 +261,7 @@ static enum kms_status read_window(const char *path, const struct derive_fit *fi
 	}
 	if (st != KMS_ERR_NOT_FOUND)
 		return st;
+	twice_settle(t);
 	*ret_count = count;
 	return derive_cards_hash(&c, hash, err);
 }

@@ -252,15 +252,13 @@ enum kms_status derive_file_end(
 	if (st)
 		return st;
 	/* Not over what came there meanwhile. */
-	if (link(f->part, f->path) != 0)
+	if (renameat2(AT_FDCWD, f->part, AT_FDCWD, f->path, RENAME_NOREPLACE) != 0)
 		return kms_fail(err, errno == EEXIST ? KMS_ERR_EXISTS : KMS_ERR_IO,
 			"cannot make '%s' of '%s': %s", f->path, f->part, strerror(errno));
 	st = file_sync_folder(f->path, err);
-	if (st)
-		return st;
-	unlink(f->part);
-	unlink(f->progress);
-	return KMS_OK;
+	if (!st)
+		unlink(f->progress);
+	return st;
 }
 
 void derive_file_close(struct derive_file *f)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sites that derive keys of many cards, and a reader of the files that has what a bureau has. The
 # fixture "zone": site a with key sets and zone keys, backup bk, cards.csv and few.csv.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 for_two() {
 	case " $* " in
