@@ -32,6 +32,9 @@ equal 'audit: counts and hashes' "$(sha256sum <large.manifest | cut -d ' ' -f 1)
 	[.result[] | select(.operation == "key.derive" and .phase == "outcome")][0].details
 	| [(.manifest_sha256 | ascii_downcase), .keys] | map(tostring) | join(" ")')"
 sound 'derived: the site is sound' a
+ok 'impact: of the zone key' a key impact ZK1
+check 'impact: whose keys went under it' has "$(get '.result.todo | join("; ")')" \
+	"re-key the 4500 cards of 'Large1' … derived under 'ZK1'"
 check 'derived: the same file again' cmp large <(a key derive --cards cards.csv --wrap-under ZK1 \
 	-o again --keyset Large1 >/dev/null && cat again)
 {
