@@ -18,7 +18,7 @@
 enum {
 	TWICE_ITEM_MAX = 64,	  /* bytes */
 	TWICE_WINDOW = 32 << 20,  /* items */
-	TWICE_SUSPECTS = 1 << 16, /* at most, between two second readings */
+	TWICE_SUSPECTS = 1 << 14, /* at most, between two second readings */
 };
 
 struct twice;

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317,SC2030,SC2031,SC2034 # functions called by name, a word for tokens.sh
 # `key derive` ended at every write and sync of its files and at calls of the HSM, by a kill with and
 # without the loss of what was never synced, a full disk, and an HSM that goes away; then the same
 # command again.

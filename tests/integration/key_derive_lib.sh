@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2317,SC2034 # functions called by name; for those who source it
+# shellcheck shell=bash disable=SC2317,SC2034,SC2154 # functions called by name; for those who source it
 # SPDX-License-Identifier: Apache-2.0
 # Sites that derive keys of many cards, and a reader of the files that has what a bureau has. The
 # fixture "zone": site a with key sets and zone keys, backup bk, cards.csv and few.csv.
