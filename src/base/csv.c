@@ -18,6 +18,8 @@ struct csv {
 	char *source;
 	char **names;
 	size_t count;
+	char *ahead; /* READ_AHEAD bytes, of which those from `at` to `end` are to come */
+	size_t at, end;
 	char *text; /* of the current line, its fields unquoted in place, each with a zero byte */
 	size_t len;
 	int64_t line;
@@ -26,6 +28,8 @@ struct csv {
 		size_t len;
 	} fields[CSV_COLUMNS_MAX];
 };
+
+enum { READ_AHEAD = 64 * 1024 };
 
 static const char byte_order_mark[] = "\xEF\xBB\xBF";
 
@@ -62,22 +66,51 @@ static enum kms_status check_text(const struct csv *csv, struct kms_err *err)
 	return KMS_OK;
 }
 
+static enum kms_status fill(struct csv *csv, struct kms_err *err)
+{
+	csv->at = 0;
+	csv->end = fread(csv->ahead, 1, READ_AHEAD, csv->stream);
+	if (csv->end == 0 && ferror(csv->stream))
+		return kms_fail(
+			err, KMS_ERR_IO, "cannot read '%s': %s", csv->source, strerror(errno));
+	return KMS_OK;
+}
+
+/* What there is of the line up to its end, which is left out; *ret_ended: there was one. */
+static enum kms_status take_ahead(struct csv *csv, bool *ret_ended, struct kms_err *err)
+{
+	const char *from = csv->ahead + csv->at;
+	const char *lf = memchr(from, '\n', csv->end - csv->at);
+	const size_t len = lf ? (size_t)(lf - from) : csv->end - csv->at;
+
+	if (len > CSV_LINE_MAX - csv->len)
+		return fail_line(csv, err, "longer than 65536 bytes");
+	memcpy(csv->text + csv->len, from, len);
+	csv->len += len;
+	csv->at += len + (lf ? 1 : 0);
+	*ret_ended = lf;
+	return KMS_OK;
+}
+
 /* The next line without its end. */
 static enum kms_status read_line(struct csv *csv, struct kms_err *err)
 {
-	int c;
+	bool ended = false, any = false;
+	enum kms_status st = KMS_OK;
 
 	csv->len = 0;
 	csv->line++;
-	while ((c = getc_unlocked(csv->stream)) != EOF && c != '\n') {
-		if (csv->len == CSV_LINE_MAX)
-			return fail_line(csv, err, "longer than 65536 bytes");
-		csv->text[csv->len++] = (char)c;
+	while (!st && !ended) {
+		if (csv->at == csv->end)
+			st = fill(csv, err);
+		if (st || csv->end == 0)
+			break;
+		any = true;
+		st = take_ahead(csv, &ended, err);
 	}
-	if (ferror_unlocked(csv->stream))
-		return kms_fail(
-			err, KMS_ERR_IO, "cannot read '%s': %s", csv->source, strerror(errno));
-	if (c == EOF && csv->len == 0)
+	if (st)
+		return st;
+	if (!any)
 		return KMS_ERR_NOT_FOUND;
 	if (csv->len > 0 && csv->text[csv->len - 1] == '\r')
 		csv->len--;
@@ -197,7 +230,8 @@ enum kms_status csv_open_stream(
 	csv->stream = stream;
 	csv->source = strdup(source);
 	csv->text = malloc(CSV_LINE_MAX + 1);
-	if (!csv->source || !csv->text)
+	csv->ahead = malloc(READ_AHEAD);
+	if (!csv->source || !csv->text || !csv->ahead)
 		return kms_nomem(err);
 	st = read_header(csv, err);
 	if (st)
@@ -243,6 +277,7 @@ void csv_close(struct csv **csv)
 	free(c->names);
 	free(c->source);
 	free(c->text);
+	free(c->ahead);
 	fclose(c->stream);
 	free(c);
 	*csv = NULL;
@@ -309,6 +344,7 @@ enum kms_status csv_rewind(struct csv *csv, struct kms_err *err)
 		return kms_fail(err, KMS_ERR_IO, "cannot read '%s' again: %s", csv->source,
 			strerror(errno));
 	csv->line = 0;
+	csv->at = csv->end = 0;
 	st = read_line(csv, err);
 	return st == KMS_ERR_NOT_FOUND
 		       ? kms_fail(err, KMS_ERR_IO, "'%s' changed while it was read", csv->source)

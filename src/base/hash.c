@@ -34,24 +34,57 @@ enum kms_status hash_sha256(
 	return hash_sha256_parts(&part, 1, ret_hash, err);
 }
 
+enum kms_status hash_begin(struct hash *h, struct kms_err *err)
+{
+	hash_free(h);
+	h->ctx = EVP_MD_CTX_new();
+	if (!h->ctx || EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1)
+		return kms_fail(err, KMS_ERR_INTERNAL, "cannot compute SHA-256");
+	return KMS_OK;
+}
+
+enum kms_status hash_more(struct hash *h, const void *data, size_t len, struct kms_err *err)
+{
+	return EVP_DigestUpdate(h->ctx, data, len) == 1
+		       ? KMS_OK
+		       : kms_fail(err, KMS_ERR_INTERNAL, "cannot compute SHA-256");
+}
+
+enum kms_status hash_now(
+	const struct hash *h, unsigned char ret_hash[HASH_SIZE], struct kms_err *err)
+{
+	EVP_MD_CTX *copy = EVP_MD_CTX_new();
+	unsigned len = 0;
+	int ok = copy && EVP_MD_CTX_copy_ex(copy, h->ctx) == 1 &&
+		 EVP_DigestFinal_ex(copy, ret_hash, &len) == 1;
+
+	EVP_MD_CTX_free(copy);
+	return ok ? KMS_OK : kms_fail(err, KMS_ERR_INTERNAL, "cannot compute SHA-256");
+}
+
+void hash_free(struct hash *h)
+{
+	EVP_MD_CTX_free(h->ctx);
+	h->ctx = NULL;
+}
+
 enum kms_status hash_file(const char *path, char ret_hex[2 * HASH_SIZE + 1], struct kms_err *err)
 {
-	unsigned char block[1 << 14], hash[EVP_MAX_MD_SIZE];
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	HASH_AUTO struct hash h = {0};
+	unsigned char block[1 << 14], hash[HASH_SIZE];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = -1;
+	ssize_t n = fd < 0 ? -1 : 1;
+	enum kms_status st = hash_begin(&h, err);
 
-	if (ctx && fd >= 0 && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1)
-		while ((n = read(fd, block, sizeof(block))) > 0)
-			if (EVP_DigestUpdate(ctx, block, (size_t)n) != 1)
-				break;
-	if (n == 0 && EVP_DigestFinal_ex(ctx, hash, NULL) != 1)
-		n = -1;
-	EVP_MD_CTX_free(ctx);
+	while (!st && n > 0 && (n = read(fd, block, sizeof(block))) > 0)
+		st = hash_more(&h, block, (size_t)n, err);
 	if (fd >= 0)
 		close(fd);
-	if (n != 0)
-		return kms_fail(err, KMS_ERR_IO, "cannot read '%s' to compute its hash", path);
-	hex_encode(hash, HASH_SIZE, ret_hex);
-	return KMS_OK;
+	if (!st && n < 0)
+		st = kms_fail(err, KMS_ERR_IO, "cannot read '%s' to compute its hash", path);
+	if (!st)
+		st = hash_now(&h, hash, err);
+	if (!st)
+		hex_encode(hash, HASH_SIZE, ret_hex);
+	return st;
 }

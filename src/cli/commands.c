@@ -348,6 +348,7 @@ const struct cli_command cli_commands[] = {
 				{"--carrier", "NAME", "who carried it", OPTION_OPTIONAL}},
 		.run = cli_key_import,
 	},
+#include "cli/table_derive.h"
 	{
 		.path = "key block show",
 		.summary = "explain what the headers of key blocks say; needs no key and no site",
@@ -431,10 +432,11 @@ const struct cli_command cli_commands[] = {
 		.path = "zone-key create",
 		.summary = "key ceremony: a key under which keys are copied to production HSMs",
 		.details = "A zone key opens no backup. Production HSMs that serve one place "
-			   "share one.",
+			   "share one, and so do a site and who personalises its cards (key "
+			   "derive).",
 		.flags = CLI_CHANGES,
 		.positional = {{"LABEL", "the new key's label"}},
-		.options = {VAULT_KEY_OPTIONS, SHEETS},
+		.options = {VAULT_KEY_OPTIONS, ZONE_WRAPPING, SHEETS},
 		.run = cli_zone_key_create,
 	},
 	{
@@ -442,7 +444,7 @@ const struct cli_command cli_commands[] = {
 		.summary = "key ceremony: custodians type a zone key's components into another HSM",
 		.flags = CLI_CHANGES | CLI_OFFICERS,
 		.positional = {{"LABEL", "the key's label"}},
-		.options = {VAULT_KEY_OPTIONS, TYPED_IN},
+		.options = {VAULT_KEY_OPTIONS, ZONE_WRAPPING, TYPED_IN},
 		.run = cli_zone_key_restore,
 	},
 	{

@@ -64,6 +64,10 @@ CLI_RUN(key_export);
 CLI_RUN(key_import);
 CLI_RUN(key_block_show);
 
+/* derive.c */
+CLI_RUN(key_derive);
+CLI_RUN(key_derive_verify);
+
 /* custody.c */
 CLI_RUN(custody_list);
 CLI_RUN(custody_history);

@@ -326,7 +326,8 @@ enum kms_status cli_op_site_key_restore(
 
 static enum kms_status create_here(struct cli *cli, bool zone, struct kms_err *err)
 {
-	struct op_site_key k = {.zone = zone};
+	struct op_site_key k = {
+		.zone = zone, .wrapping = zone ? cli_value(cli, "--wrapping") : NULL};
 	OPEN_SITE;
 
 	st = common(cli, &k.key, err);
@@ -336,6 +337,7 @@ static enum kms_status create_here(struct cli *cli, bool zone, struct kms_err *e
 static enum kms_status restore_here(struct cli *cli, bool zone, struct kms_err *err)
 {
 	struct op_site_key k = {.zone = zone,
+		.wrapping = zone ? cli_value(cli, "--wrapping") : NULL,
 		.hsm = cli_value(cli, "--hsm"),
 		.fingerprint = cli_value(cli, "--fingerprint")};
 	OPEN_SITE;

@@ -17,6 +17,10 @@
 	{"--components", "N", "how many: 2 to 9 (default 3)", OPTION_OPTIONAL}, \
 	{"--pairs", "F", "who holds which component", OPTION_REQUIRED}
 
+#define ZONE_WRAPPING \
+	{"--wrapping", "W", "aes-kw (default); raw-cbc: for cards' keys only, without integrity, by override", \
+		OPTION_OPTIONAL}
+
 #define SHEETS \
 	{"--sheets", "DIR", "write the component sheets there instead of showing them", \
 		OPTION_OPTIONAL}, \

@@ -54,6 +54,8 @@ enum doc_kind {
 	DOC_PACKAGE,
 	DOC_RECEIPT,
 	DOC_BACKUP,
+	DOC_DERIVED,  /* manifest of a file of cards' keys */
+	DOC_PROGRESS, /* how far an unfinished one has got */
 };
 
 const char *doc_kind_name(enum doc_kind kind); /* "package" */

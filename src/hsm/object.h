@@ -44,6 +44,8 @@ enum hsm_role {
 	HSM_IDENTITY,	       /* SIGN, private half not EXTRACTABLE */
 	HSM_AUDIT,	       /* the same */
 	HSM_TEMP_CARD,	       /* session: a derived key: SENSITIVE, EXTRACTABLE, nothing else */
+	HSM_TEMP_BULK,	       /* the same, keys of many cards: where the token can say so, only
+				  a TRUSTED key may wrap it */
 	HSM_TEMP_KEK,	       /* session: WRAP only (a card's KEK, a bench's KEK) */
 	HSM_TEMP_CIPHER,       /* session: ENCRYPT, DECRYPT (secure channel session keys) */
 	HSM_TEMP_ENCRYPT, /* session: ENCRYPT only (a DEK where the token cannot wrap, check values) */

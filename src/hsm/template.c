@@ -22,6 +22,7 @@ static const struct hsm_role_row table[HSM_INNER_ROLE_COUNT] = {
 	[HSM_IDENTITY]          = {"identity",          PRIVATE, true,  true, false, HSM_CAN_SIGN,    true,  false, false},
 	[HSM_AUDIT]             = {"audit",             PRIVATE, true,  true, false, HSM_CAN_SIGN,    true,  false, false},
 	[HSM_TEMP_CARD]         = {"temp-card",         SECRET,  false, true, true,  0,               false, false, false},
+	[HSM_TEMP_BULK]         = {"temp-bulk",         SECRET,  false, true, true,  0,               false, false, true},
 	[HSM_TEMP_KEK]          = {"temp-kek",          SECRET,  false, true, false, HSM_CAN_WRAP,    false, false, false},
 	[HSM_TEMP_CIPHER]       = {"temp-cipher",       SECRET,  false, true, false, HSM_CAN_ENCRYPT | HSM_CAN_DECRYPT, false, false, false},
 	[HSM_TEMP_ENCRYPT]      = {"temp-encrypt",      SECRET,  false, true, false, HSM_CAN_ENCRYPT, false, false, false},

@@ -153,7 +153,7 @@ enum kms_status key_div_hsm(const struct key_recipe *recipe, struct hsm *hsm,
 		return kms_fail(err, KMS_ERR_INVALID,
 			"'%s' is of algorithm %s, the diversification is for %s", master->label,
 			hsm_alg_name(master->alg), key_alg_name(recipe->alg));
-	if (role == HSM_TEMP_CARD) {
+	if (role == HSM_TEMP_CARD || role == HSM_TEMP_BULK) {
 		temp.alg = HSM_RAW;
 		temp.len = recipe->out_len;
 	}

@@ -25,7 +25,7 @@ KMS_CHECKED enum kms_status key_kcv_hsm(struct hsm *hsm, struct hsm_key *key,
 
 /*
  * Runs a recipe under a master on handles. role is the HSM_TEMP_… role of the derived session key,
- * which the caller drops (hsm_key_drop). With HSM_TEMP_CARD the derived object holds the raw bytes
+ * which the caller drops (hsm_key_drop). With HSM_TEMP_CARD, HSM_TEMP_BULK the derived object holds the raw bytes
  * that a card is to get (HSM_RAW: no parity is set); with any other role it is a key of the
  * recipe's algorithm.
  *

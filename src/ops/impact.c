@@ -12,7 +12,8 @@
 #include <string.h>
 
 /* What operations note in the detail of their journal row. */
-static const char note_transport[] = "transport_key", note_keysets[] = "keysets";
+static const char note_transport[] = "transport_key", note_wrapping[] = "wrapping_key",
+		  note_keysets[] = "keysets";
 
 enum kms_status op_keys_named(struct op_site *site, const char *name,
 	struct store_key_list *ret_keys, bool *ret_keyset, struct kms_err *err)
@@ -269,6 +270,31 @@ static enum kms_status sets_of_op(
 	return st;
 }
 
+/* Keys of cards that key derive wrapped under it: no master, but each opens its card. */
+static enum kms_status derived_under(
+	struct impact *m, const struct store_key *row, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < m->ops.count; i++) {
+		JS_AUTO json_t *detail = NULL;
+		const char *under, *set;
+
+		st = detail_of(&m->ops.items[i], &detail, err);
+		under = json_string_value(json_object_get(detail, note_wrapping));
+		set = json_string_value(json_array_get(json_object_get(detail, note_keysets), 0));
+		if (st || !under || !set || !key_label_same(under, row->label))
+			continue;
+		st = to_do(m,
+			json_sprintf("re-key the %" JSON_INTEGER_FORMAT
+				     " cards of '%s' whose keys were derived under '%s'",
+				json_integer_value(json_object_get(detail, "cards")), set,
+				row->label),
+			err);
+	}
+	return st;
+}
+
 static enum kms_status under_transport(
 	struct impact *m, const struct store_key *row, struct kms_err *err)
 {
@@ -378,10 +404,12 @@ static enum kms_status trace(struct impact *m, const struct store_key *row, stru
 		return st ? st : in_backups(m, row, err);
 	}
 	if (role == KEY_ROLE_TRANSPORT)
-		return under_transport(m, row, err);
+		st = under_transport(m, row, err);
 	if (role == KEY_ROLE_SITE)
-		return under_site(m, row, err);
-	return role == KEY_ROLE_ZONE ? under_common(m, row, err) : KMS_OK;
+		st = under_site(m, row, err);
+	if (role == KEY_ROLE_ZONE)
+		st = under_common(m, row, err);
+	return st ? st : derived_under(m, row, err);
 }
 
 enum kms_status op_impact(struct op_site *site, const struct store_key_list *keys,

@@ -195,8 +195,10 @@ OP_CALL op_transport_import(struct op_site *site, const struct op_transport *tra
 
 struct op_site_key {
 	struct op_components key;
-	bool zone;		 /* a zone key, not the site key */
-	const char *hsm;	 /* restore: on this HSM of the site; NULL: the principal one */
+	bool zone; /* a zone key, not the site key */
+	const char *
+		wrapping; /* of a zone key: NULL, "aes-kw"; "raw-cbc" for cards' keys, by override */
+	const char *hsm;  /* restore: on this HSM of the site; NULL: the principal one */
 	const char *fingerprint; /* restore: of the identity on the sheets, or NULL */
 };
 
@@ -333,6 +335,28 @@ OP_CALL op_key_import(struct op_site *site, const struct op_key_import *in, json
 	struct kms_err *err);
 /* What the headers of a file of key blocks say; believes nothing, needs no site. */
 OP_CALL op_key_block_show(const char *path, json_t **ret_report, struct kms_err *err);
+
+/* ---- derive.c, derive_verify.c: keys of many cards for who personalises them ---- */
+
+struct op_key_derive {
+	const char *cards;  /* the file of cards: a column kdd, others where they are there */
+	const char *keyset; /* NULL: a column of the file, or the only one that there is */
+	const char *under;  /* a zone key, or a transport key that wraps here */
+	const char
+		*path; /* of the key file; beside it come .manifest, and .part, .progress before */
+};
+OP_CALL op_key_derive(struct op_site *site, const struct op_key_derive *in, json_t **ret_report,
+	struct kms_err *err);
+
+struct op_derive_verify {
+	const char *path;     /* of the key file */
+	const char *manifest; /* NULL: path.manifest */
+	const char *identity; /* the sender's identity file; NULL: this site's, or a partner's */
+	const char *cards;    /* the file of cards to compare with; or NULL */
+};
+/* Believes the manifest only once its signature is verified; site may be NULL with an identity. */
+OP_CALL op_derive_verify(struct op_site *site, const struct op_derive_verify *in,
+	json_t **ret_report, struct kms_err *err);
 
 /* ---- backup.c, backup_check.c, backup_restore.c ---- */
 /* site_key: its label, or NULL for the only one. */

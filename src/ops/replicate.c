@@ -102,7 +102,8 @@ static enum kms_status find_common_key(struct op *op, struct kms_err *err)
 		struct store_key *row = &a->keys.items[i];
 
 		if (strcmp(row->role, key_role_name(role)) != 0 ||
-			strcmp(row->state, key_state_name(KEY_ACTIVE)) != 0 ||
+			strcmp(row->state, key_state_name(KEY_ACTIVE)) != 0 || !row->wrapping ||
+			strcmp(row->wrapping, key_wrapping_name(KEY_WRAP_AES_KW)) != 0 ||
 			(a->args->under && !key_label_same(a->args->under, row->label)) ||
 			!is_there(a, row))
 			continue;

@@ -214,6 +214,11 @@ enum kms_status op_exchange_show(
 		kms_fail(err, KMS_ERR_INVALID, "it is a backup, no file of an exchange");
 		st = kms_hint(err, "'cardkms backup verify F' explains it");
 		break;
+	case DOC_DERIVED:
+		kms_fail(err, KMS_ERR_INVALID, "it is the manifest of a file of cards' keys");
+		st = kms_hint(err, "'cardkms key derive-verify F' explains the two");
+		break;
+	case DOC_PROGRESS:
 	case DOC_NONE:
 		st = kms_fail(err, KMS_ERR_INVALID, "it is no file of an exchange");
 	}

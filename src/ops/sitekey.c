@@ -21,6 +21,22 @@ static void site_key_clear(struct site_key_args *a)
 	component_key_clear(&a->key);
 }
 
+/* Masters go by AES key wrap; a zone key for cards' keys alone may do something else. */
+static enum kms_status choose_wrapping(struct site_key_args *a, struct kms_err *err)
+{
+	const char *name = a->in->wrapping;
+	enum kms_status st = KMS_OK;
+
+	a->key.wrapping = KEY_WRAP_AES_KW;
+	if (name)
+		st = key_wrapping_parse(name, &a->key.wrapping, err);
+	if (st || a->key.wrapping == KEY_WRAP_AES_KW ||
+		(a->in->zone && a->key.wrapping == KEY_WRAP_CBC))
+		return st;
+	return kms_fail(err, KMS_ERR_INVALID, "a %s wraps by aes-kw%s, not by %s",
+		component_key_noun(a->key.role), a->in->zone ? " or raw-cbc" : "", name);
+}
+
 static enum kms_status site_key_check(struct op *op, struct kms_err *err)
 {
 	struct site_key_args *a = op->args;
@@ -34,7 +50,8 @@ static enum kms_status site_key_check(struct op *op, struct kms_err *err)
 		st = kms_hint(
 			err, "choose aes256, or aes128, aes192 if nothing stronger is wrapped");
 	}
-	a->key.wrapping = KEY_WRAP_AES_KW;
+	if (!st)
+		st = choose_wrapping(a, err);
 	return st || !in->fingerprint ? st
 				      : doc_fingerprint_parse(in->fingerprint, a->key.here, err);
 }
@@ -79,11 +96,33 @@ static enum kms_status as_recorded(struct op *op, struct kms_err *err)
 	return st;
 }
 
+/* What comes out under it has no integrity; and no master may come out so. */
+static enum kms_status raw_zone_key(struct op *op, struct kms_err *err)
+{
+	struct site_key_args *a = op->args;
+	bool guarded = false;
+	enum kms_status st;
+
+	a->key.hsm_role = HSM_ZONE;
+	st = hsm_exports_guarded(component_key_hsm(op), &guarded, err);
+	if (!st && guarded)
+		return kms_fail(err, KMS_ERR_UNSUPPORTED,
+			"the HSM guards its masters by what it trusts, and would trust this key as "
+			"well: no zone key of raw-cbc there");
+	return st ? st
+		  : op_override(op, err,
+			    "raw-cbc wrapping has no integrity: cards' keys under '%s' could be "
+			    "changed unseen",
+			    a->key.in->label);
+}
+
 static enum kms_status token_can(struct op *op, struct kms_err *err)
 {
 	static const enum hsm_op needed[] = {HSM_OP_WRAP_AES_KW, HSM_OP_UNWRAP_AES_KW};
 	struct site_key_args *a = op->args;
 
+	if (a->key.wrapping == KEY_WRAP_CBC)
+		return raw_zone_key(op, err);
 	a->key.hsm_role = a->in->zone ? HSM_ZONE : HSM_SITE;
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		struct hsm_way way;

@@ -209,7 +209,8 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 		false},
 	/* The conditions of the index operation_exchange, word for word. */
 	[SQL_OP_LIST_EXCHANGE] = {"SELECT " OPERATION " FROM operation "
-				  "WHERE kind >= 'exchange.' AND kind < 'exchange/' "
+				  "WHERE (kind >= 'exchange.' AND kind < 'exchange/' "
+				  "OR kind = 'key.derive') "
 				  "AND state = 'done' ORDER BY started, id",
 		false},
 	[SQL_OP_LIST_SINCE] = {"SELECT " OPERATION " FROM operation "
