@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
-#include "base/file.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "store/db.h"
 
 #include <errno.h>

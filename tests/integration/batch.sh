@@ -106,7 +106,7 @@ equal 'create: they wait' ready "$(state_of_batch IN)"
 refused 'a worker of a batch that nobody runs' 1 'is ready' a worker IN
 ok 'run' batch run IN --workers 2
 equal 'run: all are done' "$N 0 0 0 of $N" "$(counts)"
-equal 'run: done' done "$(state_of_batch IN)"
+equal 'run: its state' 'done' "$(state_of_batch IN)"
 equal 'run: the cards say so' "$N" "$(with_version 48)"
 equal 'run: each card once' "$N|$N" "$(query "SELECT count(*), count(DISTINCT card_id) FROM card_event WHERE event = 'inject'")"
 equal 'run: each outcome names its operation' "$N" \
@@ -187,6 +187,6 @@ check 'no card: said' has "$(get '.result.not_done[2].detail')" "there is no car
 equal 'another card: that is no wrong key' 0 "$(query "SELECT failures FROM batch WHERE name = 'OTHER'")"
 ok 'retry' batch retry OTHER
 equal 'retry: they wait again' 'ready 3' "$(state_of_batch OTHER) $(get .result.cards)"
-refused 'retry: no such state' 2 '--state is' batch retry OTHER --state done
+refused 'retry: no such state' 2 '--state is' batch retry OTHER --state 'done'
 check 'the log is whole' a audit verify
 finish
