@@ -111,6 +111,18 @@ equal 'killed in the last chunk: it went on' 1 $((resumed - before))
 trial "KILLP11_AT=C_WrapKey:$((last - 1)):before" KILLP11_RET=CKR_DEVICE_ERROR
 equal 'the HSM failed in the last chunk: it went on' 2 $((resumed - before))
 
+# A disk that is full at the last chunk.
+place=$(sed -n 's/^write \([0-9]*\) .*keys\.part$/\1/p' "$TMPDIR/files.log" | tail -n 1)
+rm -rf out
+mkdir out
+FAULT=("${files[@]}" "FAULTFS_AT=write:$place:ENOSPC")
+run
+FAULT=()
+check 'a full disk: what is kept' has "$(said)" "No space left … of 9000 cards are kept in 'out/keys.part'"
+check 'a full disk: nothing that looks complete' test ! -e out/keys -a ! -e out/keys.manifest
+ok 'a full disk: room was made' run
+check 'a full disk: the same file' cmp reference out/keys
+
 # What it says, and what it does not go on with.
 mkdir -p out && rm -f out/*
 FAULT=("KILLP11_AT=C_WrapKey:$last:before" KILLP11_RET=CKR_DEVICE_ERROR)
