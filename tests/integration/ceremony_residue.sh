@@ -269,7 +269,8 @@ for folder in /tmp /var/tmp /dev/shm /var/spool; do
 	planted "$left"
 	rm -f "$left"
 done
-bash -c 'read -r' - "$digits" < <(exec sleep 20) &
+mkfifo "$TMPDIR/never"
+bash -c 'read -r' - "$digits" <>"$TMPDIR/never" &
 planted cmdlines
 kill $!
 env "COMPONENT=$digits" sleep 20 &
