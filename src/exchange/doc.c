@@ -14,6 +14,7 @@ static const char *const kind_names[] = {
 	[DOC_PACKAGE] = "package",
 	[DOC_RECEIPT] = "receipt",
 	[DOC_BACKUP] = "backup",
+	[DOC_SHIPMENT] = "shipment",
 };
 enum { KINDS = sizeof(kind_names) / sizeof(kind_names[0]), TAG_SIZE = 24, VERSION = 1 };
 

@@ -54,6 +54,7 @@ enum doc_kind {
 	DOC_PACKAGE,
 	DOC_RECEIPT,
 	DOC_BACKUP,
+	DOC_SHIPMENT,
 };
 
 const char *doc_kind_name(enum doc_kind kind); /* "package" */

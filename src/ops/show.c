@@ -214,6 +214,7 @@ enum kms_status op_exchange_show(
 		kms_fail(err, KMS_ERR_INVALID, "it is a backup, no file of an exchange");
 		st = kms_hint(err, "'cardkms backup verify F' explains it");
 		break;
+	case DOC_SHIPMENT:
 	case DOC_NONE:
 		st = kms_fail(err, KMS_ERR_INVALID, "it is no file of an exchange");
 	}

@@ -31,5 +31,6 @@ extern const char store_migration_0005[];
 extern const char store_migration_0006[];
 extern const char store_migration_0007[];
 extern const char store_migration_0008[];
+extern const char store_migration_0010[];
 
 #endif
