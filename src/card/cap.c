@@ -45,10 +45,12 @@ struct cursor {
 static enum kms_status take(
 	struct cursor *c, size_t len, const unsigned char **ret_bytes, struct kms_err *err)
 {
-	if (len > c->left)
-		return kms_fail(err, KMS_ERR_INVALID,
+	if (len > c->left) {
+		kms_fail(err, KMS_ERR_INVALID,
 			"cannot read the CAP file: component %s ends in the middle of a field",
 			c->name);
+		return KMS_ERR_INVALID; /* a constant: the compiler sees that *ret_bytes is set on KMS_OK */
+	}
 	*ret_bytes = c->at;
 	c->at += len;
 	c->left -= len;

@@ -282,7 +282,8 @@ static enum kms_status take_retyped(
 		kms_fail(err, KMS_ERR_MISMATCH,
 			"component %u: the check value typed is not that of the component shown",
 			c->at);
-		st = kms_hint(err, "compare what was written down with the screen, all digits");
+		st = kms_hint(err, "type it from the sheet again; if the sheet is wrong, Ctrl-C: a "
+				   "new one is made");
 	}
 	if (st)
 		return refuse(c, now, err);

@@ -60,6 +60,10 @@ static enum kms_status set_up(
 		st = op_hsm_setup(site,
 			&(struct op_hsm_setup){.plan_path = plan->fields[CER_PLAN_KEY_PLAN]},
 			&setup, err);
+	if (st == KMS_ERR_STATE && plan->pairs.count)
+		return kms_hint(err,
+			"where a ceremony ended before its site key was made, hold one "
+			"of the kind site-key-create");
 	if (!st && plan->pairs.count && !cli->dry_run) {
 		st = run_components(cli, site, plan, err);
 		if (st) {
@@ -253,16 +257,13 @@ static void show_end(struct cli *cli, enum kms_status st, const struct kms_err *
 /* Everybody in the room knows which file this is: its words are read aloud before anything begins. */
 static enum kms_status agree(struct cli *cli, struct op_site *site, struct kms_err *err)
 {
-	char question[400];
-
-	snprintf(question, sizeof(question),
-		"%s: '%s'. The file's words are: %s. Is this what was agreed on",
-		json_string_value(json_object_get(cli->result, "kind")),
-		json_string_value(json_object_get(cli->result, "title")),
-		json_string_value(json_object_get(cli->result, "words")));
 	if (cli->screen)
 		return agree_on_screen(cli, err);
-	return site->front.confirm(site->front.ctx, question, err);
+	op_say(site, "%s: '%s'", json_string_value(json_object_get(cli->result, "kind")),
+		json_string_value(json_object_get(cli->result, "title")));
+	op_say(site, "the file's words: %s",
+		json_string_value(json_object_get(cli->result, "words")));
+	return site->front.confirm(site->front.ctx, "Is this what was agreed on", err);
 }
 
 static enum kms_status in_a_meeting(struct cli *cli, struct op_site *site,

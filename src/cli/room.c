@@ -6,6 +6,7 @@
 #include "ceremony/drive.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ---- the face of a plain terminal ---- */
 
@@ -70,12 +71,32 @@ static enum kms_status face_line(void *ctx, const struct cer_step *step, unsigne
 	return term_ask_digits(ctx, prompt, CER_LINE_DIGITS + CER_CHECK_DIGITS, ret_digits, err);
 }
 
+/* How much of a sheet's text comes before its fingerprints: all that is secret, and what goes with it. */
+static size_t before_identity(const struct secret *sheet)
+{
+	static const char mark[] = "\nidentity ";
+	const unsigned char *at = memmem(sheet->data, sheet->len, mark, strlen(mark));
+
+	return at ? (size_t)(at - sheet->data) + 1 : sheet->len;
+}
+
+/* In two parts, since a terminal of 24 lines has room for no more, and nothing can be scrolled back. */
 static enum kms_status face_show(void *ctx, const struct cer_step *step, struct kms_err *err)
 {
-	enum kms_status st = term_show(ctx, step->sheet, err);
+	struct secret component = *step->sheet, rest = *step->sheet; /* views: not to be freed */
+	enum kms_status st;
 
-	return st ? st
-		  : term_wait_enter(ctx, "\nPress Enter when it is copied and compared. ", err);
+	component.len = before_identity(step->sheet);
+	rest.data += component.len;
+	rest.len -= component.len;
+	st = term_show(ctx, &component, err);
+	if (!st)
+		st = term_wait_enter(ctx, "\nPress Enter when it is copied and compared. ", err);
+	if (!st)
+		st = term_clear(ctx, err);
+	if (!st)
+		st = term_show(ctx, &rest, err);
+	return st ? st : term_wait_enter(ctx, "\nPress Enter when this is on the sheet too. ", err);
 }
 
 enum kms_status room_run(

@@ -266,19 +266,19 @@ enum kms_status op_card_life(struct op_site *site, const struct op_card_life *in
 	static const struct op_kind kinds[] = {
 #define KIND(word, rule)                                                    \
 	{                                                                   \
-		.name = "card." word,                                       \
+		.name = (word),                                             \
 		.needs = OP_NEED_IDENTITY | OP_NEED_CARDS | OP_SHARES_SITE, \
-		.dual = rule,                                               \
+		.dual = (rule),                                             \
 		.check = life_check,                                        \
 		.validate = life_validate,                                  \
 		.act = life_act,                                            \
 		.verify = life_verify,                                      \
 		.commit = life_commit,                                      \
 	}
-		[OP_CARD_ISSUE] = KIND("issue", 0),
-		[OP_CARD_LOCK] = KIND("lock", 0),
-		[OP_CARD_UNLOCK] = KIND("unlock", 0),
-		[OP_CARD_TERMINATE] = KIND("terminate", DUAL_DESTROY),
+		[OP_CARD_ISSUE] = KIND("card.issue", 0),
+		[OP_CARD_LOCK] = KIND("card.lock", 0),
+		[OP_CARD_UNLOCK] = KIND("card.unlock", 0),
+		[OP_CARD_TERMINATE] = KIND("card.terminate", DUAL_DESTROY),
 #undef KIND
 	};
 	struct life_args args

@@ -7,8 +7,8 @@
  *   the operation       every one of this site names the meeting in its audit entries meanwhile
  *   op_meeting_end      minutes kept, outcome recorded
  *
- * A meeting that never ended, because the power failed or the program was killed, is recorded as
- * interrupted by the next operation.
+ * A meeting that never ended, because the power failed, the program was killed or the disk was full, is
+ * recorded as interrupted by the next operation that settles what was left, with minutes made then.
  */
 #ifndef OPS_MEETING_H
 #define OPS_MEETING_H
@@ -37,16 +37,20 @@ KMS_CHECKED enum kms_status op_meeting_end(struct op_site *site, const struct op
 	enum kms_status outcome, const struct kms_err *why, const json_t *result,
 	struct kms_err *err);
 
-/* For op_reconcile: those that are open, with the site's lock held, have died. */
+/* For op_reconcile: those that are open, with the site's lock held, have died. One whose operation
+ * waits for its HSM is left open. */
 KMS_CHECKED enum kms_status op_meetings_settle(struct op_site *site, struct kms_err *err);
 
 /* All meetings, as rows. */
 KMS_CHECKED enum kms_status op_meetings(
 	struct op_site *site, json_t **ret_rows, struct kms_err *err);
 
-/* Inside ops/, for op_meeting_end. *ret_op_id: "" if no operation got as far as the journal. */
+/*
+ * Inside ops/. outcome: done, failed, interrupted; exception: why it is not done, or NULL; op_id: of what was
+ * carried out, or "". *ret_op_id is that, or "" if no operation got as far as the journal.
+ */
 KMS_CHECKED enum kms_status op_minutes_make(struct op_site *site, const struct op_meeting *meeting,
-	enum kms_status outcome, const struct kms_err *why, const json_t *result,
+	const char *outcome, const char *exception, const char *op_id, const json_t *result,
 	char ret_op_id[OP_ID_TEXT], json_t **ret_minutes, struct kms_err *err);
 
 /*

@@ -212,23 +212,23 @@ static enum kms_status add_ceremony(struct op_site *site, const char *op_id, jso
 }
 
 /* *ret_op_id: of the operation if it got as far as the journal, else "". */
-static enum kms_status add_operation(struct op_site *site, json_t *minutes, json_t *exceptions,
-	char ret_op_id[OP_ID_TEXT], struct kms_err *err)
+static enum kms_status add_operation(struct op_site *site, const char *op_id, json_t *minutes,
+	json_t *exceptions, char ret_op_id[OP_ID_TEXT], struct kms_err *err)
 {
 	STORE_AUTO(op) struct store_op op = {0};
 	enum kms_status st;
 
 	ret_op_id[0] = 0;
-	if (!site->last_op[0])
+	if (!*op_id)
 		return KMS_OK;
-	st = store_op_get(site->store, site->last_op, &op, err);
+	st = store_op_get(site->store, op_id, &op, err);
 	if (st == KMS_ERR_NOT_FOUND) {
 		kms_err_clear(err);
 		return KMS_OK;
 	}
 	if (st)
 		return st;
-	memcpy(ret_op_id, site->last_op, OP_ID_TEXT);
+	snprintf(ret_op_id, OP_ID_TEXT, "%s", op.id);
 	st = put(minutes, "operation",
 		json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", op.id, "kind", op.kind, "subject",
 			op.subject, "approved_by", op.actor, "state", op.state),
@@ -258,7 +258,7 @@ static enum kms_status add_checkpoint(struct op_site *site, json_t *minutes, str
 }
 
 enum kms_status op_minutes_make(struct op_site *site, const struct op_meeting *m,
-	enum kms_status outcome, const struct kms_err *why, const json_t *result,
+	const char *outcome, const char *exception, const char *op_id, const json_t *result,
 	char ret_op_id[OP_ID_TEXT], json_t **ret_minutes, struct kms_err *err)
 {
 	char file[2 * HASH_SIZE + 1], program[2 * HASH_SIZE + 1];
@@ -278,20 +278,20 @@ enum kms_status op_minutes_make(struct op_site *site, const struct op_meeting *m
 		st = add_files(m->plan, files, err);
 	if (st)
 		return st;
-	minutes = json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:O, s:O, s:O, s:O, s:O*, s:s}",
+	minutes = json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:O, s:O, s:O*, s:O, s:O*, s:s}",
 		"site", site->name, "title", m->plan->fields[CER_PLAN_TITLE], "date",
 		m->plan->fields[CER_PLAN_DATE], "place", m->plan->fields[CER_PLAN_PLACE], "kind",
 		cer_plan_kind_name(m->plan->kind), "file_sha256", file, "program_sha256", program,
 		"people", people, "files", files, "conditions", m->conditions, "exceptions",
-		exceptions, "result", result, "outcome", outcome ? "failed" : "done");
+		exceptions, "result", result, "outcome", outcome);
 	if (!minutes)
 		return kms_nomem(err);
-	if (outcome)
-		st = note(exceptions, err, "it failed: %s", why->msg);
+	if (exception)
+		st = note(exceptions, err, "%s", exception);
 	if (!st)
 		st = add_token(site, minutes, err);
 	if (!st)
-		st = add_operation(site, minutes, exceptions, ret_op_id, err);
+		st = add_operation(site, op_id, minutes, exceptions, ret_op_id, err);
 	if (!st)
 		st = add_checkpoint(site, minutes, err);
 	if (!st)
@@ -342,7 +342,8 @@ enum kms_status op_minutes_get(
 	if (!row.minutes) {
 		kms_fail(err, KMS_ERR_STATE, "the meeting %s has no minutes: it is %s", canonical,
 			row.state);
-		return kms_hint(err, "the audit log says what was begun in it");
+		return kms_hint(
+			err, "if it was cut off, 'cardkms doctor' settles it and makes them");
 	}
 	st = js_parse_object("the minutes", row.minutes, strlen(row.minutes), &minutes, err);
 	clock_format(row.started, started);

@@ -386,10 +386,8 @@ static enum kms_status lacks_login(
 enum kms_status op_reconcile(struct op_site *site, bool must, json_t *lines, struct kms_err *err)
 {
 	STORE_AUTO(op_list) struct store_op_list ops = {0};
-	enum kms_status st = site->dry_run ? KMS_OK : op_meetings_settle(site, err);
+	enum kms_status st = store_ops(site->store, "intent", &ops, err);
 
-	if (!st)
-		st = store_ops(site->store, "intent", &ops, err);
 	for (size_t i = 0; !st && i < ops.count; i++) {
 		const struct store_op *op = &ops.items[i];
 		const char *done = is_destruction(op) ? "completed"
@@ -410,5 +408,6 @@ enum kms_status op_reconcile(struct op_site *site, bool must, json_t *lines, str
 				     json_sprintf("%s: %s (%s)", done, op->kind, op->subject)))
 			st = kms_nomem(err);
 	}
-	return st;
+	/* Their minutes tell how their operations ended. */
+	return st || site->dry_run ? st : op_meetings_settle(site, err);
 }

@@ -68,6 +68,15 @@ enum kms_status store_ops_exchange(
 	return fetch_ops(&q, ret_list);
 }
 
+enum kms_status store_ops_since(
+	struct store *s, int64_t started, struct store_op_list *ret_list, struct kms_err *err)
+{
+	struct store_query q = store_query(s, SQL_OP_LIST_SINCE, err);
+
+	store_put_int(&q, started);
+	return fetch_ops(&q, ret_list);
+}
+
 static enum kms_status ended_already(struct store *s, const char *id, struct kms_err *err)
 {
 	STORE_AUTO(op) struct store_op op = {0};

@@ -33,6 +33,9 @@ KMS_CHECKED enum kms_status store_ops(
 /* Those of exchanges (kind exchange.…) that are done. */
 KMS_CHECKED enum kms_status store_ops_exchange(
 	struct store *s, struct store_op_list *ret_list, struct kms_err *err);
+/* Those that began then or later, of any state. */
+KMS_CHECKED enum kms_status store_ops_since(
+	struct store *s, int64_t started, struct store_op_list *ret_list, struct kms_err *err);
 /* Only while in state intent, else KMS_ERR_STATE. */
 KMS_CHECKED enum kms_status store_op_set_detail(
 	struct store *s, const char *id, const char *detail, struct kms_err *err);

@@ -248,6 +248,9 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 				  "WHERE kind >= 'exchange.' AND kind < 'exchange/' "
 				  "AND state = 'done' ORDER BY started, id",
 		false},
+	[SQL_OP_LIST_SINCE] = {"SELECT " OPERATION " FROM operation "
+			       "WHERE started >= $1 ORDER BY started, id",
+		false},
 	[SQL_OP_SET_DETAIL] =
 		{"UPDATE operation SET detail = $2 WHERE id = $1 AND state = 'intent'", true},
 	[SQL_OP_FINISH] = {"UPDATE operation SET state = $2, outcome = $3, finished = $4 "

@@ -38,7 +38,7 @@ static const char *name_of(const struct cer_step *step)
 	case CER_STEP_INTRODUCE:
 		return "introduction";
 	case CER_STEP_ROOM:
-		return "people, fingerprints";
+		return "people";
 	case CER_STEP_CALL:
 		return "called";
 	case CER_STEP_COMPARE:

@@ -151,10 +151,14 @@ equal 'interrupted: killed' 137 "$CODE"
 a ceremony meetings
 killed=$(of_the_killed meeting)
 equal 'interrupted: it had begun' started "$(of_the_killed state)"
+a ceremony report "$killed" -o none.pdf
+check 'interrupted: it has no minutes yet' has "$(said)" 'has no minutes: it is started'
 ok 'interrupted: settled by the next operation' a doctor
 a ceremony meetings
 equal 'interrupted: said so' interrupted "$(of_the_killed state)"
-refused 'interrupted: has no minutes' 1 'is interrupted' a ceremony report "$killed" -o none.pdf
+ok 'interrupted: its minutes were made then' a ceremony report "$killed" -o killed.pdf
+equal 'interrupted: they say so' 'interrupted rolled-back' "$(get '.result | "\(.outcome) \(.operation.state)"')"
+check 'interrupted: and why' has "$(get '.result.exceptions[]')" 'it was cut off; these minutes were made afterwards'
 rm -f sheets/TK9-*
 ok 'interrupted: held again' a --yes ceremony run day.ini --sheets sheets
 check 'interrupted: the log is whole' a audit verify

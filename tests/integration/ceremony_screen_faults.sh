@@ -64,7 +64,7 @@ for type in vt100 linux xterm; do
 done
 SCREEN_ENV=(TERM=dumb)
 screen_start b ceremony run import.ini
-screen_wait '[y/n]'
+screen_wait 'Is this what was agreed on'
 check 'a terminal that can do nothing: the plain front' bash -c "! grep -q 'At the keyboard' '$TMPDIR/screen'"
 press C-c
 screen_end

@@ -74,7 +74,7 @@ expect {
 		}
 		exp_continue
 	}
-	-re {Press Enter when it is done} { send "\r"; exp_continue }
+	-re {Press Enter when (this is on the sheet too|it is done)} { send "\r"; exp_continue }
 	timeout { send_user "TIMEOUT\n"; exit 98 }
 	eof
 }
@@ -174,7 +174,7 @@ use pair
 create retype-once
 equal 'create: a check value typed wrong once: exit status' 0 "$CODE"
 check 'create: a check value typed wrong once: is said, with what to do' has "$(tr -d '\r' <"$RAW")" \
-	'** component 2: the check value typed is not that of the component shown … compare … 2 tries left'
+	'** component 2: the check value typed is not that of the component shown … type it from the sheet again … 2 tries left'
 use pair
 stops 'create: typed wrong three times' a 3 'component 2: the check value typed is not that' create retype-always
 stops 'create: strangers in the room' a 1 'the people in the room or the fingerprints were not confirmed' \

@@ -15,11 +15,14 @@
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -56,6 +59,31 @@ void CRYPTO_secure_clear_free(void *p, size_t len, const char *file, int line)
 	if (keeps && p && len)
 		keep(p, len);
 	real(p, len, file, line);
+}
+
+/* libc's, in front of which this library stands. */
+int prctl(int option, ...)
+{
+	int (*real)(int, ...) = NULL;
+	unsigned long words[4];
+	va_list args;
+
+	va_start(args, option);
+	for (int i = 0; i < 4; i++)
+		words[i] = va_arg(args, unsigned long);
+	va_end(args);
+	*(void **)&real = dlsym(RTLD_NEXT, "prctl");
+	if (option == PR_SET_DUMPABLE && getenv("PLANT_DUMPABLE"))
+		return 0;
+	return real(option, words[0], words[1], words[2], words[3]);
+}
+
+int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+	int (*real)(__rlimit_resource_t, const struct rlimit *) = NULL;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "setrlimit");
+	return resource == RLIMIT_CORE && getenv("PLANT_DUMPABLE") ? 0 : real(resource, limit);
 }
 
 static size_t spread(const char *text, size_t stride, unsigned char *ret)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * leakscan NEEDLES PID [PATH…]: searches a process that waits for somebody, and files, once. A line
- * "found WHERE FORM NAME PIECES" for each, and "searched BYTES".
+ * leakscan NEEDLES PID [PATH…]: searches a process that waits for somebody (0: none), and files, once.
+ * A line "found WHERE FORM NAME PIECES" for each, and "searched BYTES".
  */
 #include "support/leaks/places.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int main(int argc, char **argv)
 {
@@ -17,7 +18,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	needles_read(&needles, argv[1]);
-	search_process(&f, (pid_t)atol(argv[2]));
+	if (strcmp(argv[2], "0") != 0)
+		search_process(&f, (pid_t)atol(argv[2]));
 	for (int i = 3; i < argc; i++)
 		search_path(&f, argv[i]);
 	for (size_t i = 0; i < f.count; i++)

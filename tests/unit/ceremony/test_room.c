@@ -174,6 +174,8 @@ static void test_create(void **state)
 		pty_answer(&p, "only the two of you see the screen. ", "\r");
 		pty_expect(&p, "cardkms component sheet        serial 00001");
 		pty_answer(&p, "copied and compared. ", "\r");
+		pty_expect(&p, wipe_all); /* before the fingerprints, which have room then */
+		pty_answer(&p, "on the sheet too. ", "\r");
 		if (i == 1) {
 			pty_answer(&p, "check value:  ", "000000\r");
 			pty_expect(&p, "** component 2: the check value typed is not that");

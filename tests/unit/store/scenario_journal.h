@@ -61,6 +61,13 @@ static inline void scenario_ops(struct store *s)
 	OK(store_ops_exchange(s, &open, &err));
 	assert_int_equal(open.count, 1);
 	assert_string_equal(open.items[0].id, OP_EX);
+	store_op_list_free(&open);
+
+	OK(store_ops_since(s, 131, &open, &err));
+	assert_int_equal(open.count, 0);
+	OK(store_ops_since(s, 130, &open, &err));
+	assert_int_equal(open.count, 1);
+	assert_string_equal(open.items[0].id, OP_EX);
 }
 
 static inline void scenario_meetings(struct store *s)
