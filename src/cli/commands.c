@@ -666,6 +666,7 @@ const struct cli_command cli_commands[] = {
 #include "cli/table_agent.h"
 #include "cli/table_batch.h"
 #include "cli/table_cards.h"
+#include "cli/table_shipments.h"
 	{
 		.path = "doctor",
 		.summary = "settle what an interrupted operation left; compare store, HSM and log",

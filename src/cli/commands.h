@@ -59,6 +59,14 @@ CLI_RUN(card_lock);
 CLI_RUN(card_unlock);
 CLI_RUN(card_terminate);
 
+/* shipment.c */
+CLI_RUN(shipment_send);
+CLI_RUN(shipment_receive);
+CLI_RUN(shipment_reconcile);
+CLI_RUN(shipment_list);
+CLI_RUN(shipment_show);
+CLI_RUN(shipment_reissue);
+
 /* keyblock.c */
 CLI_RUN(key_export);
 CLI_RUN(key_import);

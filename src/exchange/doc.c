@@ -16,6 +16,7 @@ static const char *const kind_names[] = {
 	[DOC_BACKUP] = "backup",
 	[DOC_DERIVED] = "derived-keys",
 	[DOC_PROGRESS] = "derivation",
+	[DOC_SHIPMENT] = "shipment",
 };
 enum { KINDS = sizeof(kind_names) / sizeof(kind_names[0]), TAG_SIZE = 24, VERSION = 1 };
 

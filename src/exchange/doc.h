@@ -56,6 +56,7 @@ enum doc_kind {
 	DOC_BACKUP,
 	DOC_DERIVED,  /* manifest of a file of cards' keys */
 	DOC_PROGRESS, /* how far an unfinished one has got */
+	DOC_SHIPMENT,
 };
 
 const char *doc_kind_name(enum doc_kind kind); /* "package" */

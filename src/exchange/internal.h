@@ -71,6 +71,14 @@ KMS_CHECKED enum kms_status doc_read_party(const json_t *object, const char *wha
 KMS_CHECKED enum kms_status doc_read_parties(const json_t *object, const char *what,
 	struct doc_party *ret_sender, struct doc_party *ret_recipient, struct kms_err *err);
 
+/* "keysets": names, 1 … DOC_KEYSETS_MAX; the array is to be freed. */
+KMS_CHECKED enum kms_status doc_read_set_names(const json_t *object, const char *what,
+	const char *const **ret_names, size_t *ret_count, struct kms_err *err);
+/* "keys", 1 … DOC_KEYS_MAX, `key_what` one of them; the array is to be freed. */
+KMS_CHECKED enum kms_status doc_read_checked_keys(const json_t *object, const char *what,
+	const char *key_what, const struct doc_checked_key **ret_keys, size_t *ret_count,
+	struct kms_err *err);
+
 /* Refuses labels that are the same but for case. */
 KMS_CHECKED enum kms_status doc_check_distinct(
 	const char *what, const char *const *labels, size_t count, struct kms_err *err);
@@ -79,6 +87,8 @@ KMS_CHECKED enum kms_status doc_check_distinct(
 json_t *doc_hex(const void *data, size_t len);
 json_t *doc_time(int64_t time);
 json_t *doc_party_json(const struct doc_party *party);
+json_t *doc_set_names_json(const char *const *names, size_t count);
+json_t *doc_checked_keys_json(const struct doc_checked_key *keys, size_t count);
 json_t *doc_kcv_hex(const struct key_kcv *kcv);
 
 /* What failed when a document could not be put together: a text is missing or not UTF-8. */

@@ -8,53 +8,6 @@
 
 static const char what[] = "receipt", key_what[] = "receipt's key";
 
-static enum kms_status read_key(
-	const json_t *object, struct doc_checked_key *key, struct kms_err *err)
-{
-	static const char *const members[] = {
-		"algorithm", "check_method", "check_value", "label", NULL};
-	enum kms_status st;
-
-	if ((st = js_only(object, key_what, members, err)) ||
-		(st = doc_read_label(object, key_what, "label", &key->label, err)) ||
-		(st = doc_read_alg(object, key_what, &key->alg, err)))
-		return st;
-	return doc_read_kcv(object, key_what, key->alg, &key->kcv, err);
-}
-
-static enum kms_status read_keys(
-	const json_t *object, struct doc_receipt *receipt, struct kms_err *err)
-{
-	FREE_AUTO struct doc_checked_key *keys = NULL;
-	FREE_AUTO const char **labels = NULL;
-	json_t *list, *member;
-	size_t i, count;
-	enum kms_status st;
-
-	st = doc_read_list(object, what, "keys", 1, DOC_KEYS_MAX, &list, err);
-	if (st)
-		return st;
-	count = json_array_size(list);
-	keys = calloc(count, sizeof(*keys));
-	labels = calloc(count, sizeof(*labels));
-	if (!keys || !labels)
-		return kms_nomem(err);
-	json_array_foreach(list, i, member)
-	{
-		st = read_key(member, &keys[i], err);
-		if (st)
-			return st;
-		labels[i] = keys[i].label;
-	}
-	st = doc_check_distinct(what, labels, count, err);
-	if (st)
-		return st;
-	receipt->keys = keys;
-	receipt->key_count = count;
-	keys = NULL;
-	return KMS_OK;
-}
-
 /* Allocates receipt->keys as the last step. */
 static enum kms_status read_receipt(
 	const json_t *object, struct doc_receipt *receipt, struct kms_err *err)
@@ -76,7 +29,8 @@ static enum kms_status read_receipt(
 		(st = doc_read_witness(object, what, &receipt->witness, err)) ||
 		(st = doc_read_time(object, what, "created", &receipt->created, err)))
 		return st;
-	return read_keys(object, receipt, err);
+	return doc_read_checked_keys(
+		object, what, key_what, &receipt->keys, &receipt->key_count, err);
 }
 
 enum kms_status doc_receipt_parse(
@@ -98,24 +52,6 @@ enum kms_status doc_receipt_parse(
 	return KMS_OK;
 }
 
-static json_t *keys_json(const struct doc_receipt *receipt)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < receipt->key_count; i++) {
-		const struct doc_checked_key *key = &receipt->keys[i];
-		json_t *member = json_pack("{s:s, s:s, s:o, s:s}", "label", key->label, "algorithm",
-			key_alg_name(key->alg), "check_value", doc_kcv_hex(&key->kcv),
-			"check_method", key_kcv_method_name(key->kcv.method));
-
-		if (json_array_append_new(list, member)) {
-			json_decref(list);
-			return NULL;
-		}
-	}
-	return list;
-}
-
 enum kms_status doc_receipt_write(const struct doc_receipt *receipt,
 	const struct p256_signer *signer, struct buf *ret_text, struct kms_err *err)
 {
@@ -132,7 +68,7 @@ enum kms_status doc_receipt_write(const struct doc_receipt *receipt,
 		doc_hex(receipt->nonce, DOC_NONCE_SIZE), "sender", doc_party_json(&receipt->sender),
 		"recipient", doc_party_json(&receipt->recipient), "hsm_serial", receipt->hsm_serial,
 		"audit_checkpoint", receipt->checkpoint, "created", doc_time(receipt->created),
-		"keys", keys_json(receipt));
+		"keys", doc_checked_keys_json(receipt->keys, receipt->key_count));
 	if (!object || !doc_put_witness(object, &receipt->witness))
 		return doc_bad_input(DOC_RECEIPT, err);
 	st = read_receipt(object, &read, err);

@@ -7,42 +7,6 @@
 
 static const char what[] = "request";
 
-static enum kms_status read_keysets(
-	const json_t *object, struct doc_request *request, struct kms_err *err)
-{
-	FREE_AUTO const char **names = NULL;
-	json_t *list, *member;
-	size_t i;
-	enum kms_status st;
-
-	st = doc_read_list(object, what, "keysets", 1, DOC_KEYSETS_MAX, &list, err);
-	if (st)
-		return st;
-	names = calloc(json_array_size(list), sizeof(*names));
-	if (!names)
-		return kms_nomem(err);
-	json_array_foreach(list, i, member)
-	{
-		/* Strings from a parser or json_string hold no zero byte but the last. */
-		names[i] = json_string_value(member);
-		if (!names[i])
-			return kms_fail(
-				err, KMS_ERR_INVALID, "%s: a key set's name is no text", what);
-		st = key_set_name_check(names[i], err);
-		if (st) {
-			kms_prefix(err, "%s: ", what);
-			return st;
-		}
-	}
-	st = doc_check_distinct(what, names, json_array_size(list), err);
-	if (st)
-		return st;
-	request->keyset_count = json_array_size(list);
-	request->keysets = names;
-	names = NULL;
-	return KMS_OK;
-}
-
 /* Allocates request->keysets as the last step. */
 static enum kms_status read_request(
 	const json_t *object, struct doc_request *request, struct kms_err *err)
@@ -56,7 +20,7 @@ static enum kms_status read_request(
 		(st = doc_read_witness(object, what, &request->witness, err)) ||
 		(st = doc_read_time(object, what, "created", &request->created, err)))
 		return st;
-	return read_keysets(object, request, err);
+	return doc_read_set_names(object, what, &request->keysets, &request->keyset_count, err);
 }
 
 enum kms_status doc_request_parse(
@@ -77,18 +41,6 @@ enum kms_status doc_request_parse(
 	return KMS_OK;
 }
 
-static json_t *keysets_json(const struct doc_request *request)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < request->keyset_count; i++)
-		if (json_array_append_new(list, json_string(request->keysets[i]))) {
-			json_decref(list);
-			return NULL;
-		}
-	return list;
-}
-
 enum kms_status doc_request_write(const struct doc_request *request,
 	const struct p256_signer *signer, struct buf *ret_text, struct kms_err *err)
 {
@@ -99,7 +51,8 @@ enum kms_status doc_request_write(const struct doc_request *request,
 	object = json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o}", "id", request->id, "nonce",
 		doc_hex(request->nonce, DOC_NONCE_SIZE), "sender", doc_party_json(&request->sender),
 		"recipient", doc_party_json(&request->recipient), "hsm_serial", request->hsm_serial,
-		"keysets", keysets_json(request), "created", doc_time(request->created));
+		"keysets", doc_set_names_json(request->keysets, request->keyset_count), "created",
+		doc_time(request->created));
 	if (!object || !doc_put_witness(object, &request->witness))
 		return doc_bad_input(DOC_REQUEST, err);
 	st = read_request(object, &read, err);

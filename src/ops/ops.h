@@ -288,6 +288,26 @@ OP_CALL op_exchange_list(struct op_site *site, json_t **ret_report, struct kms_e
 OP_CALL op_exchange_reissue(struct op_site *site, const char *id, const char *path,
 	json_t **ret_report, struct kms_err *err);
 
+/* ---- shipment_send.c, shipment_receive.c, shipment_show.c ---- */
+struct op_shipment_send {
+	const char *partner;
+	const char *cards_path; /* a table with a column "card", or NULL: */
+	const char *keyset;	/* all that have its keys and have not left */
+	const char *path;
+};
+OP_CALL op_shipment_send(struct op_site *site, const struct op_shipment_send *in,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_shipment_receive(
+	struct op_site *site, const char *path, json_t **ret_report, struct kms_err *err);
+OP_CALL op_shipment_reissue(struct op_site *site, const char *id, const char *path,
+	json_t **ret_report, struct kms_err *err);
+OP_CALL op_shipment_list(struct op_site *site, json_t **ret_report, struct kms_err *err);
+OP_CALL op_shipment_show(
+	struct op_site *site, const char *id, json_t **ret_report, struct kms_err *err);
+/* KMS_ERR_MISMATCH, with the report set, if something is missing, different or unexpected. */
+OP_CALL op_shipment_reconcile(
+	struct op_site *site, const char *partner, json_t **ret_report, struct kms_err *err);
+
 /* ---- listing.c: for sites that run a legacy KMS, always by override ---- */
 
 struct op_export_listing {

@@ -218,6 +218,10 @@ enum kms_status op_exchange_show(
 		kms_fail(err, KMS_ERR_INVALID, "it is the manifest of a file of cards' keys");
 		st = kms_hint(err, "'cardkms key derive-verify F' explains the two");
 		break;
+	case DOC_SHIPMENT:
+		kms_fail(err, KMS_ERR_INVALID, "it is a shipment of cards");
+		st = kms_hint(err, "'cardkms shipment receive F --dry-run' says what is in it");
+		break;
 	case DOC_PROGRESS:
 	case DOC_NONE:
 		st = kms_fail(err, KMS_ERR_INVALID, "it is no file of an exchange");

@@ -8,6 +8,7 @@
 #include "ops/nodes.h"
 #include "ops/ops.h"
 #include "store/auditlog.h"
+#include "store/shipments.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -81,42 +82,67 @@ static const char *member(const json_t *object, const char *name)
 	return json_string_value(json_object_get(object, name));
 }
 
+struct kept_doc {
+	const char *id, *partner, *direction, *text;
+};
+
+static enum kms_status find_in(const struct kept_doc *doc, const struct op_signers *signers,
+	struct op_witnesses *witnesses, struct kms_err *err)
+{
+	const bool came = strcmp(doc->direction, "in") == 0;
+	JS_AUTO json_t *object = NULL;
+	struct audit_checkpoint checkpoint;
+	const char *notes[2];
+	enum kms_status st =
+		js_parse_object("document", doc->text, strlen(doc->text), &object, err);
+
+	if (st)
+		return kms_is_answer(st) ? KMS_OK : st;
+	/* What this site says that it has seen came in another document. */
+	notes[0] = came ? member(object, "seen_checkpoint") : NULL;
+	notes[1] = member(object, "audit_checkpoint");
+	for (int k = 0; !st && k < 2; k++) {
+		bool is_signed = false;
+
+		if (notes[k])
+			st = look_signed(
+				signers, notes[k], strlen(notes[k]), &is_signed, &checkpoint, err);
+		if (!st && is_signed)
+			st = take(witnesses, &checkpoint, notes[k], strlen(notes[k]), doc->id,
+				doc->partner,
+				k == 0 ? "seen"
+				: came ? "came"
+				       : "sent",
+				err);
+	}
+	return st;
+}
+
+/* Documents and shipments, the newest first. */
 enum kms_status op_witnesses_find(struct op_site *site, const struct op_signers *signers,
 	struct op_witnesses *witnesses, struct kms_err *err)
 {
 	STORE_AUTO(doc_list) struct store_doc_list docs = {0};
+	STORE_AUTO(shipment_list) struct store_shipment_list shipments = {0};
 	enum kms_status st = store_docs(site->store, NULL, &docs, err);
+	size_t i, k;
 
-	/* The list is oldest first. */
-	for (size_t i = docs.count; !st && i-- > 0;) {
-		const struct store_doc *doc = &docs.items[i];
-		const bool came = strcmp(doc->direction, "in") == 0;
-		JS_AUTO json_t *object = NULL;
-		struct audit_checkpoint checkpoint;
-		const char *notes[2];
+	if (!st)
+		st = store_shipments(site->store, &shipments, err);
+	/* Both lists are oldest first. */
+	for (i = docs.count, k = shipments.count; !st && i + k > 0;) {
+		struct kept_doc next;
 
-		st = js_parse_object("document", doc->text, strlen(doc->text), &object, err);
-		if (st && kms_is_answer(st)) {
-			st = KMS_OK;
-			continue;
+		if (i && (!k || docs.items[i - 1].created >= shipments.items[k - 1].created)) {
+			const struct store_doc *doc = &docs.items[--i];
+
+			next = (struct kept_doc){doc->id, doc->partner, doc->direction, doc->text};
+		} else {
+			const struct store_shipment *s = &shipments.items[--k];
+
+			next = (struct kept_doc){s->id, s->partner, s->direction, s->text};
 		}
-		/* What this site says that it has seen came in another document. */
-		notes[0] = came ? member(object, "seen_checkpoint") : NULL;
-		notes[1] = member(object, "audit_checkpoint");
-		for (int k = 0; !st && k < 2; k++) {
-			bool is_signed = false;
-
-			if (notes[k])
-				st = look_signed(signers, notes[k], strlen(notes[k]), &is_signed,
-					&checkpoint, err);
-			if (!st && is_signed)
-				st = take(witnesses, &checkpoint, notes[k], strlen(notes[k]),
-					doc->id, doc->partner,
-					k == 0 ? "seen"
-					: came ? "came"
-					       : "sent",
-					err);
-		}
+		st = find_in(&next, signers, witnesses, err);
 	}
 	return st;
 }

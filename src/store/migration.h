@@ -32,5 +32,6 @@ extern const char store_migration_0006[];
 extern const char store_migration_0007[];
 extern const char store_migration_0008[];
 extern const char store_migration_0009[];
+extern const char store_migration_0010[];
 
 #endif

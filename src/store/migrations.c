@@ -18,6 +18,7 @@ const struct store_migration store_migrations[] = {
 	{"approvals", store_migration_0007},
 	{"issuing", store_migration_0008},
 	{"batches", store_migration_0009},
+	{"shipments", store_migration_0010},
 };
 
 const size_t store_migration_count = sizeof(store_migrations) / sizeof(store_migrations[0]);

@@ -72,6 +72,60 @@
 	" AND (j.turn = 0 OR NOT EXISTS (SELECT 1 FROM batch_card p WHERE p.batch = $1 "     \
 	"AND p.reader = j.reader AND p.turn < j.turn AND p.state IN ('queued', 'leased'))) " \
 	"ORDER BY j.line LIMIT $5) RETURNING " JOB
+/* clang-format off */
+#define SHIPMENT "id, direction, partner, cards, sha256, text, op_id, created"
+#define SHIPMENT_CARD \
+	"card_id, shipment, id_source, profile, cplc, iin, cin, aid, keyset, version, scp, " \
+	"scp_i, kdd"
+#define SHIPMENT_OF_CARD \
+	"SELECT " SHIPMENT " FROM shipment WHERE id = (SELECT MAX(s.shipment) FROM " \
+	"shipment_card s JOIN shipment h ON h.id = s.shipment AND h.direction = 'out' " \
+	"WHERE s.card_id = $1)"
+/* What a shipment would say of a card c and its issuer security domain d. */
+#define READY \
+	"SELECT c.id, '', c.id_source, c.profile, c.cplc, c.iin, c.cin, d.aid, d.keyset, " \
+	"d.version, d.scp, d.scp_i, d.kdd FROM card_domain d JOIN card c ON c.id = d.card_id " \
+	"WHERE c.state = 'active' AND d.state = 'active' AND d.parent IS NULL "
+#define SHIPMENT_READY \
+	READY "AND d.keyset = $1 AND d.card_id > $2 AND NOT EXISTS (SELECT 1 FROM " \
+	"shipment_card s JOIN shipment h ON h.id = s.shipment AND h.direction = 'out' " \
+	"WHERE s.card_id = d.card_id) ORDER BY d.card_id LIMIT $3"
+#define SHIPMENT_READY_CARD READY "AND d.keyset IS NOT NULL AND d.card_id = $1"
+/* A card s that partner $1 announced, and that it did not. */
+#define ANNOUNCED \
+	"FROM shipment_card s JOIN shipment h ON h.id = s.shipment " \
+	"AND h.direction = 'in' AND h.partner = $1 "
+#define NOT_ANNOUNCED(card) "NOT EXISTS (SELECT 1 " ANNOUNCED "WHERE s.card_id = " card ") "
+#define NO_TEXT "CAST(NULL AS TEXT)"
+#define NO_NUMBER "CAST(0 AS BIGINT)"
+#define SHIPMENT_MISSING \
+	"SELECT s.card_id, s.shipment, s.keyset, s.version, s.kdd, " NO_TEXT ", " NO_NUMBER \
+	", " NO_TEXT " " ANNOUNCED "WHERE s.card_id > $2 AND NOT EXISTS (SELECT 1 FROM card_event e " \
+	"WHERE e.card_id = s.card_id) ORDER BY s.card_id LIMIT $3"
+/* What a card had when it came: before its first change c, or now where there is none. */
+#define CAME_WITH(column) "CASE WHEN c.op_id IS NULL THEN d." column " ELSE c.old_" column " END"
+#define CAME_WITH_OTHER(column) CAME_WITH(column) " IS DISTINCT FROM s." column
+#define SHIPMENT_DIFFERENT \
+	"SELECT s.card_id, s.shipment, s.keyset, s.version, s.kdd, " CAME_WITH("keyset") ", " \
+	CAME_WITH("version") ", " CAME_WITH("kdd") " " ANNOUNCED \
+	"JOIN card_domain d ON d.card_id = s.card_id AND d.aid = s.aid " \
+	"LEFT JOIN card_change c ON c.card_id = s.card_id AND c.aid = s.aid " \
+	"AND c.outcome = 'done' AND NOT EXISTS (SELECT 1 FROM card_change e " \
+	"WHERE e.card_id = c.card_id AND e.aid = c.aid AND e.outcome = 'done' " \
+	"AND (e.started, e.op_id) < (c.started, c.op_id)) WHERE s.card_id > $2 AND (" \
+	CAME_WITH_OTHER("keyset") " OR " CAME_WITH_OTHER("version") " OR " \
+	CAME_WITH_OTHER("kdd") ") ORDER BY s.card_id LIMIT $3"
+#define SHIPMENT_UNEXPECTED \
+	"SELECT * FROM (SELECT d.card_id, " NO_TEXT " AS shipment, " NO_TEXT " AS said_keyset, " \
+	NO_NUMBER " AS said_version, " NO_TEXT " AS said_kdd, d.keyset, d.version, d.kdd " \
+	"FROM card_domain d JOIN keyset k ON k.name = d.keyset WHERE k.origin = $1 " \
+	"AND d.parent IS NULL AND d.state <> 'removed' AND d.card_id > $2 AND " \
+	NOT_ANNOUNCED("d.card_id") "UNION SELECT c.card_id, " NO_TEXT ", " NO_TEXT ", " NO_NUMBER ", " \
+	NO_TEXT ", c.old_keyset, c.old_version, c.old_kdd FROM card_change c " \
+	"JOIN keyset k ON k.name = c.old_keyset WHERE k.origin = $1 AND c.outcome = 'done' " \
+	"AND c.card_id > $2 AND " NOT_ANNOUNCED("c.card_id") ") AS found " \
+	"ORDER BY card_id LIMIT $3"
+/* clang-format on */
 #define VALUES_4  "VALUES ($1, $2, $3, $4)"
 #define ISSUE	  "card_id, life, issues, issued, changed"
 #define VALUES_5  "VALUES ($1, $2, $3, $4, $5)"
@@ -306,6 +360,23 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 			   "changed = excluded.changed",
 		true},
 	[SQL_ISSUE_GET] = {"SELECT " ISSUE " FROM card_issue WHERE card_id = $1", false},
+
+	[SQL_SHIPMENT_ADD] = {"INSERT INTO shipment (" SHIPMENT ") " VALUES_8, true},
+	[SQL_SHIPMENT_GET] = {"SELECT " SHIPMENT " FROM shipment WHERE id = $1", false},
+	[SQL_SHIPMENT_LIST] = {"SELECT " SHIPMENT " FROM shipment ORDER BY created, id", false},
+	[SQL_SHIPMENT_OF_CARD] = {SHIPMENT_OF_CARD, false},
+	[SQL_SHIPMENT_CARD_ADD] = {"INSERT INTO shipment_card (" SHIPMENT_CARD ") " VALUES_13,
+		true},
+	[SQL_SHIPMENT_CARD_LIST] = {"SELECT " SHIPMENT_CARD " FROM shipment_card "
+				    "WHERE shipment = $1 AND card_id > $2 "
+				    "ORDER BY card_id LIMIT $3",
+		false},
+	[SQL_SHIPMENT_READY] = {SHIPMENT_READY, false},
+	[SQL_SHIPMENT_READY_CARD] = {SHIPMENT_READY_CARD, false},
+	[SQL_SHIPMENT_ANNOUNCED] = {"SELECT COUNT(*) " ANNOUNCED, false},
+	[SQL_SHIPMENT_MISSING] = {SHIPMENT_MISSING, false},
+	[SQL_SHIPMENT_DIFFERENT] = {SHIPMENT_DIFFERENT, false},
+	[SQL_SHIPMENT_UNEXPECTED] = {SHIPMENT_UNEXPECTED, false},
 
 	[SQL_DOMAIN_PUT] =
 		{"INSERT INTO card_domain (" DOMAIN ") " VALUES_12

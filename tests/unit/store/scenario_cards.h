@@ -7,6 +7,7 @@
 #include "store/issue.h"
 #include "store/journal.h"
 #include "store/keys.h"
+#include "store/shipments.h"
 #include "unit/store/check.h"
 
 #define CARD_1 "47906C01000000000001"
@@ -525,6 +526,95 @@ static inline void scenario_issues(struct store *s)
 	CHANGE_FAILS(KMS_ERR_INVALID, "life", store_issue_put(s, &issue, &err));
 }
 
+#define SHIPPED_1 "47906C02000000000001"
+#define SHIPPED_2 "47906C02000000000002"
+#define SHIPPED_3 "47906C02000000000003"
+
+static inline struct store_shipment scenario_shipment(const char *id, const char *direction)
+{
+	return (struct store_shipment){id, direction, "Maker", 1, HEX_32, "{}", OP_C1, 3000};
+}
+
+/* The cards of a gap, by their last digits. */
+static inline void scenario_gaps(struct store *s, enum store_shipment_gaps which, const char *want)
+{
+	struct store_shipment_gap_list list = {0};
+	struct kms_err err = {0};
+	char got[64] = "";
+
+	OK(store_shipment_gaps(s, which, "Maker", SHIPPED_1, 0, &list, &err));
+	for (size_t i = 0; i < list.count; i++)
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%c",
+			list.items[i].card_id[strlen(list.items[i].card_id) - 1]);
+	assert_string_equal(got, want);
+	store_shipment_gap_list_free(&list);
+}
+
+static inline void scenario_shipped_card(struct store *s, const char *id)
+{
+	struct store_card card = scenario_card(id);
+	struct store_domain domain = scenario_domain(id);
+	struct kms_err err = {0};
+
+	card.state = "active";
+	domain.parent = NULL;
+	CHANGE(store_card_add(s, &card, &err));
+	CHANGE(store_domain_put(s, &domain, &err));
+}
+
+static inline void scenario_shipments(struct store *s)
+{
+	STORE_AUTO(shipment) struct store_shipment got = {0};
+	STORE_AUTO(shipment_card) struct store_shipment_card row = {0};
+	STORE_AUTO(shipment_list) struct store_shipment_list all = {0};
+	STORE_AUTO(shipment_card_list) struct store_shipment_card_list cards = {0};
+	struct store_shipment shipment = scenario_shipment("SH-1", "out");
+	struct kms_err err = {0};
+	int64_t announced = 0;
+	bool found = true;
+
+	scenario_shipped_card(s, SHIPPED_1);
+	scenario_shipped_card(s, SHIPPED_2);
+	scenario_shipped_card(s, SHIPPED_3);
+	OK(store_shipment_get(s, "SH-1", &got, &found, &err));
+	assert_false(found);
+	OK(store_shipment_ready(s, MAKER, "47906C02", 2, &cards, &err));
+	assert_int_equal(cards.count, 2);
+	assert_string_equal(cards.items[0].card_id, SHIPPED_1);
+	store_shipment_card_list_free(&cards);
+	OK(store_shipment_ready_card(s, SHIPPED_2, &row, &found, &err));
+	assert_true(found);
+	assert_string_equal(row.keyset, MAKER);
+	assert_int_equal(row.version, 0x20);
+
+	CHANGE(store_shipment_add(s, &shipment, &err));
+	CHANGE_FAILS(KMS_ERR_EXISTS, "SH-1", store_shipment_add(s, &shipment, &err));
+	shipment = scenario_shipment("SH-2", "in");
+	CHANGE(store_shipment_add(s, &shipment, &err));
+	shipment.direction = "about";
+	CHANGE_FAILS(KMS_ERR_INVALID, "direction", store_shipment_add(s, &shipment, &err));
+	row.shipment = (free((void *)row.shipment), strdup("SH-1"));
+	CHANGE(store_shipment_card_add(s, &row, &err));
+	row.shipment = (free((void *)row.shipment), strdup("SH-2"));
+	row.version = 0x21;
+	CHANGE(store_shipment_card_add(s, &row, &err));
+	CHANGE_FAILS(KMS_ERR_EXISTS, SHIPPED_2, store_shipment_card_add(s, &row, &err));
+
+	OK(store_shipment_of_card(s, SHIPPED_2, &got, &found, &err));
+	assert_true(found);
+	assert_string_equal(got.id, "SH-1");
+	OK(store_shipments(s, &all, &err));
+	assert_int_equal(all.count, 2);
+	OK(store_shipment_cards(s, "SH-1", NULL, 0, &cards, &err));
+	assert_int_equal(cards.count, 1);
+	assert_string_equal(cards.items[0].card_id, SHIPPED_2);
+	OK(store_shipment_announced(s, "Maker", &announced, &err));
+	assert_int_equal(announced, 1);
+	scenario_gaps(s, STORE_MISSING, "2");
+	scenario_gaps(s, STORE_DIFFERENT, "2");
+	scenario_gaps(s, STORE_UNEXPECTED, "3");
+}
+
 static inline void scenario_all_of_cards(struct store *s)
 {
 	scenario_card_base(s);
@@ -534,6 +624,7 @@ static inline void scenario_all_of_cards(struct store *s)
 	scenario_dependants(s);
 	scenario_card_events(s);
 	scenario_issues(s);
+	scenario_shipments(s);
 }
 
 #endif
