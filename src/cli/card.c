@@ -229,6 +229,7 @@ static enum kms_status run_many(struct cli *cli, struct op_site *site, const str
 	long count, struct kms_err *err)
 {
 	json_t *cards = json_array();
+	long done = 0;
 	enum kms_status st = KMS_OK;
 
 	cli->result = json_pack("{s:o}", "cards", cards);
@@ -241,11 +242,12 @@ static enum kms_status run_many(struct cli *cli, struct op_site *site, const str
 			st = op_card_next(site, job->reader, err);
 		if (!st)
 			st = job->run(site, job->in, &report, err);
+		done += !st;
 		if (report && json_array_append_new(cards, report))
 			st = kms_nomem(err);
 	}
 	cli_print_table(cli, cards, job->columns);
-	cli_say("%zu of %ld cards done", json_array_size(cards) - (st == KMS_ERR_MISMATCH), count);
+	cli_say("%ld of %ld cards done", done, count);
 	return st;
 }
 
