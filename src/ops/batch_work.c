@@ -297,6 +297,9 @@ static enum kms_status begin(struct work *w, struct kms_err *err)
 	}
 	if (!st)
 		st = op_batch_how(&batch, &w->how, err);
+	/* Before any card is taken: an HSM that is not there is no fault of theirs. */
+	if (!st)
+		st = op_site_cards_hsm(w->site, err);
 	if (st)
 		return st;
 	w->personalise = w->how.in.script != NULL;
