@@ -47,8 +47,8 @@ struct reading {
 	struct op_site *site;
 	const struct op_batch *in;
 	struct csv *csv;
-	int reader, card, profile, kdd; /* columns, or NO_COLUMN */
-	void *cards, *readers;		/* trees of struct seen */
+	int reader, card, profile, kdd;	  /* columns, or NO_COLUMN */
+	void *cards, *readers, *profiles; /* trees of struct seen */
 	int64_t now, count;
 	json_t *malformed;
 };
@@ -58,6 +58,7 @@ static void reading_clear(struct reading *r)
 	csv_close(&r->csv);
 	tdestroy(r->cards, free);
 	tdestroy(r->readers, free);
+	tdestroy(r->profiles, free);
 }
 
 static int column(const struct csv *csv, const char *name)
@@ -143,6 +144,28 @@ static enum kms_status only_here(struct reading *r, const char *card, struct kms
 	return st;
 }
 
+/* Looked for once: a name that no profile has would fail card after card. */
+static enum kms_status known_profile(struct reading *r, const char *name, struct kms_err *err)
+{
+	enum { UNSEEN, KNOWN, UNKNOWN };
+	struct seen *seen = see(&r->profiles, name);
+	CARD_PROFILE_AUTO struct card_profile profile = {0};
+	enum kms_status st = KMS_OK;
+
+	if (!seen)
+		return kms_nomem(err);
+	if (seen->number == UNSEEN) {
+		st = op_profile_find(r->site, name, &profile, err);
+		if (st && st != KMS_ERR_NOT_FOUND && st != KMS_ERR_INVALID)
+			return st;
+		seen->number = st ? UNKNOWN : KNOWN;
+		kms_err_clear(err);
+	}
+	return seen->number == KNOWN ? KMS_OK
+				     : csv_fail(r->csv, (size_t)r->profile, err,
+					       "there is no card profile '%s'", name);
+}
+
 static enum kms_status parse_row(struct reading *r, struct store_job *job,
 	char card[OP_CARD_ID_MAX], char kdd[OP_KDD_HEX], struct kms_err *err)
 {
@@ -156,7 +179,9 @@ static enum kms_status parse_row(struct reading *r, struct store_job *job,
 	if (strlen(job->reader) >= CARD_READER_NAME_SIZE + strlen("tcp:"))
 		return csv_fail(
 			r->csv, (size_t)r->reader, err, "too long for the name of a reader");
-	st = hex_field(r, r->card, OP_CARD_ID_MAX - 1, card, &job->card, err);
+	st = job->profile ? known_profile(r, job->profile, err) : KMS_OK;
+	if (!st)
+		st = hex_field(r, r->card, OP_CARD_ID_MAX - 1, card, &job->card, err);
 	if (!st)
 		st = hex_field(r, r->kdd, OP_KDD_HEX - 1, kdd, &job->kdd, err);
 	if (!st && !job->card && strcmp(r->in->action, "personalise") == 0)

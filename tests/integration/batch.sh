@@ -77,6 +77,7 @@ dry 'create' a batch create B1 good.csv --do inject --keyset OPMasterKey2 --cust
 	echo "$R/card-000003,4,gp23-scp03,"
 	echo "$R/card-000003,XYZ1,gp23-scp03,"
 	echo ",,gp23-scp03,"
+	echo "$R/card-000003,,no-such-profile,"
 	echo "$R/card-000004,AABB,gp23-scp03,"
 	echo "$R/card-000004,AABB,gp23-scp03,"
 	echo "$R/card-000005,,gp23-scp03,"
@@ -87,8 +88,9 @@ equal 'create: those that are right count' 4 "$(get .result.cards)"
 equal 'create: the others are told, by line and column' "bad.csv, line 4, column 'card'
 bad.csv, line 5, column 'card'
 bad.csv, line 6, column 'reader'
-bad.csv, line 8, column 'card'
-bad.csv, line 10" "$(get '.result.malformed[]' | sed 's|.*/||; s/: .*//')"
+bad.csv, line 7, column 'profile'
+bad.csv, line 9, column 'card'
+bad.csv, line 11" "$(get '.result.malformed[]' | sed 's|.*/||; s/: .*//')"
 
 {
 	echo reader,card
