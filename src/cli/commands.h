@@ -93,6 +93,7 @@ CLI_RUN(lock);
 /* run.c, and card.c for card_…: one function each for the table. */
 CLI_RUN(site_init);
 CLI_RUN(site_status);
+CLI_RUN(store_migrate);
 CLI_RUN(site_identity);
 CLI_RUN(site_identity_export);
 CLI_RUN(partner_add);

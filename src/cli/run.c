@@ -46,6 +46,14 @@ enum kms_status cli_site_status(struct cli *cli, struct kms_err *err)
 	return st;
 }
 
+enum kms_status cli_store_migrate(struct cli *cli, struct kms_err *err)
+{
+	OPEN_SITE;
+	st = op_store_migrate(site, cli->positional[0], &cli->result, err);
+	cli_print_fields(cli, cli->result, "store tables rows");
+	return st;
+}
+
 static const char identity_fields[] = "name role fingerprint words hsm_serial file";
 
 enum kms_status cli_site_identity(struct cli *cli, struct kms_err *err)

@@ -564,6 +564,11 @@ struct op_card_life {
 OP_CALL op_card_life(struct op_site *site, const struct op_card_life *in, json_t **ret_report,
 	struct kms_err *err);
 
+/* ---- store_migrate.c ---- */
+/* The registry, from its file into an empty PostgreSQL database, which is the site's from then on. */
+OP_CALL op_store_migrate(
+	struct op_site *site, const char *url, json_t **ret_report, struct kms_err *err);
+
 /* ---- batches of cards: batch.c, batch_file.c, batch_work.c; docs/batches.md ---- */
 
 enum { OP_BATCH_STOP_AFTER = 3, OP_BATCH_BLOCK = 10, OP_BATCH_LEASE_SECONDS = 600 };

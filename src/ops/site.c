@@ -253,7 +253,7 @@ enum kms_status op_site_parse(
 
 /* name = value, folded where libinih's line limit asks for it. Breaks a URI anywhere, arguments at
  * blanks. */
-static enum kms_status put_setting(
+enum kms_status op_site_put_setting(
 	struct buf *out, const char *name, const char *value, bool anywhere, struct kms_err *err)
 {
 	enum kms_status st = buf_printf(out, err, "%s = ", name);
@@ -287,13 +287,13 @@ static enum kms_status site_ini_text(
 		"[site]\nname = %s\nrole = %s\n",
 		o->name, o->role);
 	if (!st && o->store_url)
-		st = put_setting(out, "store", o->store_url, true, err);
+		st = op_site_put_setting(out, "store", o->store_url, true, err);
 	if (!st)
 		st = buf_puts(out, "\n[hsm]\n", err);
 	if (!st)
-		st = put_setting(out, "uri", o->hsm_uri, true, err);
+		st = op_site_put_setting(out, "uri", o->hsm_uri, true, err);
 	if (!st && o->init_args)
-		st = put_setting(out, "init-args", o->init_args, false, err);
+		st = op_site_put_setting(out, "init-args", o->init_args, false, err);
 	return st ? st
 		  : buf_puts(out,
 			    "\n[policy]\ntwo-officers = import export destroy override\n"

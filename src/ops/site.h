@@ -112,6 +112,10 @@ struct op_site_options {
 KMS_CHECKED enum kms_status op_site_init(const char *dir, const struct op_site_options *options,
 	const struct op_front *front, bool dry_run, json_t **ret_report, struct kms_err *err);
 
+/* A line of site.ini, in several where it is long; anywhere: it may be cut inside words. */
+KMS_CHECKED enum kms_status op_site_put_setting(
+	struct buf *out, const char *name, const char *value, bool anywhere, struct kms_err *err);
+
 /* Opens site.ini and the store; the HSM is left alone. front may be NULL: nobody to ask. */
 KMS_CHECKED enum kms_status op_site_open(const char *dir, const struct op_front *front,
 	struct op_site **ret_site, struct kms_err *err);
