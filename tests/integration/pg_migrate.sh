@@ -71,6 +71,7 @@ use cards
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
 log=$TMPDIR/files.log
 : >"$log"
+# shellcheck disable=SC2317 # called by a
 cardkms() { env "${FAULT[@]}" "$CARDKMS_BIN/cardkms" "$@"; }
 fault=("LD_PRELOAD=$CARDKMS_BIN/libfaultfs.so" "FAULTFS_DIR=$HERE/a/site")
 FAULT=("${fault[@]}" "FAULTFS_LOG=$log")
