@@ -2,6 +2,8 @@
 /* From argv to struct cli, by the command table. */
 #include "cli/cli.h"
 
+#include "base/hex.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -307,6 +309,37 @@ enum kms_status cli_values(const struct cli *cli, const char *option, char ***re
 	}
 	*ret_values = values;
 	*ret_count = count;
+	return KMS_OK;
+}
+
+enum kms_status cli_number(const struct cli *cli, const char *option, long least, long most,
+	long otherwise, long *ret_number, struct kms_err *err)
+{
+	const char *text = cli_value(cli, option);
+	char *end;
+
+	*ret_number = text ? strtol(text, &end, 10) : otherwise;
+	if (text && (*end || !*text || *ret_number < least || *ret_number > most))
+		return kms_fail(err, KMS_ERR_USAGE, "%s is a number from %ld to %ld, not '%s'",
+			option, least, most, text);
+	return KMS_OK;
+}
+
+enum kms_status cli_key_version(const struct cli *cli, const char *option, unsigned max,
+	unsigned *ret_version, struct kms_err *err)
+{
+	const char *text = cli_value(cli, option);
+	unsigned long value;
+	char *end;
+
+	*ret_version = 0;
+	if (!text)
+		return KMS_OK;
+	value = strtoul(text, &end, 16);
+	if (hex_digit(text[0]) < 0 || *end || value < 1 || value > max)
+		return kms_fail(err, KMS_ERR_USAGE,
+			"%s is a key version in hex, 01 to %02X, not '%s'", option, max, text);
+	*ret_version = (unsigned)value;
 	return KMS_OK;
 }
 

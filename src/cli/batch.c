@@ -14,37 +14,6 @@
 static const char status_columns[] =
 	"batch do state cards queued leased done failed quarantined unknown";
 
-enum kms_status cli_batch_number(struct cli *cli, const char *option, long least, long most,
-	long otherwise, long *ret_number, struct kms_err *err)
-{
-	const char *text = cli_value(cli, option);
-	char *end;
-
-	*ret_number = text ? strtol(text, &end, 10) : otherwise;
-	if (text && (*end || !*text || *ret_number < least || *ret_number > most))
-		return kms_fail(err, KMS_ERR_USAGE, "%s is a number from %ld to %ld, not '%s'",
-			option, least, most, text);
-	return KMS_OK;
-}
-
-static enum kms_status version_of(
-	struct cli *cli, const char *option, unsigned *ret_version, struct kms_err *err)
-{
-	const char *text = cli_value(cli, option);
-	unsigned long value;
-	char *end;
-
-	*ret_version = 0;
-	if (!text)
-		return KMS_OK;
-	value = strtoul(text, &end, 16);
-	if (*end || !*text || value < 1 || value > 0xFF)
-		return kms_fail(err, KMS_ERR_USAGE,
-			"%s is a key version in hex, 01 to FF, not '%s'", option, text);
-	*ret_version = (unsigned)value;
-	return KMS_OK;
-}
-
 static enum kms_status action_of(struct cli *cli, const char **ret_action, struct kms_err *err)
 {
 	static const char *const actions[] = {
@@ -75,11 +44,11 @@ enum kms_status cli_batch_create(struct cli *cli, struct kms_err *err)
 	enum kms_status st = action_of(cli, &in.action, err);
 
 	if (!st)
-		st = version_of(cli, "--key-version", &in.version, err);
+		st = cli_key_version(cli, "--key-version", 0x7F, &in.version, err);
 	if (!st)
-		st = version_of(cli, "--from-version", &in.old_version, err);
+		st = cli_key_version(cli, "--from-version", 0xFF, &in.old_version, err);
 	if (!st)
-		st = cli_batch_number(
+		st = cli_number(
 			cli, "--stop-after", 0, 1000000, OP_BATCH_STOP_AFTER, &stop_after, err);
 	if (st)
 		return st;

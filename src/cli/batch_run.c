@@ -360,9 +360,9 @@ enum kms_status cli_batch_run(struct cli *cli, struct kms_err *err)
 
 	r.site = site;
 	cli_batch_worker_name(getpid(), r.runner);
-	st = cli_batch_number(cli, "--workers", 1, WORKERS_MAX, 1, &workers, err);
+	st = cli_number(cli, "--workers", 1, WORKERS_MAX, 1, &workers, err);
 	if (!st)
-		st = cli_batch_number(cli, "--patience", 1, 1000000, 300, &patience, err);
+		st = cli_number(cli, "--patience", 1, 1000000, 300, &patience, err);
 	if (!st)
 		st = cli_values(cli, "--hsm", &r.hsms, &r.hsm_count, err);
 	if (!st)

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { COUNT_MAX = 1000000000 };
+
 struct op_card_where cli_card_where(struct cli *cli)
 {
 	return (struct op_card_where){.reader = cli_value(cli, "--reader"),
@@ -24,25 +26,6 @@ static bool initial_given(struct cli *cli)
 	bool kek = pinfd_get(&cli->secrets, "initial.kek") != NULL;
 
 	return enc || mac || kek;
-}
-
-/* "0x20" or "20": key versions are written in hex everywhere else, too. 0 if it is not given. */
-static enum kms_status version_of(struct cli *cli, const char *option, unsigned max,
-	unsigned *ret_version, struct kms_err *err)
-{
-	const char *text = cli_value(cli, option);
-	unsigned long value;
-	char *end;
-
-	*ret_version = 0;
-	if (!text)
-		return KMS_OK;
-	value = strtoul(text, &end, 16);
-	if (hex_digit(text[0]) < 0 || *end || value < 1 || value > max)
-		return kms_fail(err, KMS_ERR_USAGE,
-			"%s is a key version in hex, 01 to %02X, not '%s'", option, max, text);
-	*ret_version = (unsigned)value;
-	return KMS_OK;
 }
 
 static void dry_run_note(struct cli *cli)
@@ -77,20 +60,18 @@ static enum kms_status add_readers(
 
 enum kms_status cli_card_list(struct cli *cli, struct kms_err *err)
 {
-	const char *limit = cli_value(cli, "--limit"), *reader = cli_value(cli, "--reader");
+	const char *reader = cli_value(cli, "--reader");
 	struct op_card_list filter = {.state = cli_value(cli, "--state"),
 		.profile = cli_value(cli, "--profile"),
 		.after = cli_value(cli, "--after")};
+	long limit = 0;
 	CLI_SITE_AUTO struct op_site *site = NULL;
 	json_t *cards = NULL;
 	enum kms_status st = cli_open_site(cli, &site, err);
 
-	if (!st && limit) {
-		filter.limit = strtol(limit, NULL, 10);
-		if (filter.limit < 1)
-			st = kms_fail(err, KMS_ERR_USAGE, "--limit is a number of cards, not '%s'",
-				limit);
-	}
+	if (!st)
+		st = cli_number(cli, "--limit", 1, COUNT_MAX, 0, &limit, err);
+	filter.limit = limit;
 	if (!st)
 		st = op_card_list(site, &filter, &cards, err);
 	if (st)
@@ -188,7 +169,7 @@ static enum kms_status change_options(
 {
 	ret_change->where = cli_card_where(cli);
 	ret_change->keyset = cli_value(cli, "--keyset");
-	return version_of(cli, "--key-version", 0x7F, &ret_change->version, err);
+	return cli_key_version(cli, "--key-version", 0x7F, &ret_change->version, err);
 }
 
 /* One card: `run` calls the operation with what `in` points to. */
@@ -200,17 +181,6 @@ struct job {
 	const char *fields;  /* of the report of one card */
 	const char *columns; /* of those of several */
 };
-
-static enum kms_status count_of(struct cli *cli, long *ret_count, struct kms_err *err)
-{
-	const char *text = cli_value(cli, "--count");
-	char *end;
-
-	*ret_count = text ? strtol(text, &end, 10) : 1;
-	if (text && (*end || *ret_count < 1))
-		return kms_fail(err, KMS_ERR_USAGE, "--count is a number of cards, not '%s'", text);
-	return KMS_OK;
-}
 
 static void print_one(struct cli *cli, const struct job *job)
 {
@@ -257,7 +227,7 @@ static enum kms_status run_job(
 	CLI_SITE_AUTO struct op_site *site = NULL;
 	bool several = cli_value(cli, "--count") != NULL;
 	long count;
-	enum kms_status st = count_of(cli, &count, err);
+	enum kms_status st = cli_number(cli, "--count", 1, COUNT_MAX, 1, &count, err);
 
 	if (!st)
 		st = cli_open_site(cli, &site, err);
@@ -304,7 +274,7 @@ enum kms_status cli_card_inject(struct cli *cli, struct kms_err *err)
 
 	in.where.initial_given = initial_given(cli);
 	if (!st)
-		st = version_of(cli, "--from-version", 0xFF, &in.old_version, err);
+		st = cli_key_version(cli, "--from-version", 0xFF, &in.old_version, err);
 	return st ? st : change(cli, &in, run_inject, err);
 }
 
@@ -315,7 +285,7 @@ enum kms_status cli_card_replace(struct cli *cli, struct kms_err *err)
 	enum kms_status st = change_options(cli, &in, err);
 
 	if (!st)
-		st = version_of(cli, "--from-version", 0xFF, &in.old_version, err);
+		st = cli_key_version(cli, "--from-version", 0xFF, &in.old_version, err);
 	return st ? st : change(cli, &in, run_replace, err);
 }
 
@@ -355,7 +325,7 @@ enum kms_status cli_card_verify(struct cli *cli, struct kms_err *err)
 		"same_keys_as",
 		"card profile keyset key_version opened verified commands"};
 	char **not_sets = NULL;
-	enum kms_status st = version_of(cli, "--key-version", 0xFF, &in.version, err);
+	enum kms_status st = cli_key_version(cli, "--key-version", 0xFF, &in.version, err);
 
 	in.where.aid = cli_value(cli, "--aid");
 	if (!st)

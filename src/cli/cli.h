@@ -93,6 +93,13 @@ KMS_CHECKED enum kms_status cli_values(const struct cli *cli, const char *option
 const char *const *cli_words(const struct cli *cli, const char *option, size_t *ret_count);
 void cli_values_free(char **values, size_t count);
 
+/* A whole number in those bounds; `otherwise` if it was not given. */
+KMS_CHECKED enum kms_status cli_number(const struct cli *cli, const char *option, long least,
+	long most, long otherwise, long *ret_number, struct kms_err *err);
+/* "0x20" or "20": key versions are written in hex everywhere else, too. 0 if it was not given. */
+KMS_CHECKED enum kms_status cli_key_version(const struct cli *cli, const char *option, unsigned max,
+	unsigned *ret_version, struct kms_err *err);
+
 /* ---- commands.c ---- */
 
 /* The table, in the order of the help; ends with a NULL path. */
