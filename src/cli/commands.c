@@ -45,19 +45,6 @@ const struct cli_command cli_commands[] = {
 		.run = cli_site_status,
 	},
 	{
-		.path = "store migrate",
-		.summary = "move the registry from its file to PostgreSQL",
-		.details = "URI names an empty database. All rows are copied in one transaction, "
-			   "read back and\n"
-			   "compared; then site.ini names the database. The file stays where it "
-			   "is, and nothing\n"
-			   "uses it any more. If it is cut off, make the database anew and run it "
-			   "again.",
-		.flags = CLI_CHANGES,
-		.positional = {{"URI", "postgresql://…, without a password"}},
-		.run = cli_store_migrate,
-	},
-	{
 		.path = "site identity",
 		.summary = "this site's identity: fingerprint in hex and in words to read aloud",
 		.run = cli_site_identity,
@@ -69,6 +56,19 @@ const struct cli_command cli_commands[] = {
 			   "partner compares with you by voice or in person.",
 		.options = {{"-o", "F", "the file to write", OPTION_REQUIRED}},
 		.run = cli_site_identity_export,
+	},
+	{
+		.path = "store migrate",
+		.summary = "move the registry from its file to PostgreSQL",
+		.details = "URI names an empty database. All rows are copied in one transaction, "
+			   "read back and\n"
+			   "compared; then site.ini names the database. The file stays where it "
+			   "is, and nothing\n"
+			   "uses it any more. If it is cut off, make the database anew and run it "
+			   "again.",
+		.flags = CLI_CHANGES,
+		.positional = {{"URI", "postgresql://…, without a password"}},
+		.run = cli_store_migrate,
 	},
 	{
 		.path = "partner add",

@@ -168,7 +168,7 @@ equal 'completion: an algorithm' 'aes128 aes192 aes256' \
 equal 'completion: of the longer of two commands' -o "$(complete_words site identity export -o)"
 equal 'completion: a global option' --officers "$(complete_words key destroy x --off)"
 equal 'completion: every noun' \
-	'agent app audit backup card ceremony custody doctor exchange help hsm key lock officer partner site site-key transport-key unlock version zone-key' \
+	"$(grep -rhoE '\.path = "[a-z-]+' "$CARDKMS_SOURCE/src/cli" | sed 's/.*"//' | sort -u | xargs)" \
 	"$(complete_words '' | grep -v '^-' | sort | xargs)"
 for command in "${commands[@]}"; do
 	read -r noun verb _ <<<"$command"
