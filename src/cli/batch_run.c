@@ -43,6 +43,7 @@ struct slot {
 	int64_t next_ms;
 	int64_t wait_ms; /* before the next one is started */
 	unsigned starts;
+	char dead[CLI_WORKER_NAME]; /* who was here before, and is not buried yet; or "" */
 };
 
 struct run {
@@ -151,25 +152,37 @@ static enum kms_status start(struct run *r, struct slot *slot, struct kms_err *e
 
 /* ---- what becomes of it ---- */
 
-static void bury(struct run *r, struct slot *slot, int how)
+/* Its cards go to the others. The store may be away: then again, before another takes its place. */
+static bool bury(struct run *r, struct slot *slot)
 {
-	char worker[CLI_WORKER_NAME];
 	struct kms_err err = {0};
+
+	if (!slot->dead[0])
+		return true;
+	if (op_batch_bury(r->site, r->name, slot->dead, &err)) {
+		cli_say("note: the cards of worker %s wait: %s", slot->dead, err.msg);
+		slot->next_ms = now_ms() + AGAIN_MS;
+		return false;
+	}
+	slot->dead[0] = 0;
+	return true;
+}
+
+static void ended(struct run *r, struct slot *slot, int how)
+{
 	const bool failed = !WIFEXITED(how) || WEXITSTATUS(how) != 0;
 
-	cli_batch_worker_name(slot->pid, worker);
+	cli_batch_worker_name(slot->pid, slot->dead);
 	if (WIFSIGNALED(how)) {
 		r->died++;
-		cli_say("note: worker %s was killed by signal %d", worker, WTERMSIG(how));
+		cli_say("note: worker %s was killed by signal %d", slot->dead, WTERMSIG(how));
 	}
-	/* If the store cannot be had now, the leases end by themselves. */
-	if (failed && op_batch_bury(r->site, r->name, worker, &err))
-		cli_say("note: the cards of worker %s wait for a while: %s", worker, err.msg);
 	slot->pid = 0;
 	slot->wait_ms = !failed || WIFSIGNALED(how)	   ? AGAIN_MS
 			: slot->wait_ms * 2 < AGAIN_MAX_MS ? slot->wait_ms * 2
 							   : AGAIN_MAX_MS;
 	slot->next_ms = now_ms() + slot->wait_ms;
+	(void)bury(r, slot);
 }
 
 static size_t look_for_dead(struct run *r)
@@ -181,7 +194,7 @@ static size_t look_for_dead(struct run *r)
 		int how = 0;
 
 		if (slot->pid && waitpid(slot->pid, &how, WNOHANG) == slot->pid)
-			bury(r, slot, how);
+			ended(r, slot, how);
 		alive += slot->pid != 0;
 	}
 	return alive;
@@ -251,7 +264,7 @@ static enum kms_status start_those_due(struct run *r, struct kms_err *err)
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && i < r->count; i++)
-		if (!r->slots[i].pid && r->slots[i].next_ms <= now_ms())
+		if (!r->slots[i].pid && r->slots[i].next_ms <= now_ms() && bury(r, &r->slots[i]))
 			st = start(r, &r->slots[i], err);
 	return st;
 }
