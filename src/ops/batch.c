@@ -551,7 +551,6 @@ static enum kms_status walk(
 static enum kms_status write_report(
 	struct op_site *site, const char *name, const char *path, json_t *rows, struct kms_err *err)
 {
-	BUF_AUTO struct buf text = {0};
 	char *data = NULL;
 	size_t len = 0;
 	FILE *out = path ? open_memstream(&data, &len) : NULL;
