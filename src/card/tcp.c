@@ -274,7 +274,7 @@ static enum kms_status choose(struct tcp_link *link, const char *card, struct km
 	enum kms_status st;
 
 	command[4] = (unsigned char)len;
-	memcpy(command + 5, card, len);
+	snprintf((char *)command + 5, sizeof(command) - 5, "%s", card);
 	do {
 		st = send_frame(link, command, 5 + len, err);
 		if (!st)

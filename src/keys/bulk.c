@@ -185,6 +185,8 @@ static enum kms_status fill_cmac(
 {
 	enum kms_status st = KMS_OK;
 
+	if (c->keys == 0 || c->messages == 0 || c->block == 0)
+		return kms_fail(err, KMS_ERR_INTERNAL, "a chunk of no keys");
 	c->recipes = calloc(c->keys, sizeof(*c->recipes));
 	c->in = calloc(c->messages, c->block);
 	c->out = calloc(c->messages, c->block);

@@ -361,13 +361,15 @@ static enum kms_status steer(struct op_site *site, const struct op_kind *kind, c
 	return op_run(site, kind, &args, ret_report, err);
 }
 
-#define STEER .needs = OP_NEED_IDENTITY | OP_SHARES_SITE
+enum { STEER_NEEDS = OP_NEED_IDENTITY | OP_SHARES_SITE };
 
 enum kms_status op_batch_pause(
 	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err)
 {
-	static const struct op_kind kind = {
-		.name = "batch.pause", STEER, .validate = pause_validate, .commit = pause_commit};
+	static const struct op_kind kind = {.name = "batch.pause",
+		.needs = STEER_NEEDS,
+		.validate = pause_validate,
+		.commit = pause_commit};
 
 	return steer(site, &kind, name, NULL, ret_report, err);
 }
@@ -376,7 +378,7 @@ enum kms_status op_batch_resume(
 	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err)
 {
 	static const struct op_kind kind = {.name = "batch.resume",
-		STEER,
+		.needs = STEER_NEEDS,
 		.validate = resume_validate,
 		.commit = resume_commit};
 
@@ -386,8 +388,10 @@ enum kms_status op_batch_resume(
 enum kms_status op_batch_retry(struct op_site *site, const char *name, const char *state,
 	json_t **ret_report, struct kms_err *err)
 {
-	static const struct op_kind kind = {
-		.name = "batch.retry", STEER, .validate = steer_validate, .commit = retry_commit};
+	static const struct op_kind kind = {.name = "batch.retry",
+		.needs = STEER_NEEDS,
+		.validate = steer_validate,
+		.commit = retry_commit};
 
 	return steer(site, &kind, name, state, ret_report, err);
 }

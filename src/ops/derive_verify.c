@@ -210,12 +210,13 @@ static enum kms_status describe(const struct doc_derived *d, const struct op_fil
 		"manifest", d->id, "sender", job->sender.name, "fingerprint",
 		job->sender.fingerprint, "keyset", job->keyset, "customer", job->customer,
 		"algorithm", key_alg_name(job->alg), "diversification", div, "cards",
-		(json_int_t)job->cards, "keys", (json_int_t)(DOC_DERIVED_ROLES * job->cards),
-		"chunks", (json_int_t)doc_derived_chunks(job), "under", job->under.label,
-		"check_value", check, "check_method", key_kcv_method_name(job->under.kcv.method),
-		"wrapping", key_wrapping_name(job->wrapping), "recipient", job->recipient,
-		"cards_sha256", cards, "sha256", hash, "created", created, "overrides",
-		d->overrides, "masters", masters_json(job), "signature", verdict);
+		(json_int_t)job->cards, "keys",
+		(json_int_t)DOC_DERIVED_ROLES * (json_int_t)job->cards, "chunks",
+		(json_int_t)doc_derived_chunks(job), "under", job->under.label, "check_value",
+		check, "check_method", key_kcv_method_name(job->under.kcv.method), "wrapping",
+		key_wrapping_name(job->wrapping), "recipient", job->recipient, "cards_sha256",
+		cards, "sha256", hash, "created", created, "overrides", d->overrides, "masters",
+		masters_json(job), "signature", verdict);
 	if (!*ret || json_object_set_new(*ret, "manifest_sha256", json_string(manifest->hash_text)))
 		return kms_nomem(err);
 	return KMS_OK;

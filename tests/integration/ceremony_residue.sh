@@ -264,6 +264,7 @@ for place in a/site/left b/site/left "$look/tmp/left" "$look/home/left" "$look/m
 	rm -f "$place"
 done
 for folder in /tmp /var/tmp /dev/shm /var/spool; do
+	[ -d $folder ] || continue
 	left=$(mktemp -p $folder cardkms-test-XXXXXX)
 	printf '%s' "$digits" >"$left"
 	planted "$left"
