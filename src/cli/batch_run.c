@@ -3,15 +3,14 @@
  * batch run: leads the workers of a batch. They are processes of their own, since work on SoftHSM grows
  * with processes and not with threads, and since any of them may die: its cards go to the others.
  *
- *   each half second   those that have ended are buried, and replaced after a while if they failed
- *   each second        how far it is: a bar on a terminal, a line in ten seconds elsewhere
- *   each five          the batch is still led
+ *   each turn       those that have ended are buried, and replaced after a while
+ *   half a second   how far it is, as a bar on a terminal; elsewhere a line each ten seconds
+ *   five seconds    the batch is still led (half a second on a terminal)
  */
 #include "cli/batch.h"
 #include "cli/commands.h"
 #include "cli/front.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "ops/ops.h"
 
@@ -57,8 +56,8 @@ struct run {
 	size_t count;
 	int64_t patience_ms, began_ms, moved_ms, led_ms, shown_ms;
 	json_int_t ended_at_first, ended; /* cards that are not waiting */
-	json_t *status;
-	bool terminal, over;
+	json_t *status;			  /* as it was seen last; NULL before the first time */
+	bool terminal;
 	unsigned died;
 };
 
@@ -297,7 +296,7 @@ static enum kms_status turn(struct run *r, bool *ret_on, struct kms_err *err)
 		look_at_batch(r);
 	if (now >= r->shown_ms + (r->terminal ? SHOW_TERMINAL_MS : SHOW_MS))
 		show(r, false);
-	if (!st && state_is(r, "running")) {
+	if (!st && (!r->status || state_is(r, "running"))) {
 		if (now > r->moved_ms + r->patience_ms) {
 			end_all(r);
 			kms_fail(err, KMS_ERR_STATE, "no card was ended for %lld seconds",
@@ -307,7 +306,8 @@ static enum kms_status turn(struct run *r, bool *ret_on, struct kms_err *err)
 				"stands above",
 				r->name);
 		}
-		st = start_those_due(r, err);
+		if (r->status)
+			st = start_those_due(r, err);
 	} else if (!st && alive == 0) {
 		*ret_on = false;
 	}
@@ -389,6 +389,8 @@ enum kms_status cli_batch_run(struct cli *cli, struct kms_err *err)
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	st = follow(&r, err);
+	if (!r.status) /* it never came to be seen; follow said so */
+		return st;
 	if (json_object_set_new(r.status, "workers_killed", json_integer(r.died)))
 		return kms_nomem(err);
 	cli->result = json_incref(r.status);

@@ -106,6 +106,21 @@ static enum kms_status key_set(struct op *op, const char *name, struct kms_err *
 	return name ? store_keyset_get(op->site->store, name, &row, err) : KMS_OK;
 }
 
+/* The cards of the file; told what is wrong with the others. In a dry run nothing is kept of it. */
+static enum kms_status take_cards(struct op *op, int64_t now, struct kms_err *err)
+{
+	struct create_args *a = op->args;
+	enum kms_status st = op_batch_read(op->site, a->in, now, &a->cards, a->malformed, err);
+
+	if (!st)
+		st = op_detail(op, "cards", json_integer(a->cards), err);
+	if (!st)
+		st = op_report(op, "batch", json_string(a->in->name), err);
+	if (!st)
+		st = op_report(op, "cards", json_integer(a->cards), err);
+	return st ? st : op_report(op, "malformed", json_incref(a->malformed), err);
+}
+
 static enum kms_status create_validate(struct op *op, struct kms_err *err)
 {
 	struct create_args *a = op->args;
@@ -127,7 +142,9 @@ static enum kms_status create_validate(struct op *op, struct kms_err *err)
 	st = op_detail(op, "action", json_string(in->action), err);
 	if (!st)
 		st = op_detail(op, "file_sha256", json_string(a->sha256), err);
-	return st ? st : op_detail(op, "options", json_incref(a->options), err);
+	if (!st)
+		st = op_detail(op, "options", json_incref(a->options), err);
+	return st || !op->site->dry_run ? st : take_cards(op, 0, err);
 }
 
 static enum kms_status create_commit(struct op *op, struct kms_err *err)
@@ -150,15 +167,7 @@ static enum kms_status create_commit(struct op *op, struct kms_err *err)
 				.created = now,
 				.changed = now},
 			err);
-	if (!st)
-		st = op_batch_read(op->site, a->in, now, &a->cards, a->malformed, err);
-	if (!st)
-		st = op_detail(op, "cards", json_integer(a->cards), err);
-	if (!st)
-		st = op_report(op, "batch", json_string(a->in->name), err);
-	if (!st)
-		st = op_report(op, "cards", json_integer(a->cards), err);
-	return st ? st : op_report(op, "malformed", json_incref(a->malformed), err);
+	return st ? st : take_cards(op, now, err);
 }
 
 enum kms_status op_batch_create(

@@ -7,7 +7,8 @@
 #include "ops/ops.h"
 #include "store/batches.h"
 
-/* The file of cards, line for line into the queue of batch in->name; in a transaction. */
+/* The file of cards, line for line into the queue of batch in->name; in a transaction. In a dry run it is
+ * only read. */
 KMS_CHECKED enum kms_status op_batch_read(struct op_site *site, const struct op_batch *in,
 	int64_t now, int64_t *ret_cards, json_t *malformed, struct kms_err *err);
 

@@ -33,18 +33,11 @@ static enum kms_status migrate_check(struct op *op, struct kms_err *err)
 	return st ? st : op_subject(op, err, "%s", a->url);
 }
 
-/* That it can be reached is known before anything is recorded; it gets its tables here. */
+/* It gets its tables here. */
 static enum kms_status open_there(
 	const struct migrate_args *a, struct store **ret_store, struct kms_err *err)
 {
 	return store_open(&(struct store_options){.path = a->url, .create = true}, ret_store, err);
-}
-
-static enum kms_status migrate_validate(struct op *op, struct kms_err *err)
-{
-	STORE_CLOSE_AUTO struct store *there = NULL;
-
-	return op->site->dry_run ? KMS_OK : open_there(op->args, &there, err);
 }
 
 /* The text with the line `store = URL` as the first of [site]. */
@@ -56,26 +49,48 @@ static enum kms_status with_store(
 	size_t before = at ? (size_t)(at - buf_text(ini)) + strlen(heading) : 0;
 	enum kms_status st;
 
-	if (!at)
-		return kms_fail(err, KMS_ERR_INVALID, "site.ini has no line [site]");
+	if (!at) {
+		kms_fail(err, KMS_ERR_INVALID,
+			"site.ini has no line [site] to name the store under");
+		return kms_hint(err, "write that heading on a line of its own, without blanks");
+	}
 	st = buf_append(ret_text, buf_text(ini), before, err);
 	if (!st)
 		st = op_site_put_setting(ret_text, "store", url, true, err);
 	return st ? st : buf_puts(ret_text, buf_text(ini) + before, err);
 }
 
-static enum kms_status switch_over(const struct op_site *site, const char *url, struct kms_err *err)
+/* site.ini as it is to be. */
+static enum kms_status fresh_ini(const struct op_site *site, const char *url, char **ret_path,
+	struct buf *ret_text, struct kms_err *err)
 {
 	BUF_AUTO struct buf old = {0};
-	BUF_AUTO struct buf fresh = {0};
-	FREE_AUTO char *path = NULL;
-	enum kms_status st = op_site_path(site, "site.ini", &path, err);
+	enum kms_status st = op_site_path(site, "site.ini", ret_path, err);
 
 	if (!st)
-		st = file_read(path, SITE_INI_MAX, &old, err);
-	if (!st)
-		st = with_store(&old, url, &fresh, err);
-	return st ? st : file_write(path, 0600, fresh.data, fresh.len, err);
+		st = file_read(*ret_path, SITE_INI_MAX, &old, err);
+	return st ? st : with_store(&old, url, ret_text, err);
+}
+
+/* That it can be switched, and the database be reached, is known before anything is recorded. */
+static enum kms_status migrate_validate(struct op *op, struct kms_err *err)
+{
+	const struct migrate_args *a = op->args;
+	STORE_CLOSE_AUTO struct store *there = NULL;
+	BUF_AUTO struct buf text = {0};
+	FREE_AUTO char *path = NULL;
+	enum kms_status st = fresh_ini(op->site, a->url, &path, &text, err);
+
+	return st || op->site->dry_run ? st : open_there(a, &there, err);
+}
+
+static enum kms_status switch_over(const struct op_site *site, const char *url, struct kms_err *err)
+{
+	BUF_AUTO struct buf text = {0};
+	FREE_AUTO char *path = NULL;
+	enum kms_status st = fresh_ini(site, url, &path, &text, err);
+
+	return st ? st : file_write(path, 0600, text.data, text.len, err);
 }
 
 static enum kms_status migrate_deliver(struct op *op, struct kms_err *err)

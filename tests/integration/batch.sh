@@ -83,6 +83,8 @@ dry 'create' a batch create B1 good.csv --do inject --keyset OPMasterKey2 --cust
 	echo "$R/card-000005,,gp23-scp03,"
 	echo 'too,many,fields,in,this line'
 } >bad.csv
+a --dry-run batch create BAD bad.csv --do verify --keyset OPMasterKey2
+equal 'create: a dry run reads the file, too' '4 6' "$(get '.result | "\(.cards) \(.malformed | length)"')"
 ok 'create: with lines that are wrong' batch create BAD bad.csv --do verify --keyset OPMasterKey2
 equal 'create: those that are right count' 4 "$(get .result.cards)"
 equal 'create: the others are told, by line and column' "bad.csv, line 4, column 'card'
