@@ -1,32 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2119 # functions that take words at other places
 # Batches of simulated cards on one machine: SQLite, SoftHSM, one cardsim; keys injected.
 #
 #   batch.cards_per_s.N       cards a second with N workers, from `batch run` to its end
 #   batch.workers.ratio       two workers against one: the median of three pairs, one after the other
 #
 # CARDS: of each run (200).
-. "${CARDKMS_SOURCE:?run by scripts/bench}/tests/integration/card_lib.sh"
-CARDS=${CARDS:-200}
+. "${CARDKMS_SOURCE:?run by scripts/bench}/tests/integration/batch_lib.sh"
+N=${CARDS:-200}
 
 # once WORKERS: cards a second.
 once() {
-	local i
+	local from
 	use cards
 	rm -rf "$SIMS/box"
-	mkdir -p "$SIMS/box"
-	CARD=$SIMS/box/
-	sim_again --profile gp23-scp03 --cards "$CARDS"
-	{
-		echo reader,card,profile,kdd
-		for ((i = 1; i <= CARDS; i++)); do
-			printf '%s/card-%06d,,gp23-scp03,\n' "$R" $i
-		done
-	} >cards.csv
+	box
+	box_lines >cards.csv
 	need a batch create B cards.csv --do inject --keyset OPMasterKey2 --customer 'Example Bank' >&2
-	i=$(date +%s.%N)
+	from=$(date +%s.%N)
 	need a batch run B --workers "$1" >&2
-	awk -v cards="$CARDS" -v from="$i" -v to="$(date +%s.%N)" 'BEGIN { printf "%.1f\n", cards / (to - from) }'
+	awk -v cards="$N" -v from="$from" -v to="$(date +%s.%N)" 'BEGIN { printf "%.1f\n", cards / (to - from) }'
 }
 
 fixture_cards >&2

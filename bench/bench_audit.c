@@ -8,7 +8,7 @@
  */
 #include "ops/op.h"
 #include "support/bench.h"
-#include "support/place.h"
+#include "support/site.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,11 +109,7 @@ static enum kms_status measure(struct op_site *site, const char *file, struct km
 
 int main(void)
 {
-	const struct op_site_options options = {.name = "Bench",
-		.role = "manufacturer",
-		.hsm_uri = "pkcs11:token=bench?module-path=/usr/lib/softhsm/libsofthsm2.so"};
 	BENCH_PLACE_AUTO struct bench_place place = {0};
-	JS_AUTO json_t *report = NULL;
 	struct op_site *site = NULL;
 	struct kms_err err = {0};
 	struct statfs fs;
@@ -125,9 +121,7 @@ int main(void)
 	snprintf(dir, sizeof(dir), "%s/site", place.dir);
 	snprintf(file, sizeof(file), "%s/syncs", place.dir);
 	if (!st)
-		st = op_site_init(dir, &options, NULL, false, &report, &err);
-	if (!st)
-		st = op_site_open(dir, NULL, &site, &err);
+		st = bench_site_bare(&place, &site, &err);
 	if (!st && !statfs(dir, &fs) && fs.f_type == TMPFS)
 		bench_say(
 			"  audit.append: %s is a tmpfs, where nothing is durable; set TMPDIR to a "

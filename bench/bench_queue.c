@@ -9,7 +9,7 @@
 #include "ops/op.h"
 #include "store/batches.h"
 #include "support/bench.h"
-#include "support/place.h"
+#include "support/site.h"
 
 #include <stdio.h>
 
@@ -117,23 +117,15 @@ static enum kms_status measure(struct op_site *site, struct kms_err *err)
 
 int main(void)
 {
-	const struct op_site_options options = {.name = "Bench",
-		.role = "manufacturer",
-		.hsm_uri = "pkcs11:token=bench?module-path=/usr/lib/softhsm/libsofthsm2.so"};
 	BENCH_PLACE_AUTO struct bench_place place = {0};
-	JS_AUTO json_t *report = NULL;
 	struct op_site *site = NULL;
 	struct kms_err err = {0};
-	char dir[PATH_MAX];
 	enum kms_status st = secret_heap_open(&err);
 
 	if (!st)
 		st = bench_place_open(&place, &err);
-	snprintf(dir, sizeof(dir), "%s/site", place.dir);
 	if (!st)
-		st = op_site_init(dir, &options, NULL, false, &report, &err);
-	if (!st)
-		st = op_site_open(dir, NULL, &site, &err);
+		st = bench_site_bare(&place, &site, &err);
 	if (!st)
 		st = measure(site, &err);
 	op_site_close(site);

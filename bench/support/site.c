@@ -67,3 +67,18 @@ enum kms_status bench_site_make(
 	op_site_close(site);
 	return st;
 }
+
+enum kms_status bench_site_bare(
+	const struct bench_place *place, struct op_site **ret_site, struct kms_err *err)
+{
+	const struct op_site_options options = {.name = "Bench",
+		.role = "manufacturer",
+		.hsm_uri = "pkcs11:token=bench?module-path=/usr/lib/softhsm/libsofthsm2.so"};
+	JS_AUTO json_t *report = NULL;
+	char dir[PATH_MAX];
+	enum kms_status st;
+
+	snprintf(dir, sizeof(dir), "%s/site", place->dir);
+	st = op_site_init(dir, &options, NULL, false, &report, err);
+	return st ? st : op_site_open(dir, NULL, ret_site, err);
+}

@@ -17,4 +17,8 @@ KMS_CHECKED enum kms_status bench_site_make(
 KMS_CHECKED enum kms_status bench_site_open(
 	const struct bench_place *place, struct op_site **ret_site, struct kms_err *err);
 
+/* Another PLACE/site, without a token, opened: for registry and log alone. */
+KMS_CHECKED enum kms_status bench_site_bare(
+	const struct bench_place *place, struct op_site **ret_site, struct kms_err *err);
+
 #endif

@@ -1,66 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2119 # functions that take words at other places
 # shellcheck disable=SC2317 # functions called by name
 # Batches: from a file with lines that are wrong, by workers that are killed, paused, stopped by wrong keys,
 # taken up again; each card is done once, and the cards themselves say so.
-. "$(dirname "$0")/card_lib.sh"
+. "$(dirname "$0")/batch_lib.sh"
 
 N=12
-CARD=$SIMS/box/
 fixture_cards
 use cards
-mkdir -p "$CARD"
-sim_again --profile gp23-scp03 --cards $N
+box
 
 batch() { a batch "$@"; }
 runs+=([batch]=a)
-# cards [FROM TO]: lines of a batch file for these cards of the box.
-cards() {
-	local i
-	echo reader,card,profile,kdd
-	for ((i = ${1:-1}; i <= ${2:-$N}; i++)); do
-		printf '%s/card-%06d,,gp23-scp03,\n' "$R" $i
-	done
-}
 counts() { get '.result | "\(.done) \(.failed) \(.quarantined) \(.unknown) of \(.cards)"'; }
 state_of_batch() { query "SELECT state FROM batch WHERE name = '$1'"; }
-# How many cards of the box have exactly this key version.
-with_version() {
-	local file n=0
-	for file in "$CARD"*.json; do
-		[ "$(versions_on "$file")" != "$1" ] || n=$((n + 1))
-	done
-	echo $n
-}
-# run_behind NAME WORD…: `batch run` in the background; its workers' process ids are in $workers.
-run_behind() {
-	secret_lines a/secrets >"$TMPDIR/lines"
-	(
-		token_for a
-		exec env "${token_env[@]}" cardkms -s a/site --pin-fd 3 --json batch run "$@" \
-			3<"$TMPDIR/lines" >"$TMPDIR/run.out" 2>"$TMPDIR/run.err"
-	) &
-	leader=$!
-}
-workers() { pgrep -P "$leader" -f ' worker ' | sort -n; }
-run_over() {
-	CODE=0
-	wait "$leader" || CODE=$?
-	cp "$TMPDIR/run.out" "$OUT"
-	cp "$TMPDIR/run.err" "$ERR"
-}
-wait_until() { # SECONDS COMMAND…
-	local i
-	for ((i = 0; i < $1 * 20; i++)); do
-		! "${@:2}" || return 0
-		sleep 0.05
-	done
-	return 1
-}
-
 # ---- what a batch is made from ----
 
-cards >good.csv
+box_lines >good.csv
 refused 'create: no action of that name' 2 '--do is inject' batch create B1 good.csv --do melt
 refused 'create: nothing to put on' 2 'needs --keyset' batch create B1 good.csv --do inject
 refused 'create: no such key set' 1 "no key set 'Nobody'" batch create B1 good.csv --do inject --keyset Nobody
@@ -73,7 +30,7 @@ refused 'create: no cards' 1 'names no card' batch create B1 none.csv --do verif
 dry 'create' a batch create B1 good.csv --do inject --keyset OPMasterKey2 --customer 'Example Bank'
 
 {
-	cards 1 2
+	box_lines 1 2
 	echo "$R/card-000003,4,gp23-scp03,"
 	echo "$R/card-000003,XYZ1,gp23-scp03,"
 	echo ",,gp23-scp03,"
@@ -111,7 +68,7 @@ refused 'a worker of a batch that nobody runs' 1 'is ready' a worker IN
 ok 'run' batch run IN --workers 2
 equal 'run: all are done' "$N 0 0 0 of $N" "$(counts)"
 equal 'run: its state' 'done' "$(state_of_batch IN)"
-equal 'run: the cards say so' "$N" "$(with_version 48)"
+equal 'run: the cards say so' "$N" "$(box_with 48)"
 equal 'run: each card once' "$N|$N" "$(query "SELECT count(*), count(DISTINCT card_id) FROM card_event WHERE event = 'inject'")"
 equal 'run: each outcome names its operation' "$N" \
 	"$(query "SELECT count(*) FROM batch_card JOIN operation ON operation.id = op_id WHERE batch = 'IN' AND operation.state = 'done'")"
@@ -125,14 +82,14 @@ equal 'status of all: three' 3 "$(get '.result | length')"
 
 # ---- a worker is killed, and the leader, and it goes on ----
 
-sim_again --fault slow:15
-cards >good.csv
+box --fault slow:15
+box_lines >good.csv
 ok 'create' batch create RE good.csv --do replace --keyset BankMaster2 --from OPMasterKey2
 run_behind RE --workers 2
-wait_until 10 sh -c "[ \$(sqlite3 -readonly a/site/cardkms.db \"SELECT count(*) FROM batch_card WHERE batch = 'RE' AND state = 'done'\") -ge 2 ]"
+run_until 2
 batch run RE
 check 'run: somebody leads it' has "$(said)" "is led by … 'cardkms worker RE' works on it beside them"
-victim=$(workers | head -1)
+victim=$(run_workers | head -1)
 kill -9 "$victim"
 run_over
 equal 'killed: all are done all the same' "$N 0 0 0 of $N" "$(counts)"
@@ -146,7 +103,7 @@ sound 'killed: the site is sound' a
 
 ok 'create' batch create VE good.csv --do verify --keyset BankMaster2
 run_behind VE --workers 2
-wait_until 10 sh -c "[ \$(sqlite3 -readonly a/site/cardkms.db \"SELECT count(*) FROM batch_card WHERE batch = 'VE' AND state = 'done'\") -ge 1 ]"
+run_until 1
 ok 'pause' batch pause VE
 run_over
 equal 'pause: the leader ends' 1 "$CODE"
@@ -160,8 +117,8 @@ equal 'all are done' "$N 0 0 0 of $N" "$(counts)"
 
 # ---- wrong keys: it stops before it costs every card a try ----
 
-sim_again
-cards >good.csv
+box
+box_lines >good.csv
 ok 'create' batch create WRONG good.csv --do verify --keyset WrongMaster2 --stop-after 3
 batch run WRONG
 equal 'wrong keys: exit status' 1 "$CODE"
