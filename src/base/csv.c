@@ -321,6 +321,11 @@ size_t csv_columns(const struct csv *csv)
 	return csv->count;
 }
 
+const char *csv_source(const struct csv *csv)
+{
+	return csv->source;
+}
+
 const char *csv_name(const struct csv *csv, size_t column)
 {
 	return csv->names[column];

@@ -32,6 +32,7 @@ void csv_close(struct csv **csv); /* NULL in it is safe */
 KMS_CHECKED enum kms_status csv_column(
 	const struct csv *csv, const char *name, size_t *ret_column, struct kms_err *err);
 size_t csv_columns(const struct csv *csv);
+const char *csv_source(const struct csv *csv);
 /* Its name, as the header has it. */
 const char *csv_name(const struct csv *csv, size_t column);
 
