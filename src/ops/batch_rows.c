@@ -78,6 +78,24 @@ static const char *field(const struct batch_rows *r, int at)
 	return *text ? text : NULL;
 }
 
+/* Only the words are looked at: nothing is connected to. */
+static enum kms_status check_address(
+	const struct batch_rows *r, const char *reader, struct kms_err *err)
+{
+	struct card_system *system = NULL;
+	struct kms_err why = {0};
+	enum kms_status st = KMS_OK;
+
+	if (strchr(reader, ','))
+		return csv_fail(r->csv, (size_t)r->reader, err, "more than one reader");
+	if (card_system_open(reader, &system, &why))
+		st = why.code == KMS_ERR_NOMEM
+			     ? kms_nomem(err)
+			     : csv_fail(r->csv, (size_t)r->reader, err, "%s", why.msg);
+	card_system_close(system);
+	return st;
+}
+
 static enum kms_status check_reader(
 	const struct batch_rows *r, struct batch_row *row, struct kms_err *err)
 {
@@ -88,6 +106,8 @@ static enum kms_status check_reader(
 	if (strlen(row->reader) >= CARD_READER_NAME_SIZE + strlen("tcp:"))
 		return csv_fail(
 			r->csv, (size_t)r->reader, err, "too long for the name of a reader");
+	if (strncmp(row->reader, "tcp:", strlen("tcp:")) == 0)
+		return check_address(r, row->reader, err);
 	return KMS_OK;
 }
 

@@ -103,7 +103,8 @@ static enum kms_status settle(struct work *w, const struct store_job *row, struc
 
 /*
  * Whether a failure is that of this card. What is not, is that of the HSM, the store or the whole batch:
- * it would meet every other card as well. Before a card is known, a wrong passphrase is the HSM's.
+ * it would meet every other card as well. Before a card is known, a wrong passphrase is the HSM's, and wrong
+ * words are the batch's; after that they are too few for this card: which keys it has, say.
  */
 static bool is_of_the_card(enum kms_status st, const struct op_job *job)
 {
@@ -113,10 +114,10 @@ static bool is_of_the_card(enum kms_status st, const struct op_job *job)
 	case KMS_ERR_BUSY:
 	case KMS_ERR_NOMEM:
 	case KMS_ERR_INTERNAL:
-	case KMS_ERR_USAGE:
 		return false;
 	case KMS_ERR_AUTH:
 	case KMS_ERR_DENIED:
+	case KMS_ERR_USAGE:
 		return job->card[0] != 0;
 	default:
 		return true;

@@ -39,9 +39,11 @@ dry 'create' a batch create B1 good.csv --do inject --keyset OPMasterKey2 --cust
 	echo "$R/card-000004,AABB,gp23-scp03,"
 	echo "$R/card-000005,,gp23-scp03,"
 	echo 'too,many,fields,in,this line'
+	echo 'tcp:nowhere,,gp23-scp03,'
+	echo "\"$R/card-000001,$R/card-000002\",,gp23-scp03,"
 } >bad.csv
 a --dry-run batch create BAD bad.csv --do verify --keyset OPMasterKey2
-equal 'create: a dry run reads the file, too' '4 6' "$(get '.result | "\(.cards) \(.malformed | length)"')"
+equal 'create: a dry run reads the file, too' '4 8' "$(get '.result | "\(.cards) \(.malformed | length)"')"
 ok 'create: with lines that are wrong' batch create BAD bad.csv --do verify --keyset OPMasterKey2
 equal 'create: those that are right count' 4 "$(get .result.cards)"
 equal 'create: the others are told, by line and column' "bad.csv, line 4, column 'card'
@@ -49,7 +51,9 @@ bad.csv, line 5, column 'card'
 bad.csv, line 6, column 'reader'
 bad.csv, line 7, column 'profile'
 bad.csv, line 9, column 'card'
-bad.csv, line 11" "$(get '.result.malformed[]' | sed 's|.*/||; s/: .*//')"
+bad.csv, line 11
+bad.csv, line 12, column 'reader'
+bad.csv, line 13, column 'reader'" "$(get '.result.malformed[]' | sed 's/: .*//')"
 
 {
 	echo reader,card
