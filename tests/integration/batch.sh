@@ -71,6 +71,8 @@ equal 'create: they wait' ready "$(state_of_batch IN)"
 refused 'a worker of a batch that nobody runs' 1 'is ready' a worker IN
 ok 'run' batch run IN --workers 2
 equal 'run: all are done' "$N 0 0 0 of $N" "$(counts)"
+check 'run: that the keys were public is said once a worker' test \
+	"$(grep -c 'which everybody knows' "$ERR")" -le 2 -a "$(grep -c 'which everybody knows' "$ERR")" -ge 1
 equal 'run: its state' 'done' "$(state_of_batch IN)"
 equal 'run: the cards say so' "$N" "$(box_with 48)"
 equal 'run: each card once' "$N|$N" "$(query "SELECT count(*), count(DISTINCT card_id) FROM card_event WHERE event = 'inject'")"
