@@ -75,6 +75,7 @@ check 'run: that the keys were public is said once a worker' test \
 	"$(grep -c 'which everybody knows' "$ERR")" -le 2 -a "$(grep -c 'which everybody knows' "$ERR")" -ge 1
 equal 'run: its state' 'done' "$(state_of_batch IN)"
 equal 'run: the cards say so' "$N" "$(box_with 48)"
+equal 'run: each card once, by its own count' "1 $N" "$(box_puts)"
 equal 'run: each card once' "$N|$N" "$(query "SELECT count(*), count(DISTINCT card_id) FROM card_event WHERE event = 'inject'")"
 equal 'run: each outcome names its operation' "$N" \
 	"$(query "SELECT count(*) FROM batch_card JOIN operation ON operation.id = op_id WHERE batch = 'IN' AND operation.state = 'done'")"
@@ -101,6 +102,7 @@ run_over
 equal 'killed: all are done all the same' "$N 0 0 0 of $N" "$(counts)"
 equal 'killed: exit status' 0 "$CODE"
 equal 'killed: one worker' 1 "$(get .result.workers_killed)"
+equal 'killed: each card once more, by its own count' "2 $N" "$(box_puts)"
 equal 'killed: each card once' "$N|$N" "$(query "SELECT count(*), count(DISTINCT card_id) FROM card_event WHERE event = 'replace'")"
 equal 'killed: no card is between' "$N" "$(query "SELECT count(*) FROM card_domain WHERE state = 'active' AND keyset = 'BankMaster2'")"
 sound 'killed: the site is sound' a
