@@ -350,7 +350,7 @@ static enum kms_status retry_commit(struct op *op, struct kms_err *err)
 #define STEER(word, commit_fn)                                                     \
 	{                                                                          \
 		.name = "batch." word, .needs = OP_NEED_IDENTITY | OP_SHARES_SITE, \
-		.validate = steer_validate, .commit = commit_fn,                   \
+		.validate = steer_validate, .commit = (commit_fn),                 \
 	}
 
 static enum kms_status steer(struct op_site *site, const struct steer *how, const char *name,

@@ -20,6 +20,25 @@ refused 'a card that is not there' 1 "list.csv, line 3, column 'card': no card '
 printf 'card\n%s\n%s\n' "$first" "$first" >list.csv
 refused 'a card twice' 1 "list.csv, line 3, column 'card' … in line 2 already" \
 	a shipment send 'Example Bank' list.csv -o s
+last=$(tail -n 1 <<<"$cards")
+printf 'card\n%s\n%s\n%s\n' "$last" "$first" "$last" >list.csv
+refused 'a card twice, in no order' 1 "list.csv, line 4, column 'card' … in line 2 already" \
+	a shipment send 'Example Bank' list.csv -o s
+printf 'card\n%s\n\n' "$first" >list.csv
+refused 'an empty line' 1 'list.csv, line 3: empty' a shipment send 'Example Bank' list.csv -o s
+printf 'card,box\n%s,1\n,2\n' "$first" >list.csv
+refused 'a line without a card' 1 "list.csv, line 3, column 'card': no card is named" a shipment send 'Example Bank' list.csv -o s
+echo card >list.csv
+refused 'no card at all' 1 'names no card' a shipment send 'Example Bank' list.csv -o s
+hash_of() { # CARD…: of the table of a shipment of these
+	printf 'card\n' >list.csv
+	printf '%s\n' "$@" >>list.csv
+	a --dry-run shipment send 'Example Bank' list.csv -o s
+	get '.result | "\(.cards) \(.cards_sha256)"'
+}
+# shellcheck disable=SC2046,SC2086 # words
+equal 'in any order it is the same table' "$(hash_of $cards)" "$(hash_of $(sort -r <<<"$cards"))"
+equal 'which has three cards' 3 "$(get .result.cards)"
 printf 'box\n1\n' >list.csv
 refused 'a table without the column' 1 "'card'" a shipment send 'Example Bank' list.csv -o s
 dry 'send, dry' a shipment send 'Example Bank' --keyset OPMasterKey2 -o s
