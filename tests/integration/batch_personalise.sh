@@ -25,7 +25,7 @@ box
 box_lines >in.csv
 need a batch create IN in.csv --do inject --keyset OPMasterKey2 --customer 'Example Bank'
 need a batch run IN
-id_of() { query "SELECT card_id FROM batch_card WHERE batch = 'IN' AND reader = '$R/card-00000$1'"; }
+id_of() { query "SELECT card_id FROM batch_card WHERE batch = 'IN' AND reader LIKE '%/card-00000$1'"; }
 for ((i = 1; i <= N; i++)); do
 	need a app load "$SIMS/piv.cap" --reader "$R/card-00000$i"
 	need a app install "$SIMS/piv.cap" --reader "$R/card-00000$i"
@@ -74,5 +74,41 @@ check 'a changed file: said' grep -q 'is not the file any more that batch' "$ERR
 cp kept.csv fields.csv
 a batch run P
 equal 'the file as it was: as before' '3 4 3' "$CODE $(get '.result | "\(.done) \(.failed)"')"
+
+# ---- the file is read once for its hash and once for its cards, however many these are ----
+
+# Bytes that the worker of a batch of all cards reads, where each line of its file is so much longer; what it reads
+# besides is the same for each.
+reads_with() { # NAME BYTES
+	local i io=0 more pid
+	{
+		echo reader,card,name,chuid,employee,filler
+		for ((i = 1; i <= N; i++)); do
+			line $i "Number $i" | tr -d '\n'
+			printf ,
+			head -c "$2" /dev/zero | tr '\0' x
+			echo
+		done
+	} >long.csv
+	need a batch create "$1" long.csv --do personalise --script "$SCRIPT"
+	run_behind "$1"
+	while kill -0 "$leader" 2>/dev/null; do
+		pid=$(run_workers | head -n 1)
+		more=$(sed -n 's/^rchar: //p' "/proc/${pid:-none}/io" 2>/dev/null) || more=''
+		io=${more:-$io}
+		sleep 0.01
+	done
+	run_over
+	[ "$CODE" -eq 0 ] || io=failed
+	reads=$io
+}
+sim_again --fault slow:20 --cards "$N"
+reads_with SHORT 10
+short=$reads
+reads_with LONG 60010
+equal 'both are done' 2 "$(query "SELECT count(*) FROM batch WHERE name IN ('SHORT', 'LONG') AND state = 'done'")"
+factor=$(awk -v more="$((reads - short))" -v size="$((N * 60000))" 'BEGIN { printf "%.2f", more / size }')
+echo "the file's bytes were read $factor times for $N cards"
+check 'its bytes are read twice, not once for each card' awk -v f="$factor" 'BEGIN { exit !(f > 1.5 && f < 3) }'
 check 'the log is whole' a audit verify
 finish
