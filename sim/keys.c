@@ -126,6 +126,7 @@ uint16_t sim_keys_apply(struct sim_card *card, struct sim_entry *domain, int rep
 	uint16_t sw = change(&after, &card->nv.config, replaced, keys);
 
 	if (sw == SIM_OK) {
+		after.put_keys++;
 		*domain = after;
 		sw = sim_commit(card) ? SIM_OK : SIM_ERR_MEMORY;
 	}

@@ -106,12 +106,12 @@ static json_t *entries_array(const struct sim_nv *nv)
 		const struct sim_entry *entry = &nv->entries[i];
 
 		json_array_append_new(array,
-			json_pack("{s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "aid",
+			json_pack("{s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:o}", "aid",
 				aid_text(&entry->aid), "life", entry->life, "privileges",
 				hex_text(entry->privileges, 3), "domain", aid_text(&entry->domain),
 				"elf", aid_text(&entry->elf), "module", aid_text(&entry->module),
-				"keys", keys_array(entry), "sets", sets_array(entry), "objects",
-				objects_array(entry)));
+				"keys", keys_array(entry), "sets", sets_array(entry), "put-keys",
+				(json_int_t)entry->put_keys, "objects", objects_array(entry)));
 	}
 	return array;
 }
@@ -328,6 +328,20 @@ static enum kms_status load_sets(
 	return KMS_OK;
 }
 
+/* Not there in states of before it was counted. */
+static enum kms_status load_put_keys(
+	const json_t *object, const char *what, struct sim_entry *entry, struct kms_err *err)
+{
+	int64_t count = 0;
+	enum kms_status st =
+		json_object_get(object, "put-keys")
+			? js_get_int(object, what, "put-keys", 0, UINT32_MAX, &count, err)
+			: KMS_OK;
+
+	entry->put_keys = (uint32_t)count;
+	return st;
+}
+
 static enum kms_status load_objects(
 	const json_t *object, const char *what, struct sim_entry *entry, struct kms_err *err)
 {
@@ -372,6 +386,8 @@ static enum kms_status load_entry(
 		st = load_keys(object, what, entry, err);
 	if (!st)
 		st = load_sets(object, what, entry, err);
+	if (!st)
+		st = load_put_keys(object, what, entry, err);
 	return st ? st : load_objects(object, what, entry, err);
 }
 

@@ -101,6 +101,7 @@ struct sim_entry {
 	size_t key_count;
 	struct sim_set sets[SIM_KEYS_MAX];
 	size_t set_count;
+	uint32_t put_keys; /* how many PUT KEYs it has taken: no card tells, tests want to know */
 	struct sim_object objects[SIM_OBJECTS_MAX];
 	size_t object_count;
 };

@@ -23,6 +23,7 @@ struct csv {
 	char *text; /* of the current line, its fields unquoted in place, each with a zero byte */
 	size_t len;
 	int64_t line;
+	bool too_long; /* the current line was; the rest of it is still to come */
 	struct {
 		char *at;
 		size_t len;
@@ -83,8 +84,10 @@ static enum kms_status take_ahead(struct csv *csv, bool *ret_ended, struct kms_e
 	const char *lf = memchr(from, '\n', csv->end - csv->at);
 	const size_t len = lf ? (size_t)(lf - from) : csv->end - csv->at;
 
-	if (len > CSV_LINE_MAX - csv->len)
+	if (len > CSV_LINE_MAX - csv->len) {
+		csv->too_long = true;
 		return fail_line(csv, err, "longer than 65536 bytes");
+	}
 	memcpy(csv->text + csv->len, from, len);
 	csv->len += len;
 	csv->at += len + (lf ? 1 : 0);
@@ -92,11 +95,29 @@ static enum kms_status take_ahead(struct csv *csv, bool *ret_ended, struct kms_e
 	return KMS_OK;
 }
 
+/* What is left of a line that was too long is no line of its own. */
+static enum kms_status pass_rest(struct csv *csv, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+
+	while (!st && csv->too_long) {
+		const char *lf = memchr(csv->ahead + csv->at, '\n', csv->end - csv->at);
+
+		csv->at = lf ? (size_t)(lf - csv->ahead) + 1 : csv->end;
+		csv->too_long = !lf;
+		if (!lf)
+			st = fill(csv, err);
+		if (!st && csv->end == 0)
+			csv->too_long = false;
+	}
+	return st;
+}
+
 /* The next line without its end. */
 static enum kms_status read_line(struct csv *csv, struct kms_err *err)
 {
 	bool ended = false, any = false;
-	enum kms_status st = KMS_OK;
+	enum kms_status st = pass_rest(csv, err);
 
 	csv->len = 0;
 	csv->line++;
@@ -300,6 +321,11 @@ size_t csv_columns(const struct csv *csv)
 	return csv->count;
 }
 
+const char *csv_source(const struct csv *csv)
+{
+	return csv->source;
+}
+
 const char *csv_name(const struct csv *csv, size_t column)
 {
 	return csv->names[column];
@@ -345,10 +371,27 @@ enum kms_status csv_rewind(struct csv *csv, struct kms_err *err)
 			strerror(errno));
 	csv->line = 0;
 	csv->at = csv->end = 0;
+	csv->too_long = false;
 	st = read_line(csv, err);
 	return st == KMS_ERR_NOT_FOUND
 		       ? kms_fail(err, KMS_ERR_IO, "'%s' changed while it was read", csv->source)
 		       : st;
+}
+
+enum kms_status csv_go_to(struct csv *csv, int64_t line, struct kms_err *err)
+{
+	enum kms_status st = line > csv->line ? KMS_OK : csv_rewind(csv, err);
+
+	while (!st && csv->line < line) {
+		struct kms_err why = {0};
+
+		st = csv_next(csv, &why);
+		if (st == KMS_ERR_INVALID && csv->line < line)
+			st = KMS_OK;
+		else if (st && st != KMS_ERR_NOT_FOUND)
+			*err = why;
+	}
+	return st;
 }
 
 enum kms_status csv_fail(

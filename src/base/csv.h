@@ -32,10 +32,11 @@ void csv_close(struct csv **csv); /* NULL in it is safe */
 KMS_CHECKED enum kms_status csv_column(
 	const struct csv *csv, const char *name, size_t *ret_column, struct kms_err *err);
 size_t csv_columns(const struct csv *csv);
+const char *csv_source(const struct csv *csv);
 /* Its name, as the header has it. */
 const char *csv_name(const struct csv *csv, size_t column);
 
-/* The next row: KMS_ERR_NOT_FOUND (err untouched) after the last. */
+/* The next row: KMS_ERR_NOT_FOUND (err untouched) after the last. After KMS_ERR_INVALID that line is over. */
 KMS_CHECKED enum kms_status csv_next(struct csv *csv, struct kms_err *err);
 /* A field of the current row; its length; both until the next call of csv_next or csv_rewind. */
 const char *csv_field(const struct csv *csv, size_t column);
@@ -45,6 +46,11 @@ int64_t csv_line(const struct csv *csv);
 
 /* Back to before the first row; only of a file that csv_open opened. */
 KMS_CHECKED enum kms_status csv_rewind(struct csv *csv, struct kms_err *err);
+/*
+ * The row of that line (2 or more): read on to it, or from the first row on if it is not ahead. What is wrong
+ * with lines before it is not told. KMS_ERR_NOT_FOUND (err untouched): the file ends before.
+ */
+KMS_CHECKED enum kms_status csv_go_to(struct csv *csv, int64_t line, struct kms_err *err);
 
 /* KMS_ERR_INVALID about a field of the current row: "FILE, line 7, column 'kdd': …". */
 enum kms_status csv_fail(const struct csv *csv, size_t column, struct kms_err *err, const char *fmt,

@@ -201,7 +201,7 @@ static enum kms_status assemble(struct cap *cap, const struct buf parts[CAP_COMP
 	return KMS_OK;
 }
 
-static enum kms_status parse(
+enum kms_status cap_parse(
 	struct cap *cap, const struct buf parts[CAP_COMPONENTS], struct kms_err *err)
 {
 	struct cursor cursors[CAP_COMPONENTS] = {0};
@@ -231,7 +231,7 @@ enum kms_status cap_read(const void *data, size_t len, struct cap *ret_cap, stru
 	enum kms_status st = cap_unzip(data, len, parts, err);
 
 	if (!st)
-		st = parse(&cap, parts, err);
+		st = cap_parse(&cap, parts, err);
 	for (size_t i = 0; i < CAP_COMPONENTS; i++)
 		buf_free(&parts[i]);
 	if (st)

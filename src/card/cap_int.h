@@ -12,4 +12,8 @@
 KMS_CHECKED enum kms_status cap_unzip(
 	const void *data, size_t len, struct buf ret_parts[CAP_COMPONENTS], struct kms_err *err);
 
+/* The rest of cap_read: what the components say. *cap is the caller's to free, always. */
+KMS_CHECKED enum kms_status cap_parse(
+	struct cap *cap, const struct buf parts[CAP_COMPONENTS], struct kms_err *err);
+
 #endif

@@ -3,6 +3,7 @@
 #include "card/perso.h"
 
 #include "base/hex.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,8 @@ void perso_free(struct perso_script *script)
 struct place {
 	const struct perso_script *script;
 	const struct perso_group *group;
-	const struct perso_row *row; /* NULL: only looked at */
+	const struct csv *fields; /* or NULL: there are none */
+	bool only_looked_at;
 };
 
 static enum kms_status bad(const struct place *p, const char *why, struct kms_err *err)
@@ -30,48 +32,60 @@ static enum kms_status bad(const struct place *p, const char *why, struct kms_er
 	return kms_hint(err, "hex digits, {hex:COLUMN} and {text:COLUMN}");
 }
 
-static const char *field(const struct perso_row *row, const char *name, size_t len)
+static enum kms_status find_column(
+	const struct place *p, const char *name, size_t *ret_column, struct kms_err *err)
 {
-	for (size_t i = 0; i < row->count; i++)
-		if (strlen(row->names[i]) == len && strncmp(row->names[i], name, len) == 0)
-			return row->values[i];
-	return NULL;
+	for (size_t i = 0; p->fields && i < csv_columns(p->fields); i++)
+		if (strcmp(csv_name(p->fields, i), name) == 0) {
+			*ret_column = i;
+			return KMS_OK;
+		}
+	return kms_fail(err, KMS_ERR_INVALID, "%s has no column '%s', which data group %04X needs",
+		p->fields ? csv_source(p->fields) : "the file of fields", name, p->group->name);
 }
 
-static enum kms_status put_hex(const struct place *p, const char *column, const char *text,
-	struct buf *out, struct kms_err *err)
+static enum kms_status put_hex(
+	const struct csv *fields, size_t column, struct buf *out, struct kms_err *err)
 {
+	const char *text = csv_field(fields, column);
 	size_t len = strlen(text) / 2;
 	unsigned char bytes[512];
 
 	if (strlen(text) % 2 || len > sizeof(bytes) || !hex_decode_strict(text, bytes, len))
-		return kms_fail(err, KMS_ERR_INVALID,
-			"%s, line %d, column '%s': not pairs of hex digits in upper case, or more "
-			"than %zu bytes",
-			p->row->source, p->row->line, column, sizeof(bytes));
+		return csv_fail(fields, column, err,
+			"not pairs of hex digits in upper case, or more than %zu bytes",
+			sizeof(bytes));
 	return len ? buf_append(out, bytes, len, err) : KMS_OK;
+}
+
+static enum kms_status put_text(
+	const struct csv *fields, size_t column, struct buf *out, struct kms_err *err)
+{
+	const char *text = csv_field(fields, column);
+
+	return text_printable(text, strlen(text))
+		       ? buf_puts(out, text, err)
+		       : csv_fail(fields, column, err, "hidden or control characters");
 }
 
 static enum kms_status put_field(
 	const struct place *p, const char *at, size_t len, struct buf *out, struct kms_err *err)
 {
-	char column[COLUMN_MAX + 1] = "";
+	char name[COLUMN_MAX + 1] = "";
 	const bool hex = strncmp(at, "hex:", 4) == 0, text = strncmp(at, "text:", 5) == 0;
 	const size_t skip = hex ? 4 : 5;
-	const char *value;
+	size_t column = 0;
+	enum kms_status st;
 
 	if ((!hex && !text) || len <= skip || len - skip > COLUMN_MAX)
 		return bad(p, "has a field that is neither {hex:COLUMN} nor {text:COLUMN}", err);
-	if (!p->row)
+	if (p->only_looked_at)
 		return KMS_OK;
-	memcpy(column, at + skip, len - skip);
-	value = p->row->line ? field(p->row, column, len - skip) : NULL;
-	if (!value)
-		return kms_fail(err, KMS_ERR_INVALID,
-			"%s has no column '%s', which data group %04X needs",
-			p->row->line ? p->row->source : "the file of fields", column,
-			p->group->name);
-	return hex ? put_hex(p, column, value, out, err) : buf_puts(out, value, err);
+	memcpy(name, at + skip, len - skip);
+	st = find_column(p, name, &column, err);
+	if (st)
+		return st;
+	return hex ? put_hex(p->fields, column, out, err) : put_text(p->fields, column, out, err);
 }
 
 static enum kms_status read_value(const struct place *p, struct buf *out, struct kms_err *err)
@@ -102,9 +116,9 @@ static enum kms_status read_value(const struct place *p, struct buf *out, struct
 }
 
 enum kms_status perso_value(const struct perso_script *script, size_t group,
-	const struct perso_row *row, struct buf *ret_value, struct kms_err *err)
+	const struct csv *fields, struct buf *ret_value, struct kms_err *err)
 {
-	const struct place place = {script, &script->groups[group], row};
+	const struct place place = {script, &script->groups[group], fields, false};
 
 	return read_value(&place, ret_value, err);
 }
@@ -169,7 +183,7 @@ static enum kms_status take_group(
 			script->conf.source, e->line, PERSO_GROUPS_MAX);
 	*group = (struct perso_group){(unsigned)name[0] << 8 | name[1], e->value, e->line};
 	script->count++;
-	return read_value(&(struct place){script, group, NULL}, &value, err);
+	return read_value(&(struct place){script, group, NULL, true}, &value, err);
 }
 
 static enum kms_status take_keys(

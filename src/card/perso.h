@@ -9,14 +9,13 @@
 #define CARD_PERSO_H
 
 #include "base/conf.h"
+#include "base/csv.h"
 #include "card/gpdata.h"
 
 enum {
 	PERSO_SCRIPT_MAX = 256 * 1024,
-	PERSO_FIELDS_MAX = 64 * 1024 * 1024,
 	PERSO_GROUPS_MAX = 256,
 	PERSO_VALUE_MAX = 0xFFFF,
-	PERSO_COLUMNS_MAX = 64,
 };
 
 struct perso_group {
@@ -43,28 +42,22 @@ KMS_CHECKED enum kms_status perso_parse(const char *source, const char *text, si
 void perso_free(struct perso_script *script);
 bool perso_needs_fields(const struct perso_script *script);
 
-/* One line of a file of fields, for one card. */
-struct perso_row {
-	const char *source;
-	int line; /* 0: there is none */
-	char *text;
-	const char *names[PERSO_COLUMNS_MAX], *values[PERSO_COLUMNS_MAX];
-	size_t count;
-};
-
-#define PERSO_ROW_AUTO __attribute__((cleanup(perso_row_free)))
-
 /*
- * The line whose column `card` is this one. Lines of other cards are not looked at. KMS_ERR_NOT_FOUND:
- * no such line; KMS_ERR_INVALID: malformed (line and column named), or two lines for the card.
+ * Fields are a table with a row for each card, which its column `card` names. perso_fields_find makes the
+ * card's row the current one; wrong lines of other cards do not matter. KMS_ERR_NOT_FOUND: no such line;
+ * KMS_ERR_INVALID: two lines for the card, or none but there are lines that cannot be read.
  */
-KMS_CHECKED enum kms_status perso_row_find(const char *source, const char *text, size_t len,
-	const char *card, struct perso_row *ret_row, struct kms_err *err);
-void perso_row_free(struct perso_row *row);
+#define PERSO_CARD_COLUMN "card"
+KMS_CHECKED enum kms_status perso_fields_find(
+	struct csv *fields, const char *card, struct kms_err *err);
+/* That the current row is this card's, else KMS_ERR_INVALID. */
+KMS_CHECKED enum kms_status perso_fields_are_of(
+	const struct csv *fields, const char *card, struct kms_err *err);
 
-/* The value of a group with the row's fields in it. KMS_ERR_INVALID names line and column. */
+/* The value of a group with fields of the current row, if there are any (or NULL), in it. KMS_ERR_INVALID
+ * names line and column. */
 KMS_CHECKED enum kms_status perso_value(const struct perso_script *script, size_t group,
-	const struct perso_row *row, struct buf *ret_value, struct kms_err *err);
+	const struct csv *fields, struct buf *ret_value, struct kms_err *err);
 
 /* Appends a data group. */
 KMS_CHECKED enum kms_status perso_put(

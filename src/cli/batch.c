@@ -82,20 +82,24 @@ enum kms_status cli_batch_status(struct cli *cli, struct kms_err *err)
 	return KMS_OK;
 }
 
-enum kms_status cli_batch_pause(struct cli *cli, struct kms_err *err)
+static enum kms_status steer(struct cli *cli,
+	enum kms_status (*op)(struct op_site *, const char *, json_t **, struct kms_err *),
+	struct kms_err *err)
 {
 	OPEN_SITE;
-	st = op_batch_pause(site, cli->positional[0], &cli->result, err);
+	st = op(site, cli->positional[0], &cli->result, err);
 	cli_print_fields(cli, cli->result, "batch state");
 	return st;
 }
 
+enum kms_status cli_batch_pause(struct cli *cli, struct kms_err *err)
+{
+	return steer(cli, op_batch_pause, err);
+}
+
 enum kms_status cli_batch_resume(struct cli *cli, struct kms_err *err)
 {
-	OPEN_SITE;
-	st = op_batch_resume(site, cli->positional[0], &cli->result, err);
-	cli_print_fields(cli, cli->result, "batch state");
-	return st;
+	return steer(cli, op_batch_resume, err);
 }
 
 enum kms_status cli_batch_retry(struct cli *cli, struct kms_err *err)

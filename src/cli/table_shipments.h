@@ -23,9 +23,9 @@
 		.details =
 			"The key sets must have been imported from that partner: they are known by their "
 			"check\n"
-			"values. 'card replace' then needs no --from. All cards or none: what is wrong is "
-			"told with\n"
-			"its line and column.",
+			"values. 'card replace' and 'batch create' then need no --from. All cards or "
+			"none: what is\n"
+			"wrong is told with its line and column.",
 		.flags = CLI_CHANGES,
 		.positional = {{"F", "the shipment"}},
 		.run = cli_shipment_receive,

@@ -23,9 +23,9 @@ struct perso_args {
 	struct op_app app;
 	struct perso_script script;
 	char sha256[2 * HASH_SIZE + 1]; /* of the script */
-	struct buf fields;
-	struct card_keys *keys; /* for the application; or NULL */
-	struct buf plain;	/* data groups that are not encrypted */
+	struct csv *fields;		/* its own; or NULL */
+	struct card_keys *keys;		/* for the application; or NULL */
+	struct buf plain;		/* data groups that are not encrypted */
 };
 
 static void perso_clear(struct perso_args *a)
@@ -33,7 +33,7 @@ static void perso_clear(struct perso_args *a)
 	card_keys_free(a->keys);
 	op_app_clear(&a->app);
 	perso_free(&a->script);
-	buf_free(&a->fields);
+	csv_close(&a->fields);
 	buf_free(&a->plain);
 }
 
@@ -49,11 +49,11 @@ static enum kms_status perso_check(struct op *op, struct kms_err *err)
 	if (!st)
 		st = hash_sha256(text.data, text.len, hash, err);
 	if (!st && a->in->fields)
-		st = file_read(a->in->fields, PERSO_FIELDS_MAX, &a->fields, err);
+		st = csv_open(a->in->fields, &a->fields, err);
 	if (st)
 		return st;
 	hex_encode(hash, sizeof(hash), a->sha256);
-	if (!a->in->fields && perso_needs_fields(&a->script)) {
+	if (!a->in->fields && !a->in->table && perso_needs_fields(&a->script)) {
 		kms_fail(err, KMS_ERR_USAGE, "%s needs fields that differ from card to card",
 			a->in->script);
 		return kms_hint(err, "name their file: --fields F");
@@ -64,18 +64,32 @@ static enum kms_status perso_check(struct op *op, struct kms_err *err)
 
 /* ---- everything that can be known before the card is authenticated ---- */
 
-static enum kms_status fill_in(struct perso_args *a, struct kms_err *err)
+/* The table at the row of the card; NULL if there are no fields. */
+static enum kms_status find_fields(
+	struct perso_args *a, const struct csv **ret_fields, struct kms_err *err)
 {
-	PERSO_ROW_AUTO struct perso_row row = {.source = a->in->fields};
+	const char *card = a->app.w.card.id;
 	enum kms_status st = KMS_OK;
 
-	if (a->in->fields)
-		st = perso_row_find(
-			a->in->fields, a->fields.data, a->fields.len, a->app.w.card.id, &row, err);
+	*ret_fields = a->in->table ? a->in->table : a->fields;
+	if (!a->in->table)
+		return a->fields ? perso_fields_find(a->fields, card, err) : KMS_OK;
+	st = csv_go_to(a->in->table, a->in->line, err);
+	if (st == KMS_ERR_NOT_FOUND)
+		return kms_fail(err, KMS_ERR_INVALID, "%s has no line %lld",
+			csv_source(a->in->table), (long long)a->in->line);
+	return st ? st : perso_fields_are_of(a->in->table, card, err);
+}
+
+static enum kms_status fill_in(struct perso_args *a, struct kms_err *err)
+{
+	const struct csv *fields;
+	enum kms_status st = find_fields(a, &fields, err);
+
 	for (size_t i = 0; !st && i < a->script.count; i++) {
 		BUF_AUTO struct buf value = {0};
 
-		st = perso_value(&a->script, i, &row, &value, err);
+		st = perso_value(&a->script, i, fields, &value, err);
 		if (!st)
 			st = perso_put(
 				&a->plain, a->script.groups[i].name, value.data, value.len, err);

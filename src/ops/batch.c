@@ -277,7 +277,14 @@ enum kms_status op_batch_status(
 
 /* ---- steered ---- */
 
+struct steer {
+	struct op_kind kind;
+	const char *from, *or_from; /* in which of these it must be; NULL, NULL: in any */
+	const char *to;
+};
+
 struct steer_args {
+	const struct steer *how;
 	const char *name, *state; /* state: retry only */
 	struct store_batch batch;
 };
@@ -287,59 +294,38 @@ static void steer_clear(struct steer_args *a)
 	store_batch_free(&a->batch);
 }
 
+static enum kms_status must_be(
+	const struct store_batch *batch, const char *one, const char *other, struct kms_err *err)
+{
+	if (strcmp(batch->state, one) == 0 || (other && strcmp(batch->state, other) == 0))
+		return KMS_OK;
+	return kms_fail(err, KMS_ERR_STATE, "batch '%s' is %s, not %s%s%s", batch->name,
+		batch->state, one, other ? " or " : "", other ? other : "");
+}
+
 static enum kms_status steer_validate(struct op *op, struct kms_err *err)
 {
 	struct steer_args *a = op->args;
 	enum kms_status st = op_subject(op, err, "%s", a->name);
 
-	return st ? st : store_batch_get(op->site->store, a->name, &a->batch, err);
+	if (!st)
+		st = store_batch_get(op->site->store, a->name, &a->batch, err);
+	return st || !a->how->from ? st : must_be(&a->batch, a->how->from, a->how->or_from, err);
 }
 
-static enum kms_status move_to(struct op *op, const char *state, struct kms_err *err)
+static enum kms_status move_on(struct op *op, struct kms_err *err)
 {
 	struct steer_args *a = op->args;
+	const char *to = a->how->to;
 	int64_t now = 0;
 	enum kms_status st = store_clock(op->site->store, &now, err);
 
 	if (!st)
 		st = store_batch_set_state(
-			op->site->store, a->name, a->batch.state, state, NULL, now, err);
+			op->site->store, a->name, a->batch.state, to, NULL, now, err);
 	if (!st)
 		st = op_report(op, "batch", json_string(a->name), err);
-	return st ? st : op_report(op, "state", json_string(state), err);
-}
-
-static enum kms_status must_be(
-	struct steer_args *a, const char *one, const char *other, struct kms_err *err)
-{
-	if (strcmp(a->batch.state, one) == 0 || (other && strcmp(a->batch.state, other) == 0))
-		return KMS_OK;
-	return kms_fail(err, KMS_ERR_STATE, "batch '%s' is %s, not %s%s%s", a->name, a->batch.state,
-		one, other ? " or " : "", other ? other : "");
-}
-
-static enum kms_status pause_validate(struct op *op, struct kms_err *err)
-{
-	enum kms_status st = steer_validate(op, err);
-
-	return st ? st : must_be(op->args, "running", NULL, err);
-}
-
-static enum kms_status pause_commit(struct op *op, struct kms_err *err)
-{
-	return move_to(op, "paused", err);
-}
-
-static enum kms_status resume_validate(struct op *op, struct kms_err *err)
-{
-	enum kms_status st = steer_validate(op, err);
-
-	return st ? st : must_be(op->args, "paused", "stopped", err);
-}
-
-static enum kms_status resume_commit(struct op *op, struct kms_err *err)
-{
-	return move_to(op, "ready", err);
+	return st ? st : op_report(op, "state", json_string(to), err);
 }
 
 static enum kms_status retry_commit(struct op *op, struct kms_err *err)
@@ -355,54 +341,49 @@ static enum kms_status retry_commit(struct op *op, struct kms_err *err)
 	if (!st)
 		st = op_report(op, "cards", json_integer(count), err);
 	if (!st && count > 0 && strcmp(a->batch.state, "done") == 0)
-		return move_to(op, "ready", err);
+		return move_on(op, err);
 	if (!st)
 		st = op_report(op, "batch", json_string(a->name), err);
 	return st ? st : op_report(op, "state", json_string(a->batch.state), err);
 }
 
-static enum kms_status steer(struct op_site *site, const struct op_kind *kind, const char *name,
+#define STEER(word, commit_fn)                                                     \
+	{                                                                          \
+		.name = "batch." word, .needs = OP_NEED_IDENTITY | OP_SHARES_SITE, \
+		.validate = steer_validate, .commit = (commit_fn),                 \
+	}
+
+static enum kms_status steer(struct op_site *site, const struct steer *how, const char *name,
 	const char *state, json_t **ret_report, struct kms_err *err)
 {
 	struct steer_args args
-		__attribute__((cleanup(steer_clear))) = {.name = name, .state = state};
+		__attribute__((cleanup(steer_clear))) = {.how = how, .name = name, .state = state};
 
-	return op_run(site, kind, &args, ret_report, err);
+	return op_run(site, &how->kind, &args, ret_report, err);
 }
-
-enum { STEER_NEEDS = OP_NEED_IDENTITY | OP_SHARES_SITE };
 
 enum kms_status op_batch_pause(
 	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err)
 {
-	static const struct op_kind kind = {.name = "batch.pause",
-		.needs = STEER_NEEDS,
-		.validate = pause_validate,
-		.commit = pause_commit};
+	static const struct steer how = {STEER("pause", move_on), "running", NULL, "paused"};
 
-	return steer(site, &kind, name, NULL, ret_report, err);
+	return steer(site, &how, name, NULL, ret_report, err);
 }
 
 enum kms_status op_batch_resume(
 	struct op_site *site, const char *name, json_t **ret_report, struct kms_err *err)
 {
-	static const struct op_kind kind = {.name = "batch.resume",
-		.needs = STEER_NEEDS,
-		.validate = resume_validate,
-		.commit = resume_commit};
+	static const struct steer how = {STEER("resume", move_on), "paused", "stopped", "ready"};
 
-	return steer(site, &kind, name, NULL, ret_report, err);
+	return steer(site, &how, name, NULL, ret_report, err);
 }
 
 enum kms_status op_batch_retry(struct op_site *site, const char *name, const char *state,
 	json_t **ret_report, struct kms_err *err)
 {
-	static const struct op_kind kind = {.name = "batch.retry",
-		.needs = STEER_NEEDS,
-		.validate = steer_validate,
-		.commit = retry_commit};
+	static const struct steer how = {STEER("retry", retry_commit), NULL, NULL, "ready"};
 
-	return steer(site, &kind, name, state, ret_report, err);
+	return steer(site, &how, name, state, ret_report, err);
 }
 
 /* ---- led ---- */

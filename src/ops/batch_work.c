@@ -6,11 +6,13 @@
  */
 #include "ops/batch.h"
 
+#include "base/csv.h"
 #include "base/hash.h"
 #include "ops/job.h"
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TRIES_MAX = 5, IDLE_MS = 500 };
@@ -20,7 +22,7 @@ struct work {
 	const struct op_batch_work *in;
 	struct op_batch_how how;
 	struct op_card_line *line;
-	bool personalise;
+	struct csv *fields; /* personalise: the batch's file, read on as cards come; else NULL */
 	int64_t lease_until;
 	json_int_t ended;
 };
@@ -29,6 +31,7 @@ static void work_clear(struct work *w)
 {
 	op_batch_how_clear(&w->how);
 	op_card_line_close(w->line);
+	csv_close(&w->fields);
 	w->site->job = NULL;
 }
 
@@ -77,8 +80,10 @@ static enum kms_status act(
 			err);
 	if (strcmp(how->action, "personalise") == 0)
 		return op_app_personalise(w->site,
-			&(struct op_app_personalise){
-				.where = app, .script = how->script, .fields = how->path},
+			&(struct op_app_personalise){.where = app,
+				.script = how->script,
+				.table = w->fields,
+				.line = row->line},
 			ret_report, err);
 	return change(w, row, ret_report, err);
 }
@@ -98,7 +103,8 @@ static enum kms_status settle(struct work *w, const struct store_job *row, struc
 
 /*
  * Whether a failure is that of this card. What is not, is that of the HSM, the store or the whole batch:
- * it would meet every other card as well. Before a card is known, a wrong passphrase is the HSM's.
+ * it would meet every other card as well. Before a card is known, a wrong passphrase is the HSM's, and wrong
+ * words are the batch's; after that they are too few for this card: which keys it has, say.
  */
 static bool is_of_the_card(enum kms_status st, const struct op_job *job)
 {
@@ -108,10 +114,10 @@ static bool is_of_the_card(enum kms_status st, const struct op_job *job)
 	case KMS_ERR_BUSY:
 	case KMS_ERR_NOMEM:
 	case KMS_ERR_INTERNAL:
-	case KMS_ERR_USAGE:
 		return false;
 	case KMS_ERR_AUTH:
 	case KMS_ERR_DENIED:
+	case KMS_ERR_USAGE:
 		return job->card[0] != 0;
 	default:
 		return true;
@@ -161,7 +167,7 @@ static enum kms_status one(struct work *w, const struct store_job *row, struct k
 			"given up: workers ended again and again while they had it", err);
 	if (row->turn > 0)
 		st = op_card_next(w->site, row->reader, err);
-	if (!st && row->tries > 1 && !w->personalise)
+	if (!st && row->tries > 1 && !w->fields)
 		st = settle(w, row, err);
 	w->site->job = &job;
 	if (!st)
@@ -181,6 +187,14 @@ static bool told_to_end(const struct work *w)
 	return w->in->end && *w->in->end;
 }
 
+static int by_line(const void *a, const void *b)
+{
+	const struct store_job *one = a, *other = b;
+
+	return (one->line > other->line) - (one->line < other->line);
+}
+
+/* In the order of the file, which is read on and on where a card's fields are in it. */
 static enum kms_status claim(struct work *w, struct store_job_list *ret_list, struct kms_err *err)
 {
 	struct store *store = w->site->store;
@@ -197,6 +211,8 @@ static enum kms_status claim(struct work *w, struct store_job_list *ret_list, st
 	if (!st && ret_list->count == 0)
 		st = store_job_claim(store, w->in->name, w->in->worker, true, now, w->lease_until,
 			OP_BATCH_BLOCK, ret_list, err);
+	if (!st && ret_list->count)
+		qsort(ret_list->items, ret_list->count, sizeof(*ret_list->items), by_line);
 	return store_end(store, st, err);
 }
 
@@ -271,19 +287,19 @@ static enum kms_status rest(struct work *w, bool *ret_on, struct kms_err *err)
 	return st ? st : goes_on(w, ret_on, err);
 }
 
-/* The fields of the cards are read from the file itself. */
-static enum kms_status same_file(
-	const struct store_batch *batch, const char *path, struct kms_err *err)
+/* The fields of the cards are read from the file itself, which must still be the one. */
+static enum kms_status open_fields(
+	struct work *w, const struct store_batch *batch, struct kms_err *err)
 {
+	const char *path = w->how.in.path;
 	char now[2 * HASH_SIZE + 1];
 	enum kms_status st = hash_file(path, now, err);
 
-	if (!st && strcmp(now, batch->file_sha256) != 0) {
+	if (!st && strcmp(now, batch->file_sha256) != 0)
 		st = kms_fail(err, KMS_ERR_MISMATCH,
 			"'%s' is not the file any more that batch '%s' was made from", path,
 			batch->name);
-	}
-	return st;
+	return st ? st : csv_open(path, &w->fields, err);
 }
 
 static enum kms_status begin(struct work *w, struct kms_err *err)
@@ -302,10 +318,7 @@ static enum kms_status begin(struct work *w, struct kms_err *err)
 		st = op_site_cards_hsm(w->site, err);
 	if (st)
 		return st;
-	w->personalise = w->how.in.script != NULL;
-	if (w->personalise)
-		st = same_file(&batch, w->how.in.path, err);
-	return st;
+	return w->how.in.script ? open_fields(w, &batch, err) : KMS_OK;
 }
 
 enum kms_status op_batch_work(struct op_site *site, const struct op_batch_work *in,

@@ -250,7 +250,7 @@ static enum kms_status derive(struct op *op, struct change_args *a, struct kms_e
 			w->line, op, a->from, OP_CARD_OLD, old_kdd, &w->old_keys, err);
 	else
 		st = op_card_initial_keys(
-			op, &w->card, w->where, w->guard.init.scp, &w->old_keys, err);
+			w->line, op, &w->card, w->where, w->guard.init.scp, &w->old_keys, err);
 	if (!st)
 		st = op_card_line_derive(
 			w->line, op, a->in->keyset, OP_CARD_NEW, w->kdd, &w->new_keys, err);

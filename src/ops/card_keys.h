@@ -18,11 +18,11 @@ KMS_CHECKED enum kms_status op_card_line_derive(struct op_card_line *line, struc
 
 /*
  * The keys that the card came with: given by hand (secrets initial.enc, initial.mac, initial.kek), else the
- * public test keys of its profile, which is said and logged; else asked for. scp: what the card
- * speaks.
+ * public test keys of its profile, which is logged, and said once in the line's life; else asked for. scp:
+ * what the card speaks.
  */
-KMS_CHECKED enum kms_status op_card_initial_keys(struct op *op, const struct op_card *card,
-	const struct op_card_where *where, unsigned scp, struct card_keys **ret_keys,
-	struct kms_err *err);
+KMS_CHECKED enum kms_status op_card_initial_keys(struct op_card_line *line, struct op *op,
+	const struct op_card *card, const struct op_card_where *where, unsigned scp,
+	struct card_keys **ret_keys, struct kms_err *err);
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MASTERS_MAX = 16 };
+enum { MASTERS_MAX = 16, TOLD_MAX = 16 };
 
 struct op_card_line {
 	struct {
@@ -17,6 +17,8 @@ struct op_card_line {
 		enum op_card_use use;
 	} open[MASTERS_MAX];
 	size_t count;
+	char told[TOLD_MAX][CARD_PROFILE_NAME_MAX + 1]; /* profiles whose test keys were told of */
+	size_t told_count;
 };
 
 enum kms_status op_card_line_open(struct op_card_line **ret_line, struct kms_err *err)
@@ -139,9 +141,22 @@ static enum kms_status test_keys(
 	return st;
 }
 
-enum kms_status op_card_initial_keys(struct op *op, const struct op_card *card,
-	const struct op_card_where *where, unsigned scp, struct card_keys **ret_keys,
-	struct kms_err *err)
+/* Once for each profile, not for each card; the log has it for each. */
+static void tell_of_test_keys(struct op_card_line *line, struct op_site *site, const char *profile)
+{
+	for (size_t i = 0; i < line->told_count; i++)
+		if (strcmp(line->told[i], profile) == 0)
+			return;
+	if (line->told_count < TOLD_MAX)
+		snprintf(line->told[line->told_count++], sizeof(line->told[0]), "%s", profile);
+	op_say(site,
+		"note: cards are opened with the public test keys of %s, which everybody knows",
+		profile);
+}
+
+enum kms_status op_card_initial_keys(struct op_card_line *line, struct op *op,
+	const struct op_card *card, const struct op_card_where *where, unsigned scp,
+	struct card_keys **ret_keys, struct kms_err *err)
 {
 	const struct card_profile *profile = &card->profile;
 	bool public = !where->initial_given && profile->has_test_keys;
@@ -165,6 +180,6 @@ enum kms_status op_card_initial_keys(struct op *op, const struct op_card *card,
 		st = op_detail(op, "initial_keys",
 			json_string(public ? "public test keys" : "given by hand"), err);
 	if (!st && public)
-		op_say(op->site, "note: the card is opened with %s, which everybody knows", name);
+		tell_of_test_keys(line, op->site, profile->name);
 	return st;
 }

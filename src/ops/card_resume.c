@@ -76,8 +76,8 @@ static enum kms_status derive(struct op_card_work *w, bool settle, struct kms_er
 		st = op_card_line_derive(w->line, op, c->old_keyset, OP_CARD_OLD,
 			c->old_kdd ? c->old_kdd : "", &w->old_keys, err);
 	else
-		st = op_card_initial_keys(
-			op, &w->card, w->where, (unsigned)w->domain.scp, &w->old_keys, err);
+		st = op_card_initial_keys(w->line, op, &w->card, w->where, (unsigned)w->domain.scp,
+			&w->old_keys, err);
 	if (st)
 		return st;
 	st = op_card_line_derive(w->line, op, c->new_keyset, settle ? OP_CARD_OLD : OP_CARD_NEW,

@@ -546,7 +546,9 @@ OP_CALL op_app_extradite(struct op_site *site, const struct op_app_change *in, j
 struct op_app_personalise {
 	struct op_app_where where;
 	const char *script; /* docs/formats/personalisation.md */
-	const char *fields; /* of each card; or NULL */
+	const char *fields; /* file with those of each card; or NULL */
+	struct csv *table;  /* that file as it is read, the card's row being on `line`; or NULL */
+	int64_t line;
 };
 OP_CALL op_app_personalise(struct op_site *site, const struct op_app_personalise *in,
 	json_t **ret_report, struct kms_err *err);

@@ -17,13 +17,16 @@ enum { SETS_MAX = 32 };
 
 /* A card of the selection's file. */
 struct wanted {
-	char *card;
+	const char *card;
 	int64_t line;
 };
 
 struct send_args {
 	const struct op_shipment_send *in;
-	struct wanted *wanted; /* by card; NULL: of a key set */
+	struct csv *list; /* of cards; NULL: of a key set */
+	size_t column;
+	struct wanted *
+		wanted; /* by card; NULL: the list is in that order, and is read a line at a time */
 	size_t wanted_count;
 
 	struct op_self self;
@@ -44,7 +47,8 @@ struct send_args {
 static void send_clear(struct send_args *a)
 {
 	for (size_t i = 0; i < a->wanted_count; i++)
-		free(a->wanted[i].card);
+		free((void *)a->wanted[i].card);
+	csv_close(&a->list);
 	for (size_t i = 0; i < SETS_MAX; i++)
 		store_keyset_free(&a->sets[i]);
 	for (size_t i = 0; i < 3 * SETS_MAX; i++)
@@ -68,13 +72,51 @@ static int by_card(const void *a, const void *b)
 	return order ? order : (one->line > other->line) - (one->line < other->line);
 }
 
-static enum kms_status add_wanted(struct send_args *a, size_t *room, const struct csv *csv,
-	size_t column, struct kms_err *err)
+/* The next line that names a card; KMS_ERR_NOT_FOUND (err untouched) after the last. */
+static enum kms_status next_wanted(
+	const struct send_args *a, struct wanted *ret_borrowed, struct kms_err *err)
 {
-	const char *card = csv_field(csv, column);
+	enum kms_status st = csv_next(a->list, err);
 
-	if (strlen(card) != csv_length(csv, column) || !*card)
-		return csv_fail(csv, column, err, "no card is named");
+	if (st)
+		return st;
+	*ret_borrowed = (struct wanted){csv_field(a->list, a->column), csv_line(a->list)};
+	return *ret_borrowed->card ? KMS_OK : csv_fail(a->list, a->column, err, "no card is named");
+}
+
+static enum kms_status twice(
+	const struct send_args *a, const struct wanted *one, int64_t line, struct kms_err *err)
+{
+	return kms_fail(err, KMS_ERR_INVALID,
+		"%s, line %lld, column 'card': card '%.64s' is in line %lld already",
+		a->in->cards_path, (long long)one->line, one->card, (long long)line);
+}
+
+/* Whether each card comes after the one before it: then none is there twice, and nothing need be kept. */
+static enum kms_status check_order(struct send_args *a, bool *ret_in_order, struct kms_err *err)
+{
+	BUF_AUTO struct buf before = {0};
+	struct wanted one;
+	bool any = false, in_order = true;
+	enum kms_status st = KMS_OK;
+
+	while (!st && in_order && !(st = next_wanted(a, &one, err))) {
+		in_order = !any || strcmp(buf_text(&before), one.card) < 0;
+		any = true;
+		before.len = 0;
+		st = buf_puts(&before, one.card, err);
+	}
+	if (st && st != KMS_ERR_NOT_FOUND)
+		return st;
+	if (!any)
+		return kms_fail(err, KMS_ERR_INVALID, "'%s' names no card", a->in->cards_path);
+	*ret_in_order = in_order;
+	return KMS_OK;
+}
+
+static enum kms_status add_wanted(
+	struct send_args *a, size_t *room, const struct wanted *one, struct kms_err *err)
+{
 	if (a->wanted_count == *room) {
 		size_t more = *room ? 2 * *room : 1024;
 		struct wanted *grown = realloc(a->wanted, more * sizeof(*grown));
@@ -84,36 +126,37 @@ static enum kms_status add_wanted(struct send_args *a, size_t *room, const struc
 		a->wanted = grown;
 		*room = more;
 	}
-	a->wanted[a->wanted_count].card = strdup(card);
-	if (!a->wanted[a->wanted_count].card)
-		return kms_nomem(err);
-	a->wanted[a->wanted_count++].line = csv_line(csv);
+	a->wanted[a->wanted_count] = (struct wanted){strdup(one->card), one->line};
+	return a->wanted[a->wanted_count++].card ? KMS_OK : kms_nomem(err);
+}
+
+static enum kms_status sort_wanted(struct send_args *a, struct kms_err *err)
+{
+	struct wanted one;
+	size_t room = 0;
+	enum kms_status st = csv_rewind(a->list, err);
+
+	while (!st && !(st = next_wanted(a, &one, err)))
+		st = add_wanted(a, &room, &one, err);
+	if (st != KMS_ERR_NOT_FOUND)
+		return st;
+	qsort(a->wanted, a->wanted_count, sizeof(*a->wanted), by_card);
+	for (size_t i = 1; i < a->wanted_count; i++)
+		if (strcmp(a->wanted[i - 1].card, a->wanted[i].card) == 0)
+			return twice(a, &a->wanted[i], a->wanted[i - 1].line, err);
 	return KMS_OK;
 }
 
 static enum kms_status read_wanted(struct send_args *a, struct kms_err *err)
 {
-	CSV_AUTO struct csv *csv = NULL;
-	size_t column, room = 0;
-	enum kms_status st = csv_open(a->in->cards_path, &csv, err);
+	bool in_order = false;
+	enum kms_status st = csv_open(a->in->cards_path, &a->list, err);
 
 	if (!st)
-		st = csv_column(csv, "card", &column, err);
-	while (!st && !(st = csv_next(csv, err)))
-		st = add_wanted(a, &room, csv, column, err);
-	if (st != KMS_ERR_NOT_FOUND)
-		return st;
-	if (a->wanted_count == 0)
-		return kms_fail(err, KMS_ERR_INVALID, "'%s' names no card", a->in->cards_path);
-	qsort(a->wanted, a->wanted_count, sizeof(*a->wanted), by_card);
-	for (size_t i = 1; i < a->wanted_count; i++)
-		if (strcmp(a->wanted[i - 1].card, a->wanted[i].card) == 0)
-			return kms_fail(err, KMS_ERR_INVALID,
-				"%s, line %lld, column 'card': card '%.64s' is in line %lld "
-				"already",
-				a->in->cards_path, (long long)a->wanted[i].line, a->wanted[i].card,
-				(long long)a->wanted[i - 1].line);
-	return KMS_OK;
+		st = csv_column(a->list, "card", &a->column, err);
+	if (!st)
+		st = check_order(a, &in_order, err);
+	return st || in_order ? st : sort_wanted(a, err);
 }
 
 static enum kms_status send_check(struct op *op, struct kms_err *err)
@@ -132,7 +175,7 @@ typedef enum kms_status (*card_fn)(
 	struct op *op, const struct store_shipment_card *row, struct kms_err *err);
 
 static enum kms_status named(
-	struct op *op, struct wanted *wanted, card_fn each, struct kms_err *err)
+	struct op *op, const struct wanted *wanted, card_fn each, struct kms_err *err)
 {
 	struct send_args *a = op->args;
 	STORE_AUTO(shipment_card) struct store_shipment_card row = {0};
@@ -180,6 +223,22 @@ static enum kms_status of_keyset(struct op *op, card_fn each, struct kms_err *er
 	return st;
 }
 
+static enum kms_status of_list(struct op *op, card_fn each, struct kms_err *err)
+{
+	struct send_args *a = op->args;
+	struct wanted one;
+	enum kms_status st = csv_rewind(a->list, err);
+
+	while (!st) {
+		st = next_wanted(a, &one, err);
+		if (st == KMS_ERR_NOT_FOUND)
+			return KMS_OK;
+		if (!st)
+			st = named(op, &one, each, err);
+	}
+	return st;
+}
+
 /* Every card of the selection, by id. */
 static enum kms_status for_each(struct op *op, card_fn each, struct kms_err *err)
 {
@@ -188,6 +247,8 @@ static enum kms_status for_each(struct op *op, card_fn each, struct kms_err *err
 
 	if (a->in->keyset)
 		return of_keyset(op, each, err);
+	if (!a->wanted)
+		return of_list(op, each, err);
 	for (size_t i = 0; !st && i < a->wanted_count; i++)
 		st = named(op, &a->wanted[i], each, err);
 	return st;

@@ -538,9 +538,11 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 			       "lease_until = NULL, tries = tries - $4 WHERE batch = $1 "
 			       "AND line = $2 AND worker = $3 AND state = 'leased'",
 		true},
-	[SQL_JOB_RETRY] = {"UPDATE batch_card SET state = 'queued', worker = NULL, detail = NULL, "
-			   "changed = $3 WHERE batch = $1 AND state = $2 AND reader <> ''",
-		true},
+	/* One try: that it was tried has to be known, how often counts anew. */
+	[SQL_JOB_RETRY] =
+		{"UPDATE batch_card SET state = 'queued', worker = NULL, detail = NULL, "
+		 "tries = 1, changed = $3 WHERE batch = $1 AND state = $2 AND reader <> ''",
+			true},
 	[SQL_JOB_ELSEWHERE] = {"SELECT " JOB " FROM batch_card WHERE card = $1 "
 			       "AND state IN ('queued', 'leased') ORDER BY batch LIMIT 1",
 		false},

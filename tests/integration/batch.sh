@@ -39,9 +39,11 @@ dry 'create' a batch create B1 good.csv --do inject --keyset OPMasterKey2 --cust
 	echo "$R/card-000004,AABB,gp23-scp03,"
 	echo "$R/card-000005,,gp23-scp03,"
 	echo 'too,many,fields,in,this line'
+	echo 'tcp:nowhere,,gp23-scp03,'
+	echo "\"$R/card-000001,$R/card-000002\",,gp23-scp03,"
 } >bad.csv
 a --dry-run batch create BAD bad.csv --do verify --keyset OPMasterKey2
-equal 'create: a dry run reads the file, too' '4 6' "$(get '.result | "\(.cards) \(.malformed | length)"')"
+equal 'create: a dry run reads the file, too' '4 8' "$(get '.result | "\(.cards) \(.malformed | length)"')"
 ok 'create: with lines that are wrong' batch create BAD bad.csv --do verify --keyset OPMasterKey2
 equal 'create: those that are right count' 4 "$(get .result.cards)"
 equal 'create: the others are told, by line and column' "bad.csv, line 4, column 'card'
@@ -49,7 +51,9 @@ bad.csv, line 5, column 'card'
 bad.csv, line 6, column 'reader'
 bad.csv, line 7, column 'profile'
 bad.csv, line 9, column 'card'
-bad.csv, line 11" "$(get '.result.malformed[]' | sed 's|.*/||; s/: .*//')"
+bad.csv, line 11
+bad.csv, line 12, column 'reader'
+bad.csv, line 13, column 'reader'" "$(get '.result.malformed[]' | sed 's/: .*//')"
 
 {
 	echo reader,card
@@ -67,8 +71,11 @@ equal 'create: they wait' ready "$(state_of_batch IN)"
 refused 'a worker of a batch that nobody runs' 1 'is ready' a worker IN
 ok 'run' batch run IN --workers 2
 equal 'run: all are done' "$N 0 0 0 of $N" "$(counts)"
+check 'run: that the keys were public is said once a worker' test \
+	"$(grep -c 'which everybody knows' "$ERR")" -le 2 -a "$(grep -c 'which everybody knows' "$ERR")" -ge 1
 equal 'run: its state' 'done' "$(state_of_batch IN)"
 equal 'run: the cards say so' "$N" "$(box_with 48)"
+equal 'run: each card once, by its own count' "1 $N" "$(box_puts)"
 equal 'run: each card once' "$N|$N" "$(query "SELECT count(*), count(DISTINCT card_id) FROM card_event WHERE event = 'inject'")"
 equal 'run: each outcome names its operation' "$N" \
 	"$(query "SELECT count(*) FROM batch_card JOIN operation ON operation.id = op_id WHERE batch = 'IN' AND operation.state = 'done'")"
@@ -95,6 +102,7 @@ run_over
 equal 'killed: all are done all the same' "$N 0 0 0 of $N" "$(counts)"
 equal 'killed: exit status' 0 "$CODE"
 equal 'killed: one worker' 1 "$(get .result.workers_killed)"
+equal 'killed: each card once more, by its own count' "2 $N" "$(box_puts)"
 equal 'killed: each card once' "$N|$N" "$(query "SELECT count(*), count(DISTINCT card_id) FROM card_event WHERE event = 'replace'")"
 equal 'killed: no card is between' "$N" "$(query "SELECT count(*) FROM card_domain WHERE state = 'active' AND keyset = 'BankMaster2'")"
 sound 'killed: the site is sound' a

@@ -29,6 +29,10 @@ box_with() {
 	done
 	echo $n
 }
+# How many PUT KEYs its cards took, by their own state: "1 12" if each of twelve took one.
+box_puts() {
+	cat "$CARD"*.json | jq -r '.entries[0]["put-keys"]' | sort -n | uniq -c | awk '{ print $2, $1 }'
+}
 
 run_behind() { # NAME WORD…
 	secret_lines a/secrets >"$TMPDIR/lines"

@@ -33,6 +33,7 @@ equal 'server away: all are done all the same' "0 $N 0 0" "$CODE $(get '.result 
 equal 'server away: each card once' "$N|$N" \
 	"$(query "SELECT count(*), count(DISTINCT card_id) FROM card_event WHERE event = 'inject'")"
 equal 'server away: the cards say so' "$N" "$(box_with 48)"
+equal 'server away: each card once, by its own count' "1 $N" "$(box_puts)"
 check 'server away: the log is whole' a audit verify
 a doctor
 equal 'server away: nothing is left' 0 "$(query "SELECT count(*) FROM operation WHERE state = 'intent'")"

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the program will not do: used by exchange_flip.sh, exchange_forged.sh and vault_forged.sh on
- * prepared sites.
+ * What the program will not do: used by exchange_flip.sh, exchange_forged.sh, vault_forged.sh and
+ * shipment_bad.sh on prepared sites.
  *
  *   exchange_forge flip SITE request|package|receipt|backup FILE [TRANSPORT-KEY]
  *       gives FILE with each byte changed, to three other values (SWEEP=full: to all), to the
  *       operation that takes it, as a dry run: everything up to the intent. All must be refused,
  *       the original accepted. Prints `flip KIND bytes N trials N accepted N control ok|FAILED`.
- *   exchange_forge sign SITE request|package|receipt|backup IN OUT
- *       IN, which may have been edited, signed anew by the site: what a dishonest partner can send.
+ *   exchange_forge sign SITE request|package|receipt|backup|shipment IN OUT
+ *       IN, which may have been edited, signed anew by the site: what a dishonest partner can send. Of
+ *       a shipment, the document without its table.
  *   exchange_forge derive SITE LABEL HEX
  *       derives from the key of that label with the data HEX, by PKCS#11 calls of its own, encrypts
  *       the data by what comes out and prints that: two keys that agree on it for random data are one key.
@@ -19,6 +20,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "exchange/backup.h"
+#include "exchange/shipment.h"
 #include "hsm/p11.h"
 #include "ops/exchange.h"
 #include "ops/meta.h"
@@ -220,6 +222,7 @@ static int sign(char **argv)
 	DOC_REQUEST_AUTO struct doc_request request = {0};
 	DOC_PACKAGE_AUTO struct doc_package package = {0};
 	DOC_RECEIPT_AUTO struct doc_receipt receipt = {0};
+	DOC_SHIPMENT_AUTO struct doc_shipment shipment = {0};
 	BUF_AUTO struct buf in = {0}, out = {0};
 	struct kms_err err = {0};
 	struct p256_signer signer;
@@ -232,6 +235,9 @@ static int sign(char **argv)
 	} else if (strcmp(argv[1], "package") == 0) {
 		must(doc_package_parse(in.data, in.len, &package, &err), &err);
 		must(doc_package_write(&package, &signer, &out, &err), &err);
+	} else if (strcmp(argv[1], "shipment") == 0) {
+		must(doc_shipment_parse(in.data, in.len, &shipment, &err), &err);
+		must(doc_shipment_write(&shipment, &signer, &out, &err), &err);
 	} else if (strcmp(argv[1], "backup") == 0) {
 		sign_backup(site, &in, &signer, &out, &err);
 	} else {

@@ -421,10 +421,8 @@ state_of() {
 			SELECT 'card', * FROM card ORDER BY 2;
 			SELECT 'domain', * FROM card_domain ORDER BY 2, 3;
 			SELECT 'change', * FROM card_change ORDER BY 2;
-			SELECT 'card', * FROM card ORDER BY 2;
-			SELECT 'domain', card_id, aid, parent, keyset, version, scp, scp_i, kdd, state
-				FROM card_domain ORDER BY 2, 3;
-			SELECT 'change', * FROM card_change ORDER BY 2;
+			SELECT 'shipment', * FROM shipment ORDER BY 2;
+			SELECT 'shipped', * FROM shipment_card ORDER BY 2, 3;
 		END
 	fi
 	token_of "$1"

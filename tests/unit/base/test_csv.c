@@ -115,6 +115,122 @@ static void bounds(void **state)
 	assert_string_equal(err.msg, "cards.csv, line 1, character 257: more than 256 fields");
 }
 
+/* What is left of a line that was too long is not taken for another. */
+static void after_a_wrong_line(void **state)
+{
+	static char text[3 * CSV_LINE_MAX];
+	const size_t len = sizeof(text);
+	CSV_AUTO struct csv *csv = NULL;
+	struct kms_err err = {0};
+
+	(void)state;
+	memset(text, 'x', len);
+	memcpy(text, "a\n", 2);
+	memcpy(text + len - 6, "\n1,2\n3", 6);
+	assert_int_equal(open_text(text, len, &csv, &err), KMS_OK);
+	for (int64_t round = 0; round < 2; round++) {
+		assert_int_equal(csv_next(csv, &err), KMS_ERR_INVALID);
+		assert_string_equal(err.msg, "cards.csv, line 2: longer than 65536 bytes");
+		assert_int_equal(csv_next(csv, &err), KMS_ERR_INVALID);
+		assert_string_equal(err.msg, "cards.csv, line 3: 2 fields, the header has 1");
+		assert_int_equal(csv_next(csv, &err), KMS_OK);
+		assert_string_equal(csv_field(csv, 0), "3");
+		assert_int_equal(csv_next(csv, &err), KMS_ERR_NOT_FOUND);
+		assert_int_equal(csv_rewind(csv, &err), KMS_OK);
+	}
+	csv_close(&csv);
+	assert_int_equal(open_text(text, len - 6, &csv, &err), KMS_OK);
+	assert_int_equal(csv_next(csv, &err), KMS_ERR_INVALID);
+	assert_int_equal(csv_next(csv, &err), KMS_ERR_NOT_FOUND);
+}
+
+/* A stream that counts what is read from it. */
+struct counted {
+	size_t rows, at, read;
+};
+enum { COUNTED_ROW = 10 };
+
+static ssize_t counted_read(void *cookie, char *out, size_t size)
+{
+	struct counted *c = cookie;
+	const size_t len = c->rows * COUNTED_ROW;
+	size_t n = 0;
+
+	for (; n < size && c->at < len; n++, c->at++) {
+		char row[32];
+
+		snprintf(row, sizeof(row), "%09zu\n", c->at / COUNTED_ROW + 1);
+		out[n] = row[c->at % COUNTED_ROW];
+	}
+	c->read += n;
+	return (ssize_t)n;
+}
+
+static int counted_seek(void *cookie, off64_t *io_at, int whence)
+{
+	struct counted *c = cookie;
+
+	if (whence != SEEK_SET)
+		return -1;
+	c->at = (size_t)*io_at;
+	return 0;
+}
+
+static void row_is(struct csv *csv, int64_t line)
+{
+	struct kms_err err = {0};
+
+	assert_int_equal(csv_go_to(csv, line, &err), KMS_OK);
+	assert_int_equal(csv_line(csv), line);
+	assert_int_equal(atoll(csv_field(csv, 0)), line);
+}
+
+/* As many rows as there may be, in their order: each byte is read once. Back: from the start, once more. */
+static void rows_by_line(void **state)
+{
+	static const cookie_io_functions_t io = {.read = counted_read, .seek = counted_seek};
+	struct counted c = {.rows = 100000};
+	FILE *stream = fopencookie(&c, "r", io);
+	const size_t size = c.rows * COUNTED_ROW;
+	CSV_AUTO struct csv *csv = NULL;
+	struct kms_err err = {0};
+
+	(void)state;
+	assert_non_null(stream);
+	assert_int_equal(csv_open_stream(stream, "counted", &csv, &err), KMS_OK);
+	for (int64_t line = 2; line <= (int64_t)c.rows; line += 1 + line % 3)
+		row_is(csv, line);
+	row_is(csv, (int64_t)c.rows);
+	assert_in_range(c.read, size, size);
+	assert_int_equal(csv_go_to(csv, (int64_t)c.rows + 1, &err), KMS_ERR_NOT_FOUND);
+	assert_int_equal(err.code, KMS_OK);
+	row_is(csv, 7);
+	row_is(csv, 7);
+	row_is(csv, (int64_t)c.rows);
+	assert_in_range(c.read, 2 * size, 2 * size + 3 * CSV_LINE_MAX);
+}
+
+/* Lines before it may be wrong; it may not. */
+static void rows_among_wrong_ones(void **state)
+{
+	static const char text[] = "a,b\n1\n\n3,4\n5\n6,7\n";
+	CSV_AUTO struct csv *csv = NULL;
+	struct kms_err err = {0};
+
+	(void)state;
+	assert_int_equal(open_text(text, sizeof(text) - 1, &csv, &err), KMS_OK);
+	assert_int_equal(csv_go_to(csv, 4, &err), KMS_OK);
+	assert_int_equal(err.code, KMS_OK);
+	assert_string_equal(csv_field(csv, 1), "4");
+	assert_int_equal(csv_go_to(csv, 5, &err), KMS_ERR_INVALID);
+	assert_string_equal(err.msg, "cards.csv, line 5: 1 field, the header has 2");
+	assert_int_equal(csv_go_to(csv, 2, &err), KMS_ERR_INVALID);
+	err = (struct kms_err){0};
+	assert_int_equal(csv_go_to(csv, 6, &err), KMS_OK);
+	assert_string_equal(csv_field(csv, 0), "6");
+	assert_int_equal(csv_go_to(csv, 7, &err), KMS_ERR_NOT_FOUND);
+}
+
 static void files(void **state)
 {
 	CSV_AUTO struct csv *csv = NULL;
@@ -144,6 +260,9 @@ int main(void)
 		cmocka_unit_test(rows_and_columns),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(bounds),
+		cmocka_unit_test(after_a_wrong_line),
+		cmocka_unit_test(rows_by_line),
+		cmocka_unit_test(rows_among_wrong_ones),
 		cmocka_unit_test(files),
 	};
 

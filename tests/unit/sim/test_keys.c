@@ -227,8 +227,11 @@ static void test_key_blocks(void **state)
 			prefix ? "length" : "plain");
 		host_card(&h, text, NULL);
 		assert_int_equal(host_open(&h, 1, 0x01, &keys), 0x9000);
+		/* Only what it takes counts. */
 		assert_int_equal(host_put_set(&h, 1, 1, SIM_TYPE_AES, &fresh, !prefix), 0x6A80);
+		assert_int_equal(issuer(&h)->put_keys, 0);
 		assert_int_equal(host_put_set(&h, 1, 1, SIM_TYPE_AES, &fresh, prefix), 0x9000);
+		assert_int_equal(issuer(&h)->put_keys, 1);
 		host_close(&h);
 	}
 }

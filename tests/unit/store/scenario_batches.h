@@ -97,9 +97,16 @@ static inline void scenario_queue(struct store *s)
 	assert_int_equal(list.items[1].tries, 2);
 
 	job = (struct store_job){.batch = "B", .line = 3, .worker = "w4", .state = "unknown"};
+	CHANGE(store_job_give_back(s, &job, false, &err));
+	claim_is(s, "w4", false, 1061, 9, "3");
 	CHANGE(store_job_finish(s, &job, &err));
 	CHANGE(store_job_retry(s, "B", "unknown", 9, &count, &err));
 	assert_int_equal(count, 1);
+	/* Once tried, however often it was. */
+	store_job_list_free(&list);
+	OK(store_jobs(s, "B", 2, "queued", 0, &list, &err));
+	assert_int_equal(list.items[0].line, 3);
+	assert_int_equal(list.items[0].tries, 1);
 	/* A line that was malformed is no work. */
 	CHANGE(store_job_retry(s, "B", "failed", 9, &count, &err));
 	assert_int_equal(count, 0);
