@@ -23,16 +23,20 @@ enum kms_status bench_box_open(struct bench_box *box, unsigned cards, unsigned s
 	int out[2];
 	FILE *in;
 
-	snprintf(box->dir, sizeof(box->dir), "/dev/shm/cardkms-bench.XXXXXX");
-	if (!mkdtemp(box->dir) || pipe(out) < 0)
+	snprintf(box->place.dir, sizeof(box->place.dir), "/dev/shm/cardkms-bench.XXXXXX");
+	if (!mkdtemp(box->place.dir)) {
+		box->place.dir[0] = 0;
 		return kms_fail(err, KMS_ERR_IO, "no folder in /dev/shm");
+	}
+	if (pipe(out) < 0)
+		return kms_fail(err, KMS_ERR_IO, "no pipe");
 	snprintf(path, sizeof(path), "%s/cardsim", bench_bin());
 	snprintf(count, sizeof(count), "%u", cards);
 	box->sim = fork();
 	if (box->sim == 0) {
-		char state[80], first[16];
+		char state[PATH_MAX], first[16];
 
-		snprintf(state, sizeof(state), "%s/cards", box->dir);
+		snprintf(state, sizeof(state), "%s/cards", box->place.dir);
 		snprintf(first, sizeof(first), "%u", serial);
 		(void)!dup2(out[1], STDOUT_FILENO);
 		close(out[0]);
@@ -58,13 +62,9 @@ enum kms_status bench_box_open(struct bench_box *box, unsigned cards, unsigned s
 
 void bench_box_close(struct bench_box *box)
 {
-	char command[128];
-
 	if (box->sim > 0) {
 		kill(box->sim, SIGTERM);
 		waitpid(box->sim, NULL, 0);
 	}
-	snprintf(command, sizeof(command), "rm -rf '%s'", box->dir);
-	if (box->dir[0])
-		(void)!system(command);
+	bench_place_close(&box->place);
 }

@@ -3,12 +3,13 @@
 #ifndef SUPPORT_BOX_H
 #define SUPPORT_BOX_H
 
-#include "base/err.h"
+#include "support/place.h"
 
 #include <sys/types.h>
 
 struct bench_box {
-	char dir[64], reader[64];
+	struct bench_place place; /* in /dev/shm */
+	char reader[64];
 	pid_t sim;
 };
 
