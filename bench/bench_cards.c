@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "ops/ops.h"
 #include "support/bench.h"
+#include "support/box.h"
 #include "support/site.h"
 
 #include "../tests/support/p11forward/faults.h"
@@ -41,72 +42,6 @@ static const char plan[] = "[plan]\nname = bench\n"
 			   "customer = Bank\nkey-version = 0x20\nexport = never\n"
 			   "[keyset \"Issuer1\"]\nalgorithm = aes128\ndiversification = kdf3\n"
 			   "customer = Bank\nkey-version = 0x20\nexport = never\n";
-
-/* ---- site and cards ---- */
-
-static const char *bin(void)
-{
-	const char *folder = getenv("CARDKMS_BIN");
-
-	return folder ? folder : "build";
-}
-
-struct box {
-	char dir[64], reader[64];
-	pid_t sim;
-};
-
-/* A cardsim with CARDS new cards, in memory: what a card takes to write is not ours. */
-static enum kms_status box_open(struct box *box, unsigned number, struct kms_err *err)
-{
-	char path[PATH_MAX], count[16], line[64] = "";
-	int out[2];
-	FILE *in;
-
-	snprintf(box->dir, sizeof(box->dir), "/dev/shm/cardkms-bench.XXXXXX");
-	if (!mkdtemp(box->dir) || pipe(out) < 0)
-		return kms_fail(err, KMS_ERR_IO, "no folder in /dev/shm");
-	snprintf(path, sizeof(path), "%s/cardsim", bin());
-	snprintf(count, sizeof(count), "%d", CARDS);
-	box->sim = fork();
-	if (box->sim == 0) {
-		char state[80], serial[16];
-
-		snprintf(state, sizeof(state), "%s/cards", box->dir);
-		snprintf(serial, sizeof(serial), "%u", number * 1000);
-		(void)!dup2(out[1], STDOUT_FILENO);
-		close(out[0]);
-		close(out[1]);
-		execl(path, path, "--state", state, "--cards", count, "--profile", "gp23-scp03",
-			"--serial", serial, "--listen", "127.0.0.1:0", (char *)NULL);
-		_exit(127);
-	}
-	close(out[1]);
-	in = fdopen(out[0], "r");
-	if (in && fgets(line, sizeof(line), in)) {
-		char *port = strrchr(line, ' ');
-
-		if (port)
-			snprintf(box->reader, sizeof(box->reader), "tcp:127.0.0.1:%.5s", port + 1);
-	}
-	if (in)
-		fclose(in);
-	box->reader[strcspn(box->reader, "\n")] = 0;
-	return box->reader[0] ? KMS_OK : kms_fail(err, KMS_ERR_IO, "'%s' does not listen", path);
-}
-
-static void box_close(struct box *box)
-{
-	char command[128];
-
-	if (box->sim > 0) {
-		kill(box->sim, SIGTERM);
-		waitpid(box->sim, NULL, 0);
-	}
-	snprintf(command, sizeof(command), "rm -rf '%s'", box->dir);
-	if (box->dir[0])
-		(void)!system(command);
-}
 
 /* ---- a line of cards ---- */
 
@@ -162,7 +97,7 @@ static enum kms_status desk_open(
 		st = op_card_line_open(&desk->line, err);
 	if (st)
 		return st;
-	snprintf(profiles, sizeof(profiles), "%s/../share/cardkms/profiles", bin());
+	snprintf(profiles, sizeof(profiles), "%s/../share/cardkms/profiles", bench_bin());
 	desk->site->profiles = profiles;
 	for (size_t i = 0; !st && i < CARDS; i++)
 		st = one_card(desk, true, err);
@@ -251,7 +186,7 @@ static enum kms_status parts(struct kms_err *err)
 {
 	BENCH_PLACE_AUTO struct bench_place place = {{0}};
 	char module[PATH_MAX], times[PATH_MAX];
-	struct box box = {.sim = 0};
+	struct bench_box box = {.sim = 0};
 	struct desk desk = {.turn = 0};
 	const struct faults_time *token = MAP_FAILED;
 	int fd;
@@ -259,13 +194,13 @@ static enum kms_status parts(struct kms_err *err)
 
 	if (st)
 		return st;
-	snprintf(module, sizeof(module), "%s/libp11forward.so", bin());
+	snprintf(module, sizeof(module), "%s/libp11forward.so", bench_bin());
 	snprintf(times, sizeof(times), "%s/times", place.dir);
 	setenv("KILLP11_MODULE", MODULE, 1);
 	setenv("KILLP11_TIME", times, 1);
 	st = bench_site_make(&place, module, plan, err);
 	if (!st)
-		st = box_open(&box, 1, err);
+		st = bench_box_open(&box, CARDS, 1000, NULL, err);
 	if (!st)
 		st = desk_open(&desk, &place, box.reader, err);
 	fd = open(times, O_RDONLY | O_CLOEXEC);
@@ -278,7 +213,7 @@ static enum kms_status parts(struct kms_err *err)
 	if (!st)
 		st = disk(&place, err);
 	desk_close(&desk);
-	box_close(&box);
+	bench_box_close(&box);
 	return st;
 }
 
@@ -300,8 +235,8 @@ static int worker(const struct bench_place *place, const char *reader, int ready
 	return bench_exit(st, &err);
 }
 
-static enum kms_status measure(const struct bench_place *place, struct box *boxes, size_t count,
-	const char *what, struct kms_err *err)
+static enum kms_status measure(const struct bench_place *place, struct bench_box *boxes,
+	size_t count, const char *what, struct kms_err *err)
 {
 	pid_t pids[2];
 	int ready[2], start[2], status;
@@ -334,15 +269,15 @@ static enum kms_status measure(const struct bench_place *place, struct box *boxe
 static enum kms_status measure_new(const struct bench_place *place, size_t count, const char *what,
 	unsigned number, struct kms_err *err)
 {
-	struct box boxes[2] = {{.sim = 0}, {.sim = 0}};
+	struct bench_box boxes[2] = {{.sim = 0}, {.sim = 0}};
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && i < count; i++)
-		st = box_open(&boxes[i], number + (unsigned)i, err);
+		st = bench_box_open(&boxes[i], CARDS, (number + (unsigned)i) * 1000, NULL, err);
 	if (!st)
 		st = measure(place, boxes, count, what, err);
 	for (size_t i = 0; i < count; i++)
-		box_close(&boxes[i]);
+		bench_box_close(&boxes[i]);
 	return st;
 }
 

@@ -29,6 +29,7 @@ enum store_type { STORE_TYPE_NULL, STORE_TYPE_INT, STORE_TYPE_TEXT, STORE_TYPE_O
 
 struct store_backend {
 	const char *name;
+	bool splits; /* has tables that are split by a hash: migrations may have a text for it */
 
 	KMS_CHECKED enum kms_status (*open)(
 		const struct store_options *options, void **ret_conn, struct kms_err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Migrations: each a file migration_NNNN.c holding one SQL text. They are C files and not .sql ones
+ * Migrations: each a file migration_NNNN.c holding one SQL text, or one for each kind of database. They are C files and not .sql ones
  * so that the binary carries them without a build step that could go stale or missing.
  *
  * A migration that has been released is never edited: stores record its SHA-256 and refuse another
@@ -14,6 +14,7 @@
 struct store_migration {
 	const char *name;
 	const char *sql;
+	const char *split; /* instead, where the database splits tables (store/db.h); NULL: sql */
 };
 
 /* Number n is at index n - 1. */
@@ -33,5 +34,7 @@ extern const char store_migration_0007[];
 extern const char store_migration_0008[];
 extern const char store_migration_0009[];
 extern const char store_migration_0010[];
+extern const char store_migration_0011[];
+extern const char store_migration_0011_split[];
 
 #endif

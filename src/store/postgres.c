@@ -505,6 +505,7 @@ static enum kms_status pg_hold(const char *path, bool shared, int wait_ms, bool 
 
 const struct store_backend store_postgres = {
 	.name = "PostgreSQL",
+	.splits = true,
 	.open = pg_open,
 	.close = pg_close,
 	.exec = pg_exec,

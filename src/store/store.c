@@ -107,10 +107,17 @@ static const struct store_field applied_fields[] = {
 static const struct store_row_type applied_type =
 	STORE_ROW_TYPE("schema_migration", "migration", struct applied, applied_fields);
 
-static enum kms_status migration_hash(
-	size_t number, char ret_hex[2 * HASH_SIZE + 1], struct kms_err *err)
+static const char *migration_text(const struct store *s, size_t number)
 {
-	const char *sql = store_migrations[number - 1].sql;
+	const struct store_migration *m = &store_migrations[number - 1];
+
+	return s->backend->splits && m->split ? m->split : m->sql;
+}
+
+static enum kms_status migration_hash(
+	const struct store *s, size_t number, char ret_hex[2 * HASH_SIZE + 1], struct kms_err *err)
+{
+	const char *sql = migration_text(s, number);
 	unsigned char hash[HASH_SIZE];
 	enum kms_status st;
 
@@ -134,7 +141,7 @@ static enum kms_status check_applied(
 		return KMS_ERR_STORE;
 	}
 	for (size_t i = 0; i < count; i++) {
-		st = migration_hash(i + 1, sha256, err);
+		st = migration_hash(s, i + 1, sha256, err);
 		if (st)
 			return st;
 		if (items[i].number == (int64_t)i + 1 && strcmp(items[i].sha256, sha256) == 0)
@@ -175,18 +182,17 @@ static enum kms_status read_schema(struct store *s, struct kms_err *err)
 
 static enum kms_status record(struct store *s, size_t number, struct kms_err *err)
 {
-	const struct store_migration *m = &store_migrations[number - 1];
 	char sha256[2 * HASH_SIZE + 1];
 	struct store_query q;
 	enum kms_status st;
 
-	st = migration_hash(number, sha256, err);
+	st = migration_hash(s, number, sha256, err);
 	if (st)
 		return st;
 	q = store_query(s, SQL_MIGRATION_ADD, err);
 	store_put_int(&q, (int64_t)number);
-	store_put_text(&q, m->name);
-	store_put_int(&q, (int64_t)strlen(m->sql));
+	store_put_text(&q, store_migrations[number - 1].name);
+	store_put_int(&q, (int64_t)strlen(migration_text(s, number)));
 	store_put_text(&q, sha256);
 	store_put_int(&q, clock_now());
 	return store_run(&q, NULL);
@@ -205,7 +211,7 @@ static enum kms_status apply_next(struct store *s, struct kms_err *err)
 		st = read_schema(s, err);
 	if (st || s->schema == store_schema_newest())
 		return st;
-	st = s->backend->exec(s->conn, store_migrations[s->schema].sql, err);
+	st = s->backend->exec(s->conn, migration_text(s, (size_t)s->schema + 1), err);
 	if (!st)
 		st = record(s, (size_t)s->schema + 1, err);
 	if (st)
