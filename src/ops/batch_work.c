@@ -8,6 +8,7 @@
 
 #include "base/csv.h"
 #include "base/hash.h"
+#include "ops/cardkeys.h"
 #include "ops/job.h"
 
 #include <poll.h>
@@ -302,6 +303,22 @@ static enum kms_status open_fields(
 	return st ? st : csv_open(path, &w->fields, err);
 }
 
+/* The masters of the batch, on the HSM that this worker has: there, and the keys that the registry means. */
+static enum kms_status check_masters(struct work *w, struct kms_err *err)
+{
+	const char *const keysets[] = {w->how.in.keyset, w->how.in.from};
+	enum kms_status st = KMS_OK;
+
+	for (size_t i = 0; !st && i < sizeof(keysets) / sizeof(keysets[0]); i++) {
+		OP_CARD_MASTERS_AUTO struct op_card_masters *masters = NULL;
+
+		if (keysets[i])
+			st = op_card_masters_open(
+				w->site, NULL, keysets[i], OP_CARD_OLD, &masters, err);
+	}
+	return st;
+}
+
 static enum kms_status begin(struct work *w, struct kms_err *err)
 {
 	STORE_AUTO(batch) struct store_batch batch = {0};
@@ -313,9 +330,11 @@ static enum kms_status begin(struct work *w, struct kms_err *err)
 	}
 	if (!st)
 		st = op_batch_how(&batch, &w->how, err);
-	/* Before any card is taken: an HSM that is not there is no fault of theirs. */
+	/* Before any card is taken: an HSM that is not there, or has other keys, is no fault of theirs. */
 	if (!st)
 		st = op_site_cards_hsm(w->site, err);
+	if (!st)
+		st = check_masters(w, err);
 	if (st)
 		return st;
 	return w->how.in.script ? open_fields(w, &batch, err) : KMS_OK;

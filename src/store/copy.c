@@ -104,7 +104,8 @@ static enum kms_status insert_row(
 				err);
 	}
 	if (!st)
-		st = to->backend->step(insert, &more, err);
+		st = to->backend->queue ? to->backend->queue(insert, err)
+					: to->backend->step(insert, &more, err);
 	to->backend->reset(insert);
 	return st;
 }
@@ -156,6 +157,8 @@ static enum kms_status copy_table(struct store *from, const char *table, struct 
 	st = prepare(from, sql, &select, err);
 	if (!st)
 		st = walk(from, select, table, to, &insert, ret_digest, &rows, err);
+	if (!st && to->backend->drain)
+		st = to->backend->drain(to->conn, err);
 	if (select)
 		from->backend->finalize(select);
 	if (insert)

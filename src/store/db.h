@@ -67,6 +67,13 @@ struct store_backend {
 		void *stmt, int index, int64_t value, struct kms_err *err);
 
 	KMS_CHECKED enum kms_status (*step)(void *stmt, bool *ret_row, struct kms_err *err);
+	/*
+	 * For many changes of which none needs its answer: runs the statement without waiting. What goes
+	 * wrong is said by a later one, or by drain, which waits for all; nothing else may be run before
+	 * that, but rollback. Both NULL where there is nothing to wait for.
+	 */
+	KMS_CHECKED enum kms_status (*queue)(void *stmt, struct kms_err *err);
+	KMS_CHECKED enum kms_status (*drain)(void *conn, struct kms_err *err);
 	/* Ends the run and forgets what was bound. */
 	void (*reset)(void *stmt);
 	/* Rows that the last run changed. */

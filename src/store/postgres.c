@@ -23,6 +23,7 @@ enum {
 	OID_INT8 = 20, /* pg_type.dat of PostgreSQL; stable by its wire protocol */
 	OID_TEXT = 25,
 	RECONNECT_SECONDS = 30,
+	QUEUE_MAX = 500, /* what they answer must fit into the buffers of a socket */
 };
 
 struct pg {
@@ -31,6 +32,7 @@ struct pg {
 	int prepared;	/* statements so far, for their names */
 	int generation; /* connections so far: a statement is prepared on each anew */
 	bool has_row;	/* the row that writers lock is there */
+	int queued;	/* statements that were sent and not answered yet */
 };
 
 struct pg_stmt {
@@ -312,9 +314,54 @@ static enum kms_status pg_commit(void *c, struct kms_err *err)
 			 : kms_fail(err, KMS_ERR_STORE, "the database rolled the change back");
 }
 
+/*
+ * Waits for all that was sent. The server leaves out what comes after the first that fails. A connection that is
+ * lost gives no more results, not even that of the end.
+ */
+static enum kms_status gather(struct pg *conn, struct kms_err *err)
+{
+	enum kms_status st = KMS_OK;
+	bool end = false;
+
+	if (!PQpipelineSync(conn->db))
+		return pg_lost(conn, err);
+	while (!end) {
+		PGresult *result = PQgetResult(conn->db);
+		ExecStatusType status = PQresultStatus(result);
+
+		end = status == PGRES_PIPELINE_SYNC ||
+		      (!result && PQstatus(conn->db) != CONNECTION_OK);
+		if (result && !end && !st && status != PGRES_COMMAND_OK)
+			st = pg_fail(conn, result, err);
+		else
+			PQclear(result);
+	}
+	conn->queued = 0;
+	if (!st && PQstatus(conn->db) != CONNECTION_OK)
+		st = pg_lost(conn, err);
+	return st;
+}
+
+static enum kms_status pg_drain(void *c, struct kms_err *err)
+{
+	struct pg *conn = c;
+	enum kms_status st = KMS_OK;
+
+	if (PQpipelineStatus(conn->db) == PQ_PIPELINE_OFF)
+		return KMS_OK;
+	st = gather(conn, err);
+	if (!PQexitPipelineMode(conn->db) && !st)
+		st = pg_lost(conn, err);
+	return st;
+}
+
 static void pg_rollback(void *c)
 {
-	PQclear(PQexec(((struct pg *)c)->db, "ROLLBACK"));
+	struct pg *conn = c;
+	struct kms_err ignored = {0};
+
+	(void)!pg_drain(conn, &ignored);
+	PQclear(PQexec(conn->db, "ROLLBACK"));
 }
 
 static enum kms_status prepare_now(struct pg_stmt *stmt, struct kms_err *err)
@@ -410,6 +457,17 @@ static enum kms_status pg_step(void *p, bool *ret_row, struct kms_err *err)
 	}
 	*ret_row = stmt->row < PQntuples(stmt->result);
 	return KMS_OK;
+}
+
+static enum kms_status pg_queue(void *p, struct kms_err *err)
+{
+	struct pg_stmt *stmt = p;
+	struct pg *conn = stmt->conn;
+
+	if (!PQenterPipelineMode(conn->db) || !PQsendQueryPrepared(conn->db, stmt->name,
+						      stmt->count, stmt->values, NULL, NULL, 0))
+		return pg_lost(conn, err);
+	return ++conn->queued < QUEUE_MAX ? KMS_OK : gather(conn, err);
 }
 
 static int64_t pg_changes(void *p)
@@ -522,6 +580,8 @@ const struct store_backend store_postgres = {
 	.bind_text = pg_bind_text,
 	.bind_int = pg_bind_int,
 	.step = pg_step,
+	.queue = pg_queue,
+	.drain = pg_drain,
 	.reset = pg_reset,
 	.changes = pg_changes,
 	.columns = pg_columns,

@@ -64,6 +64,20 @@ check 'another registry is there: said' has "$(said)" 'was not moved: the databa
 check 'another registry is there: the file is still the site'"'"'s' bash -c '! grep -q "^store" a/site/site.ini'
 ok 'another registry is there: the log is whole' a audit verify
 
+# ---- a row that the database does not take, among those that were sent with it ----
+
+use cards
+pg_sql postgres 'CREATE DATABASE odd'
+sqlite3 a/site/cardkms.db "PRAGMA ignore_check_constraints = ON; UPDATE card SET state = 'odd'"
+a store migrate "$(url odd)"
+equal 'an odd row: exit status' 1 "$CODE"
+check 'an odd row: said' has "$(said)" 'violates check constraint … card_state_check'
+equal 'an odd row: nothing is kept' '0 0 0 0' "$(rows odd)"
+check 'an odd row: the file is still the site'"'"'s' bash -c '! grep -q "^store" a/site/site.ini'
+use cards
+ok 'into the same database afterwards' a store migrate "$(url odd)"
+equal 'the same rows' "$(rows_here)" "$(rows odd)"
+
 # ---- cut off when the database has it all, and site.ini does not say so yet ----
 
 use cards

@@ -49,6 +49,22 @@ sqlite3 a/site/cardkms.db "UPDATE key_object SET check_value = '000000' WHERE la
 refused 'a copy that has drifted' 3 'check value' inject2
 equal 'a copy that has drifted: the card is as it was' "$before" "$(keys_on)"
 
+# Nor is another key under the same label and identifier, with the same attributes.
+use offline
+sim --profile gp23-scp03
+before=$(keys_on)
+SOFTHSM2_CONF=$HERE/a/softhsm.conf "$CARDKMS_BIN/other_key" "pkcs11:token=prod1?module-path=$softhsm_module" \
+	OPMasterKeyENC2 <<<22222222 2>other_key.err || failed 'another key is put in its place' <other_key.err
+refused 'another key under the same name' 3 "'OPMasterKeyENC2' on token 'prod1' does not have the value" inject2
+equal 'another key under the same name: the card is as it was' "$before" "$(keys_on)"
+printf 'reader,card,profile,kdd\n%s,,gp23-scp03,\n' "$R" >one.csv
+need a batch create B one.csv --do inject --keyset OPMasterKey2 --customer 'Example Bank'
+failed_as 'another key under the same name: a batch' 1 'no card was ended for 3 seconds' \
+	a --json batch run B --hsm prod1 --patience 3
+equal 'another key under the same name: no fault of the card' 'queued|1' \
+	"$(query "SELECT state, count(*) FROM batch_card")"
+equal 'another key under the same name: the card is as it was still' "$before" "$(keys_on)"
+
 # Two of them: one that is away is passed over.
 use offline
 need a hsm add prod2 --kind production --hsm "pkcs11:token=prod2?module-path=$softhsm_module"
