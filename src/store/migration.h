@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Migrations: each a file migration_NNNN.c holding one SQL text, or one for each kind of database. They are C files and not .sql ones
- * so that the binary carries them without a build step that could go stale or missing.
+ * Migrations: each a file migration_NNNN.c holding one SQL text, or two where databases that split
+ * tables need another. They are C files and not .sql ones so that the binary carries them without a
+ * build step that could go stale or missing.
  *
  * A migration that has been released is never edited: stores record its SHA-256 and refuse another
  * text of the same number. A change is a new file, with its line in migrations.c.

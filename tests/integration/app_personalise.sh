@@ -4,21 +4,7 @@
 # checks; what is malformed or missing is refused before the card is authenticated.
 . "$(dirname "$0")/card_lib.sh"
 
-FILE=A0000003080000 APPLET=A000000308000010000100
-SCRIPT=$CARDKMS_SOURCE/share/cardkms/personalisation/piv-style.ini
-
-fixture_cards
-cat >piv.ini <<'END'
-[plan]
-name = piv
-[keyset "PivMaster1"]
-customer = Example Bank
-algorithm = aes128
-diversification = kdf3
-key-version = 0x01
-END
-need a --yes hsm update --plan piv.ini
-"$CARDKMS_BIN/capmaker" "$SIMS/piv.cap" "$FILE" "$APPLET" 1 0 100
+fixture_piv
 sim --profile gp23-scp03
 need inject2
 need a app load "$SIMS/piv.cap" --reader "$R"

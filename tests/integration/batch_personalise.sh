@@ -6,21 +6,8 @@
 . "$(dirname "$0")/batch_lib.sh"
 
 N=5
-APPLET=A000000308000010000100
-SCRIPT=$CARDKMS_SOURCE/share/cardkms/personalisation/piv-style.ini
 
-fixture_cards
-cat >piv.ini <<'END'
-[plan]
-name = piv
-[keyset "PivMaster1"]
-customer = Example Bank
-algorithm = aes128
-diversification = kdf3
-key-version = 0x01
-END
-need a --yes hsm update --plan piv.ini
-"$CARDKMS_BIN/capmaker" "$SIMS/piv.cap" A0000003080000 "$APPLET" 1 0 100
+fixture_piv
 box
 box_lines >in.csv
 need a batch create IN in.csv --do inject --keyset OPMasterKey2 --customer 'Example Bank'

@@ -15,6 +15,26 @@ CARD=$SIMS/card.json
 mkdir -p "$SIMS"
 SIM='' R=''
 
+# fixture_piv: fixture_cards, and for the PIV-style $SCRIPT: its keys, and a CAP file $SIMS/piv.cap whose
+# application $APPLET of $FILE takes it.
+# shellcheck disable=SC2034 # for those who source it
+fixture_piv() {
+	SCRIPT=$CARDKMS_SOURCE/share/cardkms/personalisation/piv-style.ini
+	FILE=A0000003080000 APPLET=A000000308000010000100
+	fixture_cards
+	cat >piv.ini <<-'END'
+		[plan]
+		name = piv
+		[keyset "PivMaster1"]
+		customer = Example Bank
+		algorithm = aes128
+		diversification = kdf3
+		key-version = 0x01
+	END
+	need a --yes hsm update --plan piv.ini
+	"$CARDKMS_BIN/capmaker" "$SIMS/piv.cap" "$FILE" "$APPLET" 1 0 100
+}
+
 plan_cards() {
 	cat <<-'END'
 		[plan]
