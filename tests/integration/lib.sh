@@ -518,6 +518,7 @@ equal() {
 ok() {
 	local name=$1 wrong
 	shift
+	shadow "$@"
 	"$@"
 	wrong=$(wrong_with_run "$1")
 	if [ "$CODE" -eq 0 ] && [ -z "$wrong" ]; then
@@ -536,6 +537,7 @@ refused() {
 	local name=$1 code=$2 text=$3 wrong='' shown site
 	shift 3
 	site=${runs[$1]:-}
+	shadow "$@"
 	[ -z "$site" ] || snap "$site"
 	"$@"
 	shown=$(said)
@@ -645,3 +647,7 @@ holds() { # DIGITS FILE…
 	cat "${@:2}" 2>/dev/null | tr -d ' :\n' | grep -c -a -i "$1" >/dev/null && return
 	cat "${@:2}" 2>/dev/null | od -An -v -tx1 | tr -d ' \n' | grep -c -i "$1" >/dev/null
 }
+
+# A sweep goes over the cases of a test: tests/crash/commands.sh.
+shadow() { :; }
+[ -z "${SHADOW:-}" ] || . "$CARDKMS_SOURCE/tests/crash/shadow_lib.sh"
