@@ -121,7 +121,7 @@ shadow_points() { # COMMAND…
 shadow() {
 	local site=${runs[$1]:-} words shadow_usual shadow_before shadow_verifies
 	[ "$site" ] && [ -e "$HERE/$site/site/cardkms.db" ] || return 0
-	[[ " $* " != *' --reader '* && " $* " != *' agent '* ]] || return 0
+	[[ ! " $* " =~ ' '(--reader|agent|batch' 'run|worker)' ' ]] || return 0
 	shadow_turn=$((shadow_turn + 1))
 	[ "${SWEEP:-sample}" = full ] || [ $(((shadow_turn + SEED) % SHADOW_EVERY)) -eq 0 ] || return 0
 	shadow_save
