@@ -101,6 +101,15 @@ static enum kms_status label_is_free(struct op *op, const char *label, struct km
 		there = (struct store_key){0};
 		return KMS_OK;
 	}
+	if (!st && a->kind == CER_IMPORT && strcmp(there.location, KEY_LOST) == 0) {
+		kms_fail(err, KMS_ERR_EXISTS,
+			"the key '%s' that was lost with its HSM is another: %s %s, check value %s",
+			label, there.algorithm, there.role,
+			there.check_value ? there.check_value : "-");
+		return kms_hint(err,
+			"that key comes back with the options and the check value that it had; give "
+			"another one another label");
+	}
 	if (!st) {
 		kms_fail(err, KMS_ERR_EXISTS, "there is a key '%s' already (%s, check value %s)",
 			label, there.state, there.check_value ? there.check_value : "-");
