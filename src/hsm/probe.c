@@ -138,8 +138,10 @@ enum kms_status hsm_probe(struct hsm *hsm, struct kms_err *err)
 {
 	enum kms_status st = KMS_OK;
 
+	pthread_mutex_lock(&hsm->probe_lock);
 	for (size_t i = 0; !st && i < CAP_COUNT; i++)
-		st = need(hsm, (enum hsm_cap)i, err);
+		st = probe_one(hsm, (enum hsm_cap)i, err);
+	pthread_mutex_unlock(&hsm->probe_lock);
 	return st;
 }
 

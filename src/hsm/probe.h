@@ -29,7 +29,10 @@ struct hsm_cap_result {
 
 size_t hsm_cap_count(void);
 
-/* Tries every capability that is still unknown. Fails only if the token cannot be used at all. */
+/*
+ * Tries every capability, whatever was known of it: a token may have another policy since. What cannot
+ * be tried by an operator stays as it was. Fails only if the token cannot be used at all.
+ */
 KMS_CHECKED enum kms_status hsm_probe(struct hsm *hsm, struct kms_err *err);
 
 /* Result number i (0 to hsm_cap_count() - 1), as far as known. */

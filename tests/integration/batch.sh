@@ -153,9 +153,13 @@ a batch report OTHER
 check 'another card: said' has "$(get '.result.not_done[0].detail')" 'the reader holds card … the batch says'
 check 'other data: said' has "$(get '.result.not_done[1].detail')" 'not the card that the batch means'
 check 'no card: said' has "$(get '.result.not_done[2].detail')" "there is no card 'card-000099'"
+a batch report OTHER -o other-report.csv
+check 'report: a reason with commas stands in quotes' grep -qE ',"[^"]*, [^"]*"' other-report.csv
 equal 'another card: that is no wrong key' 0 "$(query "SELECT failures FROM batch WHERE name = 'OTHER'")"
 ok 'retry' batch retry OTHER
 equal 'retry: they wait again' 'ready 3' "$(state_of_batch OTHER) $(get .result.cards)"
+ok 'retry: none that failed for good' batch retry OTHER
+equal 'retry: nothing is moved' 'ready 0' "$(state_of_batch OTHER) $(get .result.cards)"
 refused 'retry: no such state' 2 '--state is' batch retry OTHER --state 'done'
 check 'the log is whole' a audit verify
 finish

@@ -52,6 +52,10 @@ breaks 'a fault' "cannot generate 'OPMasterKeyENC2' … CKR_DEVICE_ERROR" \
 breaks 'full' 'CKR_DEVICE_MEMORY … the token is full' AT=C_GenerateKey:3:before RET=CKR_DEVICE_MEMORY
 breaks 'a mechanism that is gone' 'CKR_MECHANISM_INVALID … hsm capabilities' REFUSE=CKM_AES_KEY_GEN
 use site
+goes_wrong REFUSE=CKM_AES_KEY_GEN
+refused 'qualify: an HSM that makes no AES keys' 3 'is not fit in … point … hsm-support.md' a hsm qualify
+goes_wrong
+use site
 goes_wrong AT=C_FindObjectsInit:2:before ONCE
 ok 'lost while it reads: goes on with a new connection' a hsm check
 goes_wrong

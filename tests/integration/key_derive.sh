@@ -58,6 +58,11 @@ check 'verify: and its key does not open it' test "$(read_all large cards.csv ZK
 use derived
 truncate -s -1 large
 refused 'verify: too short' 3 "bytes, its manifest says" a key derive-verify large
+rm large
+refused 'verify: it is not there' 1 "cannot open 'large'" a key derive-verify large
+mkdir large
+refused 'verify: a folder' 1 "'large' is not a regular file" a key derive-verify large
+rmdir large
 use derived
 jq -S '.cards.count = 4499' large.manifest >edited && mv edited large.manifest
 refused 'verify: an edited manifest' 1 "manifest" a key derive-verify large

@@ -7,6 +7,25 @@
 fixture_zone
 
 
+# Transport keys that cannot be used: one that came from a partner, one that is bound to key blocks.
+use zone
+need site_new b 'Example Bank' issuer cleo dan
+need b hsm setup
+quick_passphrases b
+need a site identity export -o a.id
+need b partner add a.id --fingerprint "$(get .result.fingerprint)"
+need b site identity export -o b.id
+need a partner add b.id --fingerprint "$(get .result.fingerprint)"
+OFFICERS='' need b transport-key create TU1 --algorithm aes256 --components 3 --partner 'Card Maker' \
+	--pairs pairs.ini --sheets sheets
+check=$(get .result.check_value)
+EXTRA=$(typed_from TU1 3) OFFICERS=$(<a/officers) need a transport-key import TU1 --algorithm aes256 --components 3 \
+	--partner 'Example Bank' --pairs pairs.ini --check-value "$check"
+sed -i 's/^key-blocks = forbid$/key-blocks = allow/' a/site/site.ini
+OFFICERS='' need a transport-key create TB1 --algorithm aes256 --components 3 --partner 'Example Bank' \
+	--pairs pairs.ini --sheets sheets --wrapping x9143
+keep zone
+
 use zone
 dry 'dry run' a key derive --cards few.csv --wrap-under ZK1 -o out --keyset Two1
 OFFICERS='' refused 'two officers' 1 'two officers' derive few.csv ZK1 out --keyset Two1
@@ -15,6 +34,8 @@ refused 'no such key set' 1 'Nothing' derive few.csv ZK1 out --keyset Nothing
 refused 'not diversified: masters stay' 1 'the masters themselves' derive few.csv ZK1 out --keyset Same1
 refused 'no such zone key' 1 "ZK9" derive few.csv ZK9 out --keyset Two1
 refused 'no zone key' 1 "is no zone key … site" derive few.csv SK1 out --keyset Two1
+refused 'a transport key that opens only' 1 "'TU1' can only unwrap here" derive few.csv TU1 out --keyset Two1
+refused 'a transport key for key blocks' 1 "'TB1' (aes256) is bound to x9143" derive few.csv TB1 out --keyset Two1
 refused 'a weak zone key' 1 'is weaker than' derive few.csv ZK2 out --keyset Large1
 ok 'a weak zone key: by override' derive few.csv ZK2 out --keyset Large1 --override 'old bureau'
 equal 'a weak zone key: in the manifest' 1 "$(jq '.overrides | length' out.manifest)"

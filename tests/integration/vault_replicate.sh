@@ -70,6 +70,13 @@ ok 'add: a production HSM, a token of the same module' \
 	a hsm add prod1 --kind production --hsm "$(softhsm prod1)"
 refused 'add: twice' 1 "there is an HSM 'prod1'" \
 	a hsm add Prod1 --kind vault --hsm "$(softhsm another)"
+SOFTHSM2_CONF=$HERE/a/softhsm.conf softhsm2-util --init-token --free --label full --so-pin 31313131 \
+	--pin 41414141 >/dev/null
+SOFTHSM2_CONF=$HERE/a/softhsm.conf pkcs11-tool --module "$softhsm_module" --token-label full --login \
+	--pin 41414141 --keygen --key-type AES:16 --label theirs >/dev/null 2>&1
+EXTRA=$'so-pin.full=31313131\npin.full=41414141' refused 'add: a token that holds something' 1 \
+	"'full' … holds 1 object already … empty token" \
+	a hsm add full --kind vault --hsm "$(softhsm full)"
 ok 'list: both' a hsm list
 equal 'list: prod1' 'prod1 production active 0' \
 	"$(get '.result[1] | [.name, .kind, .state, .copies] | join(" ")')"
@@ -139,6 +146,17 @@ ok 'made since: only that key set' a hsm replicate prod1 --keyset OPMasterKey2
 equal 'made since: three more' 3 "$(get .result.copied)"
 ok 'made since: the same' a hsm compare prod1
 refused 'a key set that is not there' 1 "no key set 'Nothing'" a hsm replicate prod1 --keyset Nothing
+
+# Two zone keys on both: which of them wraps is to be said.
+use replicated
+need a zone-key create ZK2 --pairs pairs.ini --sheets sheets
+typed_from ZK2 3 >zk2.typed
+ok 'a second zone key over there' restore zone ZK2 "$(get .result.check_value)" zk2.typed --hsm prod1
+plan_maker | sed 's/OPMasterKey1/OPMasterKey7/' >seven.ini
+need a hsm update --plan seven.ini
+refused 'two zone keys: which one' 1 "'ZK1' and 'ZK2' are both on … --under LABEL" a hsm replicate prod1
+ok 'two zone keys: this one' a hsm replicate prod1 --under ZK2
+equal 'two zone keys: it was this one' 'ZK2 3' "$(get '.result | [.under, .copied] | map(tostring) | join(" ")')"
 
 # ---- a second vault ----
 
