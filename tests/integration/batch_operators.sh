@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2119 # functions that take words at other places
+# Several operators at once, on SQLite and on PostgreSQL: the same file made into two batches at the same
+# moment, and the same batch started by four. One leads, the others are told who does; no card is in two
+# batches, none is done twice.
+. "$(dirname "$0")/batch_lib.sh"
+. "$(dirname "$0")/pg_lib.sh"
+trap 'sim_stop; pg_end' EXIT
+trap 'exit 130' INT TERM
+pg_start || exit 1
+pg_sql postgres 'CREATE DATABASE reg'
+
+# at_once NAME… -- WORD…: cardkms with the words, once for each NAME (@ in a word) at the same moment;
+# leaves NAME.out and NAME.code.
+at_once() {
+	local names=() name pids=()
+	while [ "$1" != -- ]; do
+		names+=("$1")
+		shift
+	done
+	shift
+	secret_lines a/secrets >"$TMPDIR/lines"
+	rm -f "$TMPDIR/go"
+	for name in "${names[@]}"; do
+		(
+			token_for a
+			while [ ! -e "$TMPDIR/go" ]; do :; done
+			# shellcheck disable=SC2154 # of lib.sh
+			env "${token_env[@]}" cardkms -s a/site --pin-fd 3 --json "${@//@/$name}" \
+				3<"$TMPDIR/lines" >"$name.out" 2>"$name.err"
+			echo $? >"$name.code"
+		) &
+		pids+=($!)
+	done
+	: >"$TMPDIR/go"
+	wait "${pids[@]}"
+}
+
+# on_store NAME: both cases; `query` and the case's site are made.
+on_store() {
+	local ids accepted
+	sim_stop
+	box --fault slow:5
+	box_lines >cards.csv
+	need a batch create IN cards.csv --do inject --keyset OPMasterKey2 --customer 'Example Bank'
+	at_once one two three four -- batch run IN --workers 1
+	equal "$1: four start it: one leads" '0 1 1 1' "$(sort ./*.code | xargs)"
+	equal "$1: the others are told who does" 3 "$(cat one.out two.out three.out four.out |
+		jq -r '.error | select(.) | .message' | grep -c "batch 'IN' is led by")"
+	equal "$1: all are done" "$N" "$(query "SELECT count(*) FROM batch_card WHERE batch = 'IN' AND state = 'done'")"
+	equal "$1: each card once, by its own count" "1 $N" "$(box_puts)"
+	equal "$1: each card once, by the registry" "$N|$N" \
+		"$(query "SELECT count(*), count(DISTINCT card_id) FROM card_event WHERE event = 'inject'")"
+	ids=$(query "SELECT card_id FROM batch_card WHERE batch = 'IN' ORDER BY line")
+	{
+		echo reader,card
+		paste -d , <(box_lines | sed '1d; s/,.*//') - <<<"$ids"
+	} >again.csv
+	at_once V1 V2 -- batch create @ again.csv --do verify --keyset OPMasterKey2
+	accepted=$(query "SELECT count(*) FROM batch_card WHERE batch IN ('V1', 'V2') AND state = 'queued'")
+	equal "$1: two make a batch of the same cards: each card is in one" "$N" "$accepted"
+	equal "$1: and in one only" "$N" "$(query "SELECT count(DISTINCT card) FROM batch_card
+		WHERE batch IN ('V1', 'V2') AND state = 'queued'")"
+	check "$1: the log is whole" a audit verify
+	a doctor
+	equal "$1: nothing is left" 0 "$(query "SELECT count(*) FROM operation WHERE state = 'intent'")"
+}
+
+N=12
+empty_case
+need site_new a 'Card Maker' manufacturer ana ben
+plan_cards >plan.ini
+need a --yes hsm setup --plan plan.ini
+on_store SQLite
+
+empty_case
+# shellcheck disable=SC2034 # of lib.sh
+SITE_STORE="postgresql:///reg?host=$PG&user=postgres"
+query() { pg_sql reg "$1"; }
+need site_new a 'Card Maker' manufacturer ana ben
+plan_cards >plan.ini
+rm -rf "$SIMS/box"
+need a --yes hsm setup --plan plan.ini
+on_store PostgreSQL
+finish
