@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A PostgreSQL of the test's own: data in a temporary folder, Unix socket only. pg_start sets PG to
 # the folder of the socket; pg_end, which the test's EXIT trap calls, ends it whatever happens.
+# PG_SIZE: the folder is a file system of that size (for root, in a mount namespace of the test's own).
 
 PG_BIN=
 for folder in /usr/lib/postgresql/*/bin; do
@@ -24,6 +25,7 @@ as_postgres() {
 
 pg_start() {
 	PG=$(mktemp -d /var/tmp/cardkms-pg-XXXXXX)
+	[ -z "${PG_SIZE:-}" ] || mount -t tmpfs -o "size=$PG_SIZE" tmpfs "$PG" || return 1
 	if [ "$(id -u)" -eq 0 ]; then
 		chown postgres: "$PG"
 	fi
@@ -57,5 +59,6 @@ pg_end() {
 	if [ -e "$PG/data/postmaster.pid" ]; then
 		pg_down || true
 	fi
+	[ -z "${PG_SIZE:-}" ] || umount "$PG"
 	rm -rf "$PG"
 }
