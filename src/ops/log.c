@@ -72,13 +72,23 @@ enum kms_status op_log_last_time(struct op_site *site, int64_t *ret_time, struct
 	return st;
 }
 
+/* Machines that share a registry share its server's clock: an entry of one must not wait for that of another. */
+static enum kms_status clock_of(struct op_site *site, int64_t *ret_now, struct kms_err *err)
+{
+	if (site->store_url)
+		return store_clock(site->store, ret_now, err);
+	*ret_now = site->now();
+	return KMS_OK;
+}
+
 enum kms_status op_log_clock(struct op_site *site, int64_t *ret_now, struct kms_err *err)
 {
 	char now_text[CLOCK_TEXT_SIZE], last_text[CLOCK_TEXT_SIZE];
-	int64_t now = site->now(), last;
-	enum kms_status st;
+	int64_t now = 0, last = 0;
+	enum kms_status st = clock_of(site, &now, err);
 
-	st = op_log_last_time(site, &last, err);
+	if (!st)
+		st = op_log_last_time(site, &last, err);
 	if (st)
 		return st;
 	if (now < last - CLOCK_SLACK) {
@@ -87,7 +97,10 @@ enum kms_status op_log_clock(struct op_site *site, int64_t *ret_now, struct kms_
 		kms_fail(err, KMS_ERR_STATE,
 			"the clock says %s, but the last audit entry was made at %s", now_text,
 			last_text);
-		return kms_hint(err, "set the machine's clock right, then try again");
+		return kms_hint(err,
+			site->store_url
+				? "set the clock of the database's server right, then try again"
+				: "set the machine's clock right, then try again");
 	}
 	*ret_now = now > last ? now : last;
 	return KMS_OK;

@@ -148,7 +148,10 @@ void op_log_failure(struct op_site *site, const struct op *op, const struct kms_
 KMS_CHECKED enum kms_status op_log_checkpoint(
 	struct op_site *site, char **ret_note, struct kms_err *err);
 
-/* Whether the clock may be believed: not before the last entry of the log. */
+/*
+ * The time, if the clock may be believed: not before the last entry of the log. Of a registry on a server it
+ * is that server's clock, of one in a file this machine's.
+ */
 KMS_CHECKED enum kms_status op_log_clock(
 	struct op_site *site, int64_t *ret_now, struct kms_err *err);
 

@@ -54,11 +54,6 @@ static const struct store_row_type job_type =
 static const struct store_row_type count_type =
 	STORE_ROW_TYPE("batch_card", "cards of batch", struct store_job_count, count_fields);
 
-enum kms_status store_clock(struct store *s, int64_t *ret_now, struct kms_err *err)
-{
-	return s->backend->clock(s->conn, ret_now, err);
-}
-
 /* ---- batches ---- */
 
 enum kms_status store_batch_add(

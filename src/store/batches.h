@@ -64,9 +64,6 @@ struct store_job_counts {
 	size_t count;
 };
 
-/* The time where the data are. */
-KMS_CHECKED enum kms_status store_clock(struct store *s, int64_t *ret_now, struct kms_err *err);
-
 KMS_CHECKED enum kms_status store_batch_add(
 	struct store *s, const struct store_batch *batch, struct kms_err *err);
 KMS_CHECKED enum kms_status store_batch_get(

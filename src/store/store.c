@@ -55,6 +55,11 @@ enum kms_status store_begin_read(struct store *s, struct kms_err *err)
 	return begin(s, STORE_TX_READ, err);
 }
 
+enum kms_status store_clock(struct store *s, int64_t *ret_now, struct kms_err *err)
+{
+	return s->backend->clock(s->conn, ret_now, err);
+}
+
 void store_rollback(struct store *s)
 {
 	if (s->tx == STORE_TX_NONE)

@@ -99,6 +99,9 @@ void store_rollback(struct store *s);
  */
 KMS_CHECKED enum kms_status store_end(struct store *s, enum kms_status st, struct kms_err *err);
 
+/* The time where the data are: one clock for all machines that share a server. In seconds, UTC. */
+KMS_CHECKED enum kms_status store_clock(struct store *s, int64_t *ret_now, struct kms_err *err);
+
 bool store_in_transaction(const struct store *s);
 
 /* Site facts: name, role, created, identity-key, … The words are the caller's. */
