@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -360,6 +361,16 @@ size_t csv_length(const struct csv *csv, size_t column)
 int64_t csv_line(const struct csv *csv)
 {
 	return csv->line;
+}
+
+bool csv_mentions(const struct csv *csv, const char *word)
+{
+	const size_t len = strlen(word);
+
+	for (size_t i = 0; i + len <= csv->len; i++)
+		if (strncasecmp(csv->text + i, word, len) == 0)
+			return true;
+	return false;
 }
 
 enum kms_status csv_rewind(struct csv *csv, struct kms_err *err)

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -43,6 +44,8 @@ const char *csv_field(const struct csv *csv, size_t column);
 size_t csv_length(const struct csv *csv, size_t column);
 /* The line of the current row; the header is line 1. */
 int64_t csv_line(const struct csv *csv);
+/* Whether the word stands in the current line, in either case; also of a line that was KMS_ERR_INVALID. */
+bool csv_mentions(const struct csv *csv, const char *word);
 
 /* Back to before the first row; only of a file that csv_open opened. */
 KMS_CHECKED enum kms_status csv_rewind(struct csv *csv, struct kms_err *err);

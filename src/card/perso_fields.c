@@ -28,6 +28,11 @@ static enum kms_status find_line(struct csv *fields, const char *card, int64_t *
 		struct kms_err why = {0};
 
 		st = csv_next(fields, &why);
+		if (st == KMS_ERR_INVALID && csv_mentions(fields, card)) {
+			/* Its own, or a second one for it: either way nobody knows what it means. */
+			return kms_fail(
+				err, KMS_ERR_INVALID, "%s; card %s is named in it", why.msg, card);
+		}
 		if (st == KMS_ERR_INVALID) {
 			if (!ret_wrong->code)
 				*ret_wrong = why;
@@ -57,8 +62,8 @@ enum kms_status perso_fields_find(struct csv *fields, const char *card, struct k
 	if (line)
 		return csv_go_to(fields, line, err);
 	if (wrong.code)
-		return kms_fail(err, KMS_ERR_INVALID,
-			"%s; and no line that can be read is for card %s", wrong.msg, card);
+		return kms_fail(err, KMS_ERR_INVALID, "%s; and no other line is for card %s",
+			wrong.msg, card);
 	return kms_fail(
 		err, KMS_ERR_NOT_FOUND, "%s has no line for card %s", csv_source(fields), card);
 }

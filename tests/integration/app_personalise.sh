@@ -54,7 +54,15 @@ refused 'no line for the card' 1 "has no line for card $card" perso "$SCRIPT" --
 fields "$card,a,$chuid,1" "$card,b,$chuid,2"
 refused 'two lines for the card' 1 "line 3, column 'card': line 2 is for the same card" perso "$SCRIPT" --fields "$SIMS/fields.csv"
 fields "$card,a,$chuid"
-refused 'too few columns' 1 "line 2: 3 fields, the header has 4; and no line that can be read is for card $card" perso "$SCRIPT" --fields "$SIMS/fields.csv"
+refused 'too few columns' 1 "line 2: 3 fields, the header has 4; card $card is named in it" perso "$SCRIPT" --fields "$SIMS/fields.csv"
+fields "$card,a,$chuid,1" "${card,,},b,$chuid"
+refused 'a second line for the card, with too few columns' 1 "line 3: 3 fields, the header has 4; card $card is named in it" \
+	perso "$SCRIPT" --fields "$SIMS/fields.csv"
+fields "other,a,$chuid"
+refused 'a wrong line of another card, and none for this one' 1 "line 2: 3 fields … no other line is for card $card" \
+	perso "$SCRIPT" --fields "$SIMS/fields.csv"
+fields "other,a,$chuid" "$card,a,$chuid,1"
+ok 'a wrong line of another card' perso "$SCRIPT" --fields "$SIMS/fields.csv"
 fields "$card,a\"b\",$chuid,1"
 refused 'a quotation mark within a field' 1 'line 2, character … a quote inside a field' perso "$SCRIPT" --fields "$SIMS/fields.csv"
 fields "$card,a,0g,1"
