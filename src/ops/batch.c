@@ -235,18 +235,31 @@ static enum kms_status counts(
 }
 
 static enum kms_status describe(struct op_site *site, const struct store_batch *batch,
-	json_t **ret_object, struct kms_err *err)
+	const char *leader, json_t **ret_object, struct kms_err *err)
 {
+	const bool alone = strcmp(batch->state, "running") == 0 && !leader;
 	JS_AUTO json_t *object = json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:I, s:I, s:s}", "batch",
-		batch->name, "do", batch->action, "state", batch->state, "reason", batch->reason,
-		"led_by", batch->runner, "stop_after", (json_int_t)batch->stop_after,
-		"failures_in_a_row", (json_int_t)batch->failures, "file_sha256",
-		batch->file_sha256);
+		batch->name, "do", batch->action, "state", batch->state, "reason",
+		alone ? "nobody leads it: 'cardkms batch run' goes on with it" : batch->reason,
+		"led_by", leader, "stop_after", (json_int_t)batch->stop_after, "failures_in_a_row",
+		(json_int_t)batch->failures, "file_sha256", batch->file_sha256);
 	enum kms_status st = object ? counts(site, batch->name, object, err) : kms_nomem(err);
 
 	if (!st)
 		*ret_object = json_incref(object);
 	return st;
+}
+
+/* Who led it may have ended, or died: it is running until somebody leads it to its end. */
+static enum kms_status describe_now(struct op_site *site, const struct store_batch *batch,
+	json_t **ret_object, struct kms_err *err)
+{
+	int64_t now = 0;
+	enum kms_status st = store_clock(site->store, &now, err);
+
+	return st ? st
+		  : describe(site, batch, batch->runner_until >= now ? batch->runner : NULL,
+			    ret_object, err);
 }
 
 enum kms_status op_batch_status(
@@ -259,14 +272,14 @@ enum kms_status op_batch_status(
 
 	if (name) {
 		st = store_batch_get(site->store, name, &batch, err);
-		return st ? st : describe(site, &batch, ret_report, err);
+		return st ? st : describe_now(site, &batch, ret_report, err);
 	}
 	rows = json_array();
 	st = rows ? store_batches(site->store, &list, err) : kms_nomem(err);
 	for (size_t i = 0; !st && i < list.count; i++) {
 		json_t *row = NULL;
 
-		st = describe(site, &list.items[i], &row, err);
+		st = describe_now(site, &list.items[i], &row, err);
 		if (!st && json_array_append_new(rows, row))
 			st = kms_nomem(err);
 	}
@@ -456,7 +469,7 @@ enum kms_status op_batch_led(struct op_site *site, const char *name, const char 
 	if (!st)
 		st = hold(site, &batch, runner, HELD_SECONDS, err);
 	st = store_end(site->store, st, err);
-	return st ? st : describe(site, &batch, ret_status, err);
+	return st ? st : describe(site, &batch, runner, ret_status, err);
 }
 
 enum kms_status op_batch_leave(

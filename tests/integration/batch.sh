@@ -107,6 +107,25 @@ equal 'killed: each card once' "$N|$N" "$(query "SELECT count(*), count(DISTINCT
 equal 'killed: no card is between' "$N" "$(query "SELECT count(*) FROM card_domain WHERE state = 'active' AND keyset = 'BankMaster2'")"
 sound 'killed: the site is sound' a
 
+# ---- who leads it dies ----
+
+box --fault slow:15
+box_lines >good.csv
+ok 'create' batch create DIES good.csv --do verify --keyset BankMaster2
+run_behind DIES --workers 1
+run_until 2
+a batch status DIES
+equal 'status: somebody leads it' 'running null' "$(get '.result | "\(.state) \(.reason)"')"
+check 'status: who' test "$(get .result.led_by)" != null
+kill -9 "$leader"
+{ wait "$leader"; } 2>/dev/null
+sqlite3 a/site/cardkms.db "UPDATE batch SET runner_until = runner_until - 60 WHERE name = 'DIES'"
+a batch status DIES
+equal 'status: nobody leads it' 'running null' "$(get '.result | "\(.state) \(.led_by)"')"
+check 'status: and says so' has "$(get .result.reason)" "nobody leads it … batch run"
+ok 'run by another' batch run DIES --workers 2
+equal 'another leads it to its end' "$N 0 0 0 of $N" "$(counts)"
+
 # ---- paused, and taken up again ----
 
 ok 'create' batch create VE good.csv --do verify --keyset BankMaster2
