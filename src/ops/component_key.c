@@ -7,6 +7,7 @@
 #include "ops/ceremony.h"
 #include "ops/custody.h"
 #include "ops/reconcile.h"
+#include "ops/twin.h"
 #include "store/journal.h"
 
 #include <stdio.h>
@@ -106,9 +107,9 @@ static enum kms_status label_is_free(struct op *op, const char *label, struct km
 			"the key '%s' that was lost with its HSM is another: %s %s, check value %s",
 			label, there.algorithm, there.role,
 			there.check_value ? there.check_value : "-");
-		return kms_hint(err,
-			"that key comes back with the options and the check value that it had; give "
-			"another one another label");
+		return kms_hint(err, "that key comes back with the options and the check value "
+				     "that it had; give "
+				     "another one another label");
 	}
 	if (!st) {
 		kms_fail(err, KMS_ERR_EXISTS, "there is a key '%s' already (%s, check value %s)",
@@ -244,6 +245,8 @@ enum kms_status component_key_validate(struct op *op, struct kms_err *err)
 	st = a->at ? find_source(op, err) : label_is_free(op, a->in->label, err);
 	if (!st)
 		st = separation_over_time(op, err);
+	if (!st && a->kind == CER_IMPORT && !a->at)
+		st = op_twin_check(op, a->in->label, a->alg, &a->expected, err);
 	if (!st)
 		st = token_can_combine(op, err);
 	if (!st && !(a->direction && strcmp(a->direction, "unwrap") == 0))

@@ -5,6 +5,7 @@
 #include "hsm/crypto.h"
 #include "keys/blocktoken.h"
 #include "ops/ceremony.h"
+#include "ops/twin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +153,20 @@ static enum kms_status check_header(
 	return st ? kms_prefix(err, "cannot import '%s': ", key->sent_as) : KMS_OK;
 }
 
+/* Nor two of them, that come together. */
+static enum kms_status no_twin(
+	const struct incoming *in, struct op *op, size_t i, struct kms_err *err)
+{
+	const struct incoming_key *key = &in->keys[i];
+	enum kms_status st = op_twin_check(op, key->label, key->set->alg, &key->expected, err);
+
+	for (size_t j = 0; !st && key->expected.len && j < i; j++)
+		if (in->keys[j].set->alg == key->set->alg &&
+			key_kcv_same(&in->keys[j].expected, &key->expected))
+			st = op_twin_override(op, key->label, in->keys[j].label, err);
+	return st;
+}
+
 static enum kms_status validate_key(
 	struct incoming *in, struct op *op, size_t i, struct kms_err *err)
 {
@@ -166,6 +181,8 @@ static enum kms_status validate_key(
 		if (key_label_same(key->label, in->keys[j].label))
 			st = kms_fail(err, KMS_ERR_INVALID,
 				"two of the keys would both be '%s' here", key->label);
+	if (!st)
+		st = no_twin(in, op, i, err);
 	if (!st && key_wrapping_is_block(in->wrapping))
 		st = check_header(in, key, err);
 	return st ? st

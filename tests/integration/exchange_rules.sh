@@ -160,6 +160,12 @@ ok 'renamed' b exchange import pkg --transport-key TK1 --receipt rcpt --rename O
 check 'its keys have the new name' test "$(b key list --keyset MakerKey7; get '[.result[].label] | sort | join(" ")')" \
 	= 'MakerKeyENC7 MakerKeyKEK7 MakerKeyMAC7'
 ok 'the receipt has the names of the sender' a exchange receipt rcpt
+need b exchange request --from 'Card Maker' --keyset OPMasterKey1 -o req2
+need a exchange export --request req2 --transport-key TK1 -o pkg2
+refused 'keys that are here under other names' 1 "'BankKeyENC8' has the check value of 'MakerKeyENC7' … --override" \
+	b exchange import pkg2 --transport-key TK1 --receipt rcpt2 --rename OPMasterKey1=BankKey8
+ok 'and by override' b --override 'both names are in use' \
+	exchange import pkg2 --transport-key TK1 --receipt rcpt2 --rename OPMasterKey1=BankKey8
 
 # ---- files that cannot be written: the operation stands, and is written again ----
 asked_for OPMasterKey1 OPMasterKey4

@@ -56,20 +56,23 @@ done
 id=$(sheet_ceremony sheets/aes256-3-1.txt)
 sound 'sound with all of them' b
 EXTRA=$(typed_plain aes256-3 3) ok 'without line check digits' import plain aes256 3 "${check[aes256-3]}"
-EXTRA=$(typed_from aes256-3 3) ok 'the same key under another label' import again aes256 3 \
-	"${check[aes256-3]}"
+EXTRA=$(typed_from aes256-3 3) refused 'the same key under another label' 1 \
+	"'again' has the check value of 'plain' … --override" import again aes256 3 "${check[aes256-3]}"
+twice=(--override 'two labels are in use')
+EXTRA=$(typed_from aes256-3 3) ok 'the same key under another label, by override' import again aes256 3 \
+	"${check[aes256-3]}" "${twice[@]}"
 sed 's/Right 1/Somebody/; s/Left 3/Right 1/' pairs3.ini >swapped.ini
 EXTRA=$(typed_from aes256-3 3) refused 'the same key under another label, in other hands' 1 \
 	'Right 1 cannot be custodian of component 3' b transport-key import swapped --algorithm aes256 \
 	--components 3 --partner 'Card Maker' --pairs swapped.ini --check-value "${check[aes256-3]}"
 EXTRA=$(typed_plain aes256-3 3 | sed '/^component/{s/=\(.*\)/=\L\1/;s/\(....\)/\1/g}') \
-	ok 'in lower case' import lower aes256 3 "${check[aes256-3],,}"
+	ok 'in lower case' import lower aes256 3 "${check[aes256-3],,}" "${twice[@]}"
 EXTRA=$(typed_from aes256-3 3 | sed '/^component/s/ //g') \
-	ok 'with line check digits and no blanks' import squeezed aes256 3 "${check[aes256-3]}"
+	ok 'with line check digits and no blanks' import squeezed aes256 3 "${check[aes256-3]}" "${twice[@]}"
 EXTRA=$(
 	typed_from aes256-3 3
 	printf 'ceremony.%d=%s\n' 1 "$id" 2 "$id" 3 "$id"
-) ok 'with the ceremony id of each sheet' import named aes256 3 "${check[aes256-3]}" --ceremony "$id"
+) ok 'with the ceremony id of each sheet' import named aes256 3 "${check[aes256-3]}" --ceremony "$id" "${twice[@]}"
 check 'both ceremonies are told' test \
 	"$(get '.result | [.sheets_ceremony == .ceremony, .sheets_ceremony] | join(" ")')" = "false $id"
 ok 'ceremonies are listed' b ceremony list
