@@ -20,10 +20,11 @@ mkdir -p "$SHADOW"
 : >"$SHADOW/lost"
 : >"$SHADOW/control"
 
-# Those whose commands run on SQLite (at a card they are left out); the first are short enough for a sample.
+# Those that run on SQLite, and on a token that is in another process; the first are short enough for a
+# sample.
 short_scripts=(keys hsm_plan exchange_show exchange_raw)
-scripts=("${short_scripts[@]}" custody vault_custody custody_restore key_blocks site officers exchange_rules
-	exchange_legacy exchange_attacks vault_backup vault_replicate vault_forged witness hsm_setup
+scripts=("${short_scripts[@]}" custody custody_restore key_blocks site officers exchange_rules
+	exchange_legacy exchange_attacks vault_backup vault_lost_site vault_replicate witness hsm_setup
 	transport_create transport_import audit approvals ceremony_file ceremony_kinds ceremony_paper quorum
 	quorum_change key_derive key_derive_refused officer_lock shipment shipment_bad
 	key_states vault_cards card_flow card_issue card_faults batch security_approvals faults_store)
