@@ -2,14 +2,19 @@
 /* batch create, status, pause, resume, retry, report; worker. Running one: batch_run.c. */
 #include "cli/batch.h"
 
+#include "base/hash.h"
+#include "base/hex.h"
 #include "cli/commands.h"
 #include "cli/front.h"
 #include "ops/ops.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { WHERE_SIZE = 2 * 4 + 1 }; /* hex of four bytes */
 
 static const char status_columns[] =
 	"batch do state cards queued leased done failed quarantined unknown";
@@ -141,13 +146,31 @@ static void on_signal(int signal)
 	told_to_end = 1;
 }
 
+/* The kernel draws a new id at each start (random(4)); what is a process's number, its PID namespace says. */
+static void where_we_are(char ret_where[WHERE_SIZE])
+{
+	const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	unsigned char hash[HASH_SIZE] = {0};
+	char text[200];
+	const ssize_t boot = fd < 0 ? 0 : read(fd, text, sizeof(text) / 2);
+	const ssize_t at = boot > 0 ? boot : 0;
+	const ssize_t space = readlink("/proc/self/ns/pid", text + at, sizeof(text) / 2);
+	struct kms_err ignored = {0};
+
+	if (fd >= 0)
+		close(fd);
+	(void)!hash_sha256(text, (size_t)(at + (space > 0 ? space : 0)), hash, &ignored);
+	hex_encode(hash, WHERE_SIZE / 2, ret_where);
+}
+
 void cli_batch_worker_name(pid_t pid, char ret_name[CLI_WORKER_NAME])
 {
-	char host[64] = "";
+	char host[64] = "", where[WHERE_SIZE];
 
 	if (gethostname(host, sizeof(host) - 1) != 0)
 		strcpy(host, "localhost");
-	snprintf(ret_name, CLI_WORKER_NAME, "%s:%ld", host, (long)pid);
+	where_we_are(where);
+	snprintf(ret_name, CLI_WORKER_NAME, "%s:%ld:%s", host, (long)pid, where);
 }
 
 enum kms_status cli_worker(struct cli *cli, struct kms_err *err)
