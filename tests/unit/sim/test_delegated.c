@@ -229,7 +229,7 @@ static void test_other_command(void **state)
 /* From 256 bytes on the length has three: GPCS C.4. The command comes in a chain. */
 static void test_long(void **state)
 {
-	for (size_t parameters = 219; parameters < 223; parameters++) {
+	for (size_t parameters = 224; parameters < 228; parameters++) {
 		unsigned char fields[600];
 		struct delegation d;
 		size_t len;
@@ -245,7 +245,7 @@ static void test_long(void **state)
 		memset(fields + len, 0x5A, parameters);
 		len += parameters;
 		delegation_of(&d, 0xE6, 0x0C, 0x00, fields, len);
-		assert_int_equal(d.head, len > 255 ? 5 : 3);
+		assert_int_equal(d.head, parameters < 226 ? 3 : 5); /* 255 bytes, 256 */
 		/* The other form of the length. */
 		memmove(d.input + (len > 255 ? 3 : 5), fields, len);
 		d.input[2] = len > 255 ? (unsigned char)len : 0;
@@ -455,6 +455,15 @@ static void test_for_load(void **state)
 	delegation_confirmed(&d, FILE_AID APP, "");
 	assert_true(
 		sim_aid_equal(&entry_of(&d.h, "A00000000377")->domain, &entry_of(&d.h, ISD)->aid));
+	delegation_end(&d);
+	/* Under a MAC, too, the hash must be there; it may be SHA-1. */
+	delegation_start(&d, signer_aes(16, 57), signer_aes(16, 58));
+	len = load_fields("", hash, 0, fields);
+	delegation_of(&d, 0xE6, 0x02, 0x00, fields, len);
+	refused(&d, 0x6A80);
+	len = load_fields("", hash, 20, fields);
+	delegation_of(&d, 0xE6, 0x02, 0x00, fields, len);
+	assert_int_equal(delegation_send(&d), 0x9000);
 	delegation_end(&d);
 }
 
