@@ -59,6 +59,10 @@ CLI_RUN(card_lock);
 CLI_RUN(card_unlock);
 CLI_RUN(card_terminate);
 
+/* card_key.c */
+CLI_RUN(card_key_create);
+CLI_RUN(card_key_put);
+
 /* shipment.c */
 CLI_RUN(shipment_send);
 CLI_RUN(shipment_receive);

@@ -206,6 +206,40 @@
 		.run = cli_card_history,
 	},
 	{
+		.path = "card key create",
+		.summary = "a key behind the content of cards: it signs load files, makes tokens, verifies receipts",
+		.details =
+			"Made in the principal HSM, where it signs and verifies and does nothing else. "
+			"A P-256 pair\n"
+			"never leaves it; an AES key leaves it only encrypted for a card ('card key put').",
+		.flags = CLI_CHANGES,
+		.positional = {{"LABEL", "the new key's label"}},
+		.options = {{"--use", "U", "dap, token or receipt", OPTION_REQUIRED},
+			{"--algorithm", "A", "aes256 (default), aes128 or p256", OPTION_OPTIONAL}},
+		.run = cli_card_key_create,
+	},
+	{
+		.path = "card key put",
+		.summary = "put such a key into a security domain of a card",
+		.details =
+			"An AES key goes encrypted under the domain's DEK, as its own keys do; of a pair "
+			"goes the\n"
+			"public half. What the card has already is said so, and is no error. After a lost "
+			"line run\n"
+			"the command again.",
+		.flags = CLI_CHANGES,
+		.options = {CARD_OPTIONS, {"--key", "LABEL", "the key", OPTION_REQUIRED},
+			{"--domain", "AID", "of the security domain that gets it; default: the issuer's",
+				OPTION_OPTIONAL},
+			{"--version", "HH",
+				"on the card, in hex; default: 73 for dap, 70 for token, 71 for receipt",
+				OPTION_OPTIONAL},
+			{"--key-id", "HH", "key identifier, in hex; default: 01", OPTION_OPTIONAL},
+			{"--replace", NULL, "in the place of another key of that version",
+				OPTION_OPTIONAL}},
+		.run = cli_card_key_put,
+	},
+	{
 		.path = "card domain create",
 		.summary = "a supplementary security domain on a card",
 		.details = "Opened by the issuer security domain's keys until 'card domain keys' "

@@ -501,6 +501,26 @@ OP_CALL op_card_domain_create(struct op_site *site, const struct op_card_domain_
 OP_CALL op_card_domain_list(struct op_site *site, const struct op_card_where *where, const char *id,
 	json_t **ret_report, struct kms_err *err);
 
+/* ---- keys behind the content of cards: content_key.c, card_key.c ---- */
+
+struct op_card_key_create {
+	const char *label;
+	const char *use;       /* "dap", "token", "receipt" */
+	const char *algorithm; /* "aes128", "aes256", "p256"; NULL: aes256 */
+};
+OP_CALL op_card_key_create(struct op_site *site, const struct op_card_key_create *in,
+	json_t **ret_report, struct kms_err *err);
+
+struct op_card_key_put {
+	struct op_card_where where; /* its aid: of the security domain that gets it */
+	const char *key;	    /* label */
+	unsigned version;	    /* on the card; 0: the usual one for its use */
+	unsigned id;		    /* key identifier; 0 is taken for 1 */
+	bool replace;		    /* another key of that version goes */
+};
+OP_CALL op_card_key_put(struct op_site *site, const struct op_card_key_put *in, json_t **ret_report,
+	struct kms_err *err);
+
 /* ---- doctor.c ---- */
 /* KMS_ERR_MISMATCH, with the report set, if something is left that needs a person. */
 OP_CALL op_doctor(struct op_site *site, json_t **ret_report, struct kms_err *err);
