@@ -285,7 +285,7 @@ const char *gp_content_differs(const struct gp_content *a, const struct gp_conte
 	if (a->kind != b->kind)
 		return "what it permits";
 	if (a->kind == GP_CONTENT_DELETE && a->p2 != b->p2)
-		return "whether related applications go, too";
+		return "rule for related applications";
 	if (a->kind == GP_CONTENT_DELETE)
 		return a->len == b->len && memcmp(a->data, b->data, a->len) == 0
 			       ? NULL

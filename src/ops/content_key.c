@@ -90,13 +90,27 @@ enum kms_status content_key_open_for_cards(
 	return st;
 }
 
+static enum kms_status sign_digest(void *ctx, const unsigned char digest[HASH_SIZE],
+	unsigned char ret_sig[P256_SIG_SIZE], struct kms_err *err)
+{
+	struct content_key *key = ctx;
+
+	return hsm_sign(key->hsm, &key->key, digest, ret_sig, err);
+}
+
+/* Verified with the public key before anybody gets it. */
 static enum kms_status sign_pair(struct content_key *key, const void *data, size_t len,
 	unsigned char ret_signature[CONTENT_SIGNATURE_MAX], struct kms_err *err)
 {
+	struct p256_signer signer = {.ctx = key, .sign = sign_digest};
 	unsigned char digest[HASH_SIZE];
 	enum kms_status st = hash_sha256(data, len, digest, err);
 
-	return st ? st : hsm_sign(key->hsm, &key->key, digest, ret_signature, err);
+	if (!st && (!key->row.public_key || !hex_decode_strict(key->row.public_key, signer.point,
+						   sizeof(signer.point))))
+		st = kms_fail(err, KMS_ERR_STORE, "the row of '%s' has no public key",
+			key->row.label ? key->row.label : "?");
+	return st ? st : p256_sign(&signer, digest, ret_signature, err);
 }
 
 enum kms_status content_key_sign(struct content_key *key, const void *data, size_t len,
@@ -271,10 +285,16 @@ static enum kms_status create_act(struct op *op, struct kms_err *err)
 static enum kms_status create_verify(struct op *op, struct kms_err *err)
 {
 	struct create_args *a = op->args;
-	struct content_key key = {.alg = a->alg, .hsm = op->site->hsm, .key = a->made.key};
+	struct content_key key = {.row = {.label = a->in->label},
+		.alg = a->alg,
+		.hsm = op->site->hsm,
+		.key = a->made.key};
 	unsigned char signature[CONTENT_SIGNATURE_MAX];
+	char point[2 * HSM_POINT_LEN + 1];
 	size_t len = 0;
 
+	hex_encode(a->point, sizeof(a->point), point);
+	key.row.public_key = point;
 	return content_key_sign(&key, a->id, strlen(a->id), signature, &len, err);
 }
 

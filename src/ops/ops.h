@@ -527,10 +527,17 @@ OP_CALL op_doctor(struct op_site *site, json_t **ret_report, struct kms_err *err
 
 /* ---- what is on a card: app_load.c, app_install.c, card_contents.c ---- */
 
+/* Delegated management: what load, install, extradite, delete do with it; all may be NULL. */
+struct op_app_delegated {
+	const char *token;	 /* file (op_app_sign) */
+	const char *receipt_key; /* label: the card's receipt must be there, and right */
+	const char *receipt;	 /* file to write it to */
+};
 struct op_app_where {
 	struct op_card_where card; /* its aid: of the security domain that does it */
 	const char *keyset;	   /* that it must have; NULL: as recorded */
 	struct op_card_line *line; /* or NULL */
+	struct op_app_delegated delegated;
 };
 /* Load files, modules, applications and domains, as a tree in rows. */
 OP_CALL op_card_contents(struct op_site *site, const struct op_app_where *in, json_t **ret_report,
@@ -540,6 +547,8 @@ struct op_app_load {
 	struct op_app_where where;
 	const char *path; /* of the CAP file */
 	bool with_hash;	  /* the card shall compare its SHA-256 */
+	const char *const *daps; /* files (op_app_sign) */
+	size_t dap_count;
 };
 /* What is on the card already is no error. */
 OP_CALL op_app_load(struct op_site *site, const struct op_app_load *in, json_t **ret_report,
@@ -562,6 +571,17 @@ OP_CALL op_app_delete(struct op_site *site, const struct op_app_change *in, json
 	struct kms_err *err);
 OP_CALL op_app_extradite(struct op_site *site, const struct op_app_change *in, json_t **ret_report,
 	struct kms_err *err);
+
+/* A DAP of a load file, or a token for a command: made in the HSM, written to a file. No card is asked. */
+struct op_app_sign {
+	const char *operation; /* "load", "install", "make-selectable", "extradite", "delete"; NULL: DAP */
+	const char *key;       /* label */
+	const char *output;
+	const char *domain; /* DAP: that verifies; load: that gets the file */
+	struct op_app_change what; /* load and DAP: its path */
+};
+OP_CALL op_app_sign(
+	struct op_site *site, const struct op_app_sign *in, json_t **ret_report, struct kms_err *err);
 
 struct op_app_personalise {
 	struct op_app_where where;
