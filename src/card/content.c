@@ -29,8 +29,7 @@ static const struct kind {
 		FOR_INSTALL_AND_SELECTABLE,
 		{"load file", "module", "application", "privileges", "install parameters"}},
 	[GP_CONTENT_SELECTABLE] = {"make-selectable", "INSTALL [for make selectable]", GP_INSTALL,
-		FOR_SELECTABLE,
-		{"load file", "module", "application", "privileges", "parameters"}},
+		FOR_SELECTABLE, {"load file", "module", "application", "privileges", "parameters"}},
 	[GP_CONTENT_EXTRADITE] = {"extradite", "INSTALL [for extradition]", GP_INSTALL,
 		FOR_EXTRADITION,
 		{"security domain", "second field", "application or load file", "fourth field",
@@ -53,8 +52,8 @@ enum kms_status gp_content_kind_parse(
 			return KMS_OK;
 		}
 	}
-	return kms_fail(err, KMS_ERR_INVALID, "'%.40s' is nothing that is done to a card's content",
-		name);
+	return kms_fail(
+		err, KMS_ERR_INVALID, "'%.40s' is nothing that is done to a card's content", name);
 }
 
 /* ---- building ---- */
@@ -186,14 +185,13 @@ enum kms_status gp_content_for_extradition(const struct gp_aid *domain,
 }
 
 /* Table 11-23. */
-enum kms_status gp_content_for_delete(const struct gp_aid *aid, bool related,
-	struct gp_content *ret_content, struct kms_err *err)
+enum kms_status gp_content_for_delete(
+	const struct gp_aid *aid, bool related, struct gp_content *ret_content, struct kms_err *err)
 {
 	BUF_AUTO struct buf data = {0};
 	enum kms_status st = tlv_append(&data, TAG_AID, aid->bytes, aid->len, err);
 
-	return st ? st
-		  : finish(GP_CONTENT_DELETE, related ? RELATED : 0, &data, ret_content, err);
+	return st ? st : finish(GP_CONTENT_DELETE, related ? RELATED : 0, &data, ret_content, err);
 }
 
 /* ---- signed ---- */
@@ -267,9 +265,9 @@ enum kms_status gp_content_parse(enum gp_content_kind kind, const unsigned char 
 		c.len = len - 3;
 		memcpy(c.data, bytes + 3, c.len);
 		whole = c.p1 == kinds[kind].p1 &&
-			(kind == GP_CONTENT_DELETE ? (c.p2 & ~RELATED) == 0 &&
-							     delete_is_whole(&c, &ignored)
-						   : c.p2 == 0 && fields_are_whole(&c));
+			(kind == GP_CONTENT_DELETE
+					? (c.p2 & ~RELATED) == 0 && delete_is_whole(&c, &ignored)
+					: c.p2 == 0 && fields_are_whole(&c));
 	}
 	if (!whole)
 		return kms_fail(err, KMS_ERR_INVALID, "these %zu bytes are no command '%s'", len,
@@ -293,8 +291,9 @@ const char *gp_content_differs(const struct gp_content *a, const struct gp_conte
 	for (size_t i = 0; kinds[a->kind].fields[i]; i++) {
 		struct gp_bytes x, y;
 
-		if (!next_field(a->data, a->len, &at, &x) || !next_field(b->data, b->len, &bt, &y) ||
-			x.len != y.len || memcmp(x.at, y.at, x.len) != 0)
+		if (!next_field(a->data, a->len, &at, &x) ||
+			!next_field(b->data, b->len, &bt, &y) || x.len != y.len ||
+			memcmp(x.at, y.at, x.len) != 0)
 			return kinds[a->kind].fields[i];
 	}
 	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0 ? NULL : "coding";

@@ -26,10 +26,10 @@ KMS_CHECKED enum kms_status gp_content_kind_parse(
 	const char *name, enum gp_content_kind *ret_kind, struct kms_err *err);
 
 enum {
-	GP_CONTENT_MAX = 255,			/* one command: chains of them are not made here */
-	GP_SIGNED_MAX = 3 + GP_CONTENT_MAX,	/* P1, P2, length, data */
-	GP_TOKEN_MAX = 127,			/* its length is one byte */
-	GP_CONFIRMATION_MAX = 255,		/* clause 11.1.6 */
+	GP_CONTENT_MAX = 255,		    /* one command: chains of them are not made here */
+	GP_SIGNED_MAX = 3 + GP_CONTENT_MAX, /* P1, P2, length, data */
+	GP_TOKEN_MAX = 127,		    /* its length is one byte */
+	GP_CONFIRMATION_MAX = 255,	    /* clause 11.1.6 */
 	GP_RECEIPT_DATA_MAX = 255 + 3 * (1 + GP_AID_MAX), /* tables C-11 to C-15 */
 };
 
@@ -50,8 +50,8 @@ KMS_CHECKED enum kms_status gp_content_for_selectable(
 	const struct gp_install *install, struct gp_content *ret_content, struct kms_err *err);
 KMS_CHECKED enum kms_status gp_content_for_extradition(const struct gp_aid *domain,
 	const struct gp_aid *application, struct gp_content *ret_content, struct kms_err *err);
-KMS_CHECKED enum kms_status gp_content_for_delete(
-	const struct gp_aid *aid, bool related, struct gp_content *ret_content, struct kms_err *err);
+KMS_CHECKED enum kms_status gp_content_for_delete(const struct gp_aid *aid, bool related,
+	struct gp_content *ret_content, struct kms_err *err);
 
 /* What a token is made over: P1, P2, length, data (tables C-4 to C-7 and C-9). */
 size_t gp_content_signed(const struct gp_content *content, unsigned char ret_bytes[GP_SIGNED_MAX]);
@@ -77,9 +77,9 @@ struct gp_bytes {
 	size_t len;
 };
 struct gp_confirmation {
-	bool there;		/* false: the card gave none */
+	bool there;		 /* false: the card gave none */
 	struct gp_bytes receipt; /* may be empty */
-	struct gp_bytes data;	/* confirmation data, as the receipt is made over it */
+	struct gp_bytes data;	 /* confirmation data, as the receipt is made over it */
 	unsigned counter;
 	struct gp_bytes unique; /* of the security domain that made it: its tags 42 and 45 */
 	struct gp_bytes token_id, token_digest; /* may be empty */

@@ -109,8 +109,7 @@ enum kms_status gp_put_keys_data(const struct gp_put_keys *how, const struct car
 /* ---- one key ---- */
 
 /* Table 11-73: the point in clear, and which curve it is on; no check value (clause 11.8.2.3.5). */
-static enum kms_status put_point(
-	const struct gp_put_key *how, struct buf *out, struct kms_err *err)
+static enum kms_status put_point(const struct gp_put_key *how, struct buf *out, struct kms_err *err)
 {
 	static const unsigned char curve[] = {EC_PARAMETERS, 1, P256, 0};
 	enum kms_status st = put_byte(out, EC_PUBLIC, err);

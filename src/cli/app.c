@@ -125,8 +125,9 @@ enum kms_status cli_app_delete(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_app_extradite(struct cli *cli, struct kms_err *err)
 {
-	const struct op_app_change in = {
-		.where = delegated_where(cli), .aid = cli->positional[0], .to = cli_value(cli, "--to")};
+	const struct op_app_change in = {.where = delegated_where(cli),
+		.aid = cli->positional[0],
+		.to = cli_value(cli, "--to")};
 
 	return change(cli, op_app_extradite, &in, err);
 }

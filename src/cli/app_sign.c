@@ -55,8 +55,7 @@ enum kms_status cli_app_token_install(struct cli *cli, struct kms_err *err)
 enum kms_status cli_app_token_selectable(struct cli *cli, struct kms_err *err)
 {
 	struct op_app_sign in = {.operation = "make-selectable",
-		.what = {.aid = cli->positional[0],
-			.privileges = cli_value(cli, "--privileges")}};
+		.what = {.aid = cli->positional[0], .privileges = cli_value(cli, "--privileges")}};
 
 	return sign(cli, &in, err);
 }

@@ -12,6 +12,17 @@ static const char *const members[] = {"algorithm", "card", "cardkms", "created",
 /* A DAP is over SHA-256 of the load file data block. */
 enum { DAP_DATA = HASH_SIZE, AID_DIGITS_MIN = 10, AID_DIGITS_MAX = 32 };
 
+/* doc_hex is for what is short. */
+static json_t *data_hex(const struct doc_proof *p)
+{
+	char text[2 * DOC_PROOF_DATA_MAX + 1];
+
+	if (p->data_len > sizeof(p->data))
+		return NULL;
+	hex_encode(p->data, p->data_len, text);
+	return json_string(text);
+}
+
 static enum kms_status read_bytes(const json_t *object, const char *what, const char *name,
 	size_t max, unsigned char *out, size_t *ret_len, struct kms_err *err)
 {
@@ -116,10 +127,10 @@ static enum kms_status read_proof(const json_t *object, struct doc_proof *p, str
 		(st = read_aid(object, what, "domain", dap || receipt, &p->domain, err)) ||
 		(st = doc_read_text(object, what, "card", receipt ? 1 : 0, &p->card, err)) ||
 		(st = doc_read_time(object, what, "created", &p->created, err)) ||
-		(st = read_bytes(object, what, "data", sizeof(p->data), p->data, &p->data_len,
-			 err)) ||
-		(st = read_bytes(object, what, "value", sizeof(p->value), p->value, &p->value_len,
-			 err)))
+		(st = read_bytes(
+			 object, what, "data", sizeof(p->data), p->data, &p->data_len, err)) ||
+		(st = read_bytes(
+			 object, what, "value", sizeof(p->value), p->value, &p->value_len, err)))
 		return st;
 	if (dap && p->data_len != DAP_DATA)
 		return kms_fail(
@@ -161,8 +172,8 @@ enum kms_status doc_proof_write(
 	JS_AUTO json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o}",
 		"operation", p->operation, "key", p->key, "algorithm",
 		p->alg ? key_alg_name(p->alg) : "", "file", p->file, "domain", p->domain, "card",
-		p->card, "created", doc_time(p->created), "data", doc_hex(p->data, p->data_len),
-		"value", doc_hex(p->value, p->value_len));
+		p->card, "created", doc_time(p->created), "data", data_hex(p), "value",
+		doc_hex(p->value, p->value_len));
 	enum kms_status st;
 
 	if (!object)
@@ -182,8 +193,8 @@ enum kms_status doc_proof_write(
 json_t *doc_proof_json(const struct doc_proof *p)
 {
 	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "operation", p->operation, "key", p->key,
-		"algorithm", p->alg ? key_alg_name(p->alg) : "", "data",
-		doc_hex(p->data, p->data_len), "value", doc_hex(p->value, p->value_len));
+		"algorithm", p->alg ? key_alg_name(p->alg) : "", "data", data_hex(p), "value",
+		doc_hex(p->value, p->value_len));
 }
 
 void doc_proof_free(struct doc_proof *proof)

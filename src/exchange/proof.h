@@ -16,13 +16,15 @@ enum {
 };
 
 struct doc_proof {
-	enum doc_kind kind;    /* DOC_DAP, DOC_TOKEN, DOC_CARD_RECEIPT */
-	const char *operation; /* "load"; of a token or receipt also "install", "make-selectable", … */
-	const char *key;       /* label at the site that made the file; receipt: "" if not verified */
-	enum key_alg alg;      /* of that key; KEY_ALG_NONE where there is none */
-	const char *file;      /* AID of the load file, in hex, or "" */
-	const char *domain;    /* dap: of the security domain that verifies; receipt: that did it; or "" */
-	const char *card;      /* receipt: the card's id; else "" */
+	enum doc_kind kind; /* DOC_DAP, DOC_TOKEN, DOC_CARD_RECEIPT */
+	const char
+		*operation; /* "load"; of a token or receipt also "install", "make-selectable", … */
+	const char *key;    /* label at the site that made the file; receipt: "" if not verified */
+	enum key_alg alg;   /* of that key; KEY_ALG_NONE where there is none */
+	const char *file;   /* AID of the load file, in hex, or "" */
+	const char *
+		domain; /* dap: of the security domain that verifies; receipt: that did it; or "" */
+	const char *card; /* receipt: the card's id; else "" */
 	int64_t created;
 	unsigned char data[DOC_PROOF_DATA_MAX];
 	size_t data_len;

@@ -57,7 +57,7 @@ enum key_role {
 	KEY_ROLE_ZONE,
 	KEY_ROLE_IDENTITY, /* signing pairs */
 	KEY_ROLE_AUDIT,
-	KEY_ROLE_DAP, /* content of cards: signs load files, */
+	KEY_ROLE_DAP,	  /* content of cards: signs load files, */
 	KEY_ROLE_TOKEN,	  /* permits what is done to cards, */
 	KEY_ROLE_RECEIPT, /* verifies what cards confirm */
 };

@@ -14,8 +14,8 @@ static void change_clear(struct change_args *a)
 }
 
 /* What it is about, and the token for it: in the state that the card has it in, it may be `other`. */
-static enum kms_status check(struct op *op, enum gp_content_kind kind, enum gp_content_kind other,
-	struct kms_err *err)
+static enum kms_status check(
+	struct op *op, enum gp_content_kind kind, enum gp_content_kind other, struct kms_err *err)
 {
 	struct change_args *a = op->args;
 	const char *reader = a->in->where.card.reader;
@@ -233,8 +233,8 @@ static enum kms_status delete_commit(struct op *op, struct kms_err *err)
 	struct change_args *a = op->args;
 
 	return op_app_commit(&a->app, "app-deleted",
-		json_pack("{s:o, s:b}", "application", op_aid_json(&a->named.install.instance), "related",
-			a->in->related),
+		json_pack("{s:o, s:b}", "application", op_aid_json(&a->named.install.instance),
+			"related", a->in->related),
 		err);
 }
 
@@ -267,8 +267,8 @@ static enum kms_status send_extradition(struct change_args *a, struct kms_err *e
 {
 	struct gp_receipt_names names = {
 		.application = a->named.install.instance, .to = a->named.to};
-	enum kms_status st = gp_aid_parse(
-		a->app.w.aid, "AID of the security domain", &names.domain, err);
+	enum kms_status st =
+		gp_aid_parse(a->app.w.aid, "AID of the security domain", &names.domain, err);
 
 	return st ? st : send(a, GP_CONTENT_EXTRADITE, &names, err);
 }
@@ -322,8 +322,8 @@ static enum kms_status extradite_commit(struct op *op, struct kms_err *err)
 	struct change_args *a = op->args;
 
 	return op_app_commit(&a->app, "app-extradited",
-		json_pack("{s:o, s:o}", "application", op_aid_json(&a->named.install.instance), "to",
-			op_aid_json(&a->named.to)),
+		json_pack("{s:o, s:o}", "application", op_aid_json(&a->named.install.instance),
+			"to", op_aid_json(&a->named.to)),
 		err);
 }
 

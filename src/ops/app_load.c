@@ -43,8 +43,8 @@ static enum kms_status read_dap(struct load_args *a, size_t i, struct kms_err *e
 	if (!st)
 		st = doc_proof_parse(DOC_DAP, buf_text(&text), text.len, proof, err);
 	if (!st)
-		st = gp_aid_parse(proof->domain, "AID of the security domain",
-			&a->daps[i].domain, err);
+		st = gp_aid_parse(
+			proof->domain, "AID of the security domain", &a->daps[i].domain, err);
 	if (!st && memcmp(proof->data, a->hash, sizeof(a->hash)) != 0)
 		st = kms_fail(err, KMS_ERR_MISMATCH,
 			"it signs another load file (%s) than that of %s", proof->file,

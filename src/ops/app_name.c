@@ -36,8 +36,7 @@ static enum kms_status from_cap(
 	return KMS_OK;
 }
 
-static enum kms_status take_params(
-	const char *hex, struct op_app_named *named, struct kms_err *err)
+static enum kms_status take_params(const char *hex, struct op_app_named *named, struct kms_err *err)
 {
 	if (!hex)
 		return KMS_OK;
@@ -68,11 +67,10 @@ static enum kms_status name_install(
 enum kms_status op_app_name(enum gp_content_kind kind, const struct op_app_change *in,
 	struct op_app_named *ret_named, struct kms_err *err)
 {
-	enum kms_status st =
-		kind == GP_CONTENT_INSTALL
-			? name_install(in, ret_named, err)
-			: gp_aid_parse(in->aid, "AID of the application or load file",
-				  &ret_named->install.instance, err);
+	enum kms_status st = kind == GP_CONTENT_INSTALL
+				     ? name_install(in, ret_named, err)
+				     : gp_aid_parse(in->aid, "AID of the application or load file",
+					       &ret_named->install.instance, err);
 
 	if (!st && kind == GP_CONTENT_EXTRADITE)
 		st = gp_aid_parse(in->to, "AID of the security domain", &ret_named->to, err);

@@ -47,11 +47,9 @@ static enum kms_status read_cap(struct sign_args *a, struct kms_err *err)
 	return KMS_OK;
 }
 
-static enum kms_status read_domain(
-	struct sign_args *a, struct gp_aid *domain, struct kms_err *err)
+static enum kms_status read_domain(struct sign_args *a, struct gp_aid *domain, struct kms_err *err)
 {
-	enum kms_status st =
-		gp_aid_parse(a->in->domain, "AID of the security domain", domain, err);
+	enum kms_status st = gp_aid_parse(a->in->domain, "AID of the security domain", domain, err);
 
 	if (!st)
 		op_aid_text(domain, a->domain);
@@ -102,8 +100,7 @@ static enum kms_status sign_check(struct op *op, struct kms_err *err)
 {
 	struct sign_args *a = op->args;
 	const bool dap = !a->in->operation;
-	enum kms_status st =
-		dap ? KMS_OK : gp_content_kind_parse(a->in->operation, &a->kind, err);
+	enum kms_status st = dap ? KMS_OK : gp_content_kind_parse(a->in->operation, &a->kind, err);
 
 	a->proof = (struct doc_proof){.kind = dap ? DOC_DAP : DOC_TOKEN,
 		.operation = dap ? "load" : a->in->operation,
@@ -150,8 +147,8 @@ static enum kms_status sign_act(struct op *op, struct kms_err *err)
 {
 	struct sign_args *a = op->args;
 	unsigned char value[CONTENT_SIGNATURE_MAX];
-	enum kms_status st = content_key_sign(&a->key, a->proof.data, a->proof.data_len, value,
-		&a->proof.value_len, err);
+	enum kms_status st = content_key_sign(
+		&a->key, a->proof.data, a->proof.data_len, value, &a->proof.value_len, err);
 
 	if (st)
 		return st;
@@ -178,8 +175,8 @@ static enum kms_status sign_deliver(struct op *op, struct kms_err *err)
 	return file_write(a->in->output, 0644, a->text.data, a->text.len, err);
 }
 
-enum kms_status op_app_sign(
-	struct op_site *site, const struct op_app_sign *in, json_t **ret_report, struct kms_err *err)
+enum kms_status op_app_sign(struct op_site *site, const struct op_app_sign *in, json_t **ret_report,
+	struct kms_err *err)
 {
 	static const struct op_kind dap = {
 		.name = "app.dap",

@@ -45,8 +45,7 @@ static unsigned usual_version(enum key_role role)
 
 static enum kms_status find_key(struct op *op, struct put_args *a, struct kms_err *err)
 {
-	enum kms_status st =
-		content_key_find(op->site, a->in->key, KEY_ROLE_NONE, &a->key, err);
+	enum kms_status st = content_key_find(op->site, a->in->key, KEY_ROLE_NONE, &a->key, err);
 
 	if (st)
 		return st;
@@ -64,8 +63,8 @@ static enum kms_status find_key(struct op *op, struct put_args *a, struct kms_er
 	a->how.point = a->point;
 	if (!a->key.row.public_key ||
 		!hex_decode_strict(a->key.row.public_key, a->point, sizeof(a->point)))
-		return kms_fail(err, KMS_ERR_STORE, "the row of '%s' has no public key",
-			a->key.row.label);
+		return kms_fail(
+			err, KMS_ERR_STORE, "the row of '%s' has no public key", a->key.row.label);
 	return KMS_OK;
 }
 
@@ -79,9 +78,8 @@ static const struct gp_key_info *find_listed(
 }
 
 /* A card that has no such list is asked by PUT KEY itself. */
-static enum kms_status read_list(
-	struct put_args *a, const struct gp_key_info **ret_found, struct gp_key_list *list,
-	struct kms_err *err)
+static enum kms_status read_list(struct put_args *a, const struct gp_key_info **ret_found,
+	struct gp_key_list *list, struct kms_err *err)
 {
 	enum kms_status st = KMS_ERR_NOT_FOUND;
 
@@ -117,8 +115,7 @@ static enum kms_status see_event(
 
 	if (!done && strcmp(event->event, "card-key-putting") != 0)
 		return KMS_OK;
-	st = js_parse_object(
-		"card history", event->detail, strlen(event->detail), &detail, err);
+	st = js_parse_object("card history", event->detail, strlen(event->detail), &detail, err);
 	if (!st && json_unpack(detail, "{s:s, s:s, s:i, s:i}", "domain", &domain, "cka_id", &id,
 			   "version", &version, "key_id", &key_id))
 		st = kms_fail(err, KMS_ERR_STORE, "an event of card %s is damaged", a->w.card.id);
@@ -157,7 +154,7 @@ static enum kms_status look(struct put_args *a, struct kms_err *err)
 		"card %s has a key of version %02X, identifier %02X in domain %s, and it is not "
 		"known to be '%s'",
 		a->w.card.id, a->how.version, a->how.id, a->w.aid, a->key.row.label);
-	return kms_hint(err, "--replace puts this one in its place, or choose another --version");
+	return kms_hint(err, "--replace gives its place to this one, or choose another --version");
 }
 
 static json_t *put_json(const struct put_args *a)
@@ -206,8 +203,7 @@ static enum kms_status put_validate(struct op *op, struct kms_err *err)
 	if (!st)
 		st = content_key_open_for_cards(op->site, &a->key, err);
 	if (!st && !a->how.point)
-		st = op_card_keys_may_wrap_one(
-			op, w->old_keys, a->key.row.label, a->key.alg, err);
+		st = op_card_keys_may_wrap_one(op, w->old_keys, a->key.row.label, a->key.alg, err);
 	if (!st)
 		st = op_card_work_detail(w, err);
 	return st ? st : report(op, a, err);
@@ -234,8 +230,8 @@ static enum kms_status send_key(struct op *op, struct put_args *a, struct kms_er
 	}
 	if (!st && !a->how.point &&
 		!hex_decode_strict(a->key.row.check_value, block.kcv, sizeof(block.kcv)))
-		st = kms_fail(err, KMS_ERR_STORE, "the row of '%s' has no check value",
-			a->key.row.label);
+		st = kms_fail(
+			err, KMS_ERR_STORE, "the row of '%s' has no check value", a->key.row.label);
 	if (!st)
 		st = gp_put_key(gp, &a->how, err);
 	a->how.secret = NULL;
@@ -259,7 +255,7 @@ static enum kms_status put_act(struct op *op, struct kms_err *err)
 	(void)!card_guard_save(&w->guard, &ignored);
 	if (!w->card.gp.scp.authenticated)
 		(void)kms_hint(err, "whether the card has the key is not known: run the command "
-				    "again, which puts it there once more");
+				    "again, which sends it once more");
 	return st;
 }
 

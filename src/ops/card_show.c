@@ -206,8 +206,7 @@ static enum kms_status get_card(
 	return store_card_get(site->store, upper, ret_card, err);
 }
 
-static enum kms_status add_event(
-	void *rows, const struct store_card_event *e, struct kms_err *err)
+static enum kms_status add_event(void *rows, const struct store_card_event *e, struct kms_err *err)
 {
 	JS_AUTO json_t *detail = NULL;
 	enum kms_status st = KMS_OK;

@@ -38,7 +38,8 @@ static enum kms_status check_use(
 		kms_fail(err, KMS_ERR_STATE, "'%s' is no key that %s: its role is %s",
 			key->row.label, role ? content_key_does(role) : "stands behind content",
 			key->row.role);
-		return kms_hint(err, "'cardkms card key create' makes keys for dap, token, receipt");
+		return kms_hint(
+			err, "'cardkms card key create' makes keys for dap, token, receipt");
 	}
 	if (strcmp(key->row.state, key_state_name(KEY_ACTIVE)) == 0)
 		return KMS_OK;
@@ -64,8 +65,7 @@ enum kms_status content_key_find(struct op_site *site, const char *label, enum k
 	return KMS_OK;
 }
 
-enum kms_status content_key_open(
-	struct op_site *site, struct content_key *key, struct kms_err *err)
+enum kms_status content_key_open(struct op_site *site, struct content_key *key, struct kms_err *err)
 {
 	enum kms_status st = op_site_login(site, err);
 
@@ -107,7 +107,7 @@ static enum kms_status sign_pair(struct content_key *key, const void *data, size
 	enum kms_status st = hash_sha256(data, len, digest, err);
 
 	if (!st && (!key->row.public_key || !hex_decode_strict(key->row.public_key, signer.point,
-						   sizeof(signer.point))))
+						    sizeof(signer.point))))
 		st = kms_fail(err, KMS_ERR_STORE, "the row of '%s' has no public key",
 			key->row.label ? key->row.label : "?");
 	return st ? st : p256_sign(&signer, digest, ret_signature, err);
@@ -117,10 +117,9 @@ enum kms_status content_key_sign(struct content_key *key, const void *data, size
 	unsigned char ret_signature[CONTENT_SIGNATURE_MAX], size_t *ret_len, struct kms_err *err)
 {
 	size_t made = CONTENT_SIGNATURE_MAX;
-	enum kms_status st = key->alg == KEY_P256
-				     ? sign_pair(key, data, len, ret_signature, err)
-				     : hsm_cmac(key->hsm, &key->key, data, len, ret_signature, &made,
-					       err);
+	enum kms_status st = key->alg == KEY_P256 ? sign_pair(key, data, len, ret_signature, err)
+						  : hsm_cmac(key->hsm, &key->key, data, len,
+							    ret_signature, &made, err);
 
 	if (!st)
 		*ret_len = made;
@@ -135,8 +134,8 @@ enum kms_status content_key_verify(struct content_key *key, const void *data, si
 	enum kms_status st = content_key_sign(key, data, len, again, &again_len, err);
 
 	if (!st && (again_len != mac_len || CRYPTO_memcmp(again, mac, mac_len) != 0))
-		st = kms_fail(err, KMS_ERR_MISMATCH,
-			"it was not made with '%s' over what was done", key->row.label);
+		st = kms_fail(err, KMS_ERR_MISMATCH, "it was not made with '%s' over what was done",
+			key->row.label);
 	return st;
 }
 
@@ -167,13 +166,13 @@ static enum kms_status create_check(struct op *op, struct kms_err *err)
 	if (!st)
 		st = key_role_parse(a->in->use, &a->role, err);
 	if (!st && !key_role_is_content(a->role))
-		st = kms_fail(err, KMS_ERR_USAGE, "--use is dap, token or receipt, not '%s'",
-			a->in->use);
+		st = kms_fail(
+			err, KMS_ERR_USAGE, "--use is dap, token or receipt, not '%s'", a->in->use);
 	if (!st)
 		st = key_alg_parse(alg, &a->alg, err);
 	if (!st && a->alg != KEY_AES128 && a->alg != KEY_AES256 && a->alg != KEY_P256)
-		st = kms_fail(err, KMS_ERR_USAGE, "such a key is aes128, aes256 or p256, not %s",
-			alg);
+		st = kms_fail(
+			err, KMS_ERR_USAGE, "such a key is aes128, aes256 or p256, not %s", alg);
 	if (!st && a->alg == KEY_P256 && a->role == KEY_ROLE_RECEIPT)
 		st = kms_fail(err, KMS_ERR_USAGE,
 			"receipts are verified with an AES key: the private half of a pair would "

@@ -16,8 +16,8 @@ void op_delegated_clear(struct op_delegated *d)
 
 /* ---- the token ---- */
 
-static enum kms_status read_token(
-	struct op_delegated *d, const char *path, enum gp_content_kind *ret_kind, struct kms_err *err)
+static enum kms_status read_token(struct op_delegated *d, const char *path,
+	enum gp_content_kind *ret_kind, struct kms_err *err)
 {
 	BUF_AUTO struct buf text = {0};
 	enum kms_status st = file_read(path, DOC_MAX, &text, err);
@@ -76,8 +76,7 @@ enum kms_status op_delegated_validate(struct op_app *app, struct kms_err *err)
 	enum kms_status st = KMS_OK;
 
 	if (in->receipt_key)
-		st = content_key_find(
-			op->site, in->receipt_key, KEY_ROLE_RECEIPT, &d->key, err);
+		st = content_key_find(op->site, in->receipt_key, KEY_ROLE_RECEIPT, &d->key, err);
 	if (!st && in->receipt_key)
 		st = content_key_open_for_cards(op->site, &d->key, err);
 	if (!st && in->receipt_key)
@@ -145,11 +144,11 @@ static enum kms_status see_event(
 
 	if (!event->detail || !strstr(event->detail, "\"receipt\""))
 		return KMS_OK;
-	st = js_parse_object(
-		"card history", event->detail, strlen(event->detail), &detail, err);
+	st = js_parse_object("card history", event->detail, strlen(event->detail), &detail, err);
 	hex_encode(unique->at, unique->len, hex);
-	if (st || json_unpack(detail, "{s:{s:s, s:I, s:b}}", "receipt", "unique", &whose, "counter",
-			  &counter, "verified", &verified) ||
+	if (st ||
+		json_unpack(detail, "{s:{s:s, s:I, s:b}}", "receipt", "unique", &whose, "counter",
+			&counter, "verified", &verified) ||
 		!verified || strcmp(whose, hex) != 0)
 		return st;
 	if (!last->found || counter > last->counter)
@@ -164,8 +163,8 @@ static enum kms_status check_counter(struct op_app *app, struct kms_err *err)
 	struct op_delegated *d = &app->delegated;
 	struct last last = {.d = d};
 	struct kms_err why = {0};
-	enum kms_status st = op_card_each_event(
-		app->w.op->site, app->w.card.id, see_event, &last, err);
+	enum kms_status st =
+		op_card_each_event(app->w.op->site, app->w.card.id, see_event, &last, err);
 
 	if (st || !last.found || (json_int_t)d->confirmation.counter > last.counter)
 		return st;

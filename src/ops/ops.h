@@ -545,8 +545,8 @@ OP_CALL op_card_contents(struct op_site *site, const struct op_app_where *in, js
 
 struct op_app_load {
 	struct op_app_where where;
-	const char *path; /* of the CAP file */
-	bool with_hash;	  /* the card shall compare its SHA-256 */
+	const char *path;	 /* of the CAP file */
+	bool with_hash;		 /* the card shall compare its SHA-256 */
 	const char *const *daps; /* files (op_app_sign) */
 	size_t dap_count;
 };
@@ -574,14 +574,15 @@ OP_CALL op_app_extradite(struct op_site *site, const struct op_app_change *in, j
 
 /* A DAP of a load file, or a token for a command: made in the HSM, written to a file. No card is asked. */
 struct op_app_sign {
-	const char *operation; /* "load", "install", "make-selectable", "extradite", "delete"; NULL: DAP */
-	const char *key;       /* label */
+	const char *
+		operation; /* "load", "install", "make-selectable", "extradite", "delete"; NULL: DAP */
+	const char *key; /* label */
 	const char *output;
-	const char *domain; /* DAP: that verifies; load: that gets the file */
+	const char *domain;	   /* DAP: that verifies; load: that gets the file */
 	struct op_app_change what; /* load and DAP: its path */
 };
-OP_CALL op_app_sign(
-	struct op_site *site, const struct op_app_sign *in, json_t **ret_report, struct kms_err *err);
+OP_CALL op_app_sign(struct op_site *site, const struct op_app_sign *in, json_t **ret_report,
+	struct kms_err *err);
 
 struct op_app_personalise {
 	struct op_app_where where;

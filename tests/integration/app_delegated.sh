@@ -35,6 +35,7 @@ ok 'app token make-selectable' a app token make-selectable "$APPLET" --key BankT
 ok 'app token extradite' a app token extradite "$APPLET" --to $DOMAIN --key BankToken -o "$SIMS/ext.tok"
 ok 'app token delete' a app token delete "$APPLET" --key BankToken -o "$SIMS/del.tok"
 cat "$SIMS/del.tok"
+# shellcheck disable=SC2317 # called by ok, failed_as
 app() { a app "$1" --reader "$R" "${@:2}"; }
 runs+=([app]=a)
 failed_as 'dap other' 3 'signs another load file' app load "$SIMS/other.cap" --dap "$SIMS/one.dap"

@@ -51,7 +51,7 @@ static void refuses_a_weaker_dek(void **state)
 	expect_err(&err, op_card_keys_may_wrap(&op, old.hsm, fresh.hsm, &err), KMS_ERR_DENIED,
 		"is weaker than the aes256 key (256 bits) it would wrap");
 	assert_non_null(
-		strstr(err.msg, "cannot encrypt 'A256Kdf1 for 00004181116665F5B8"));
+		strstr(err.msg, "cannot encrypt the keys 'A256Kdf1 for 00004181116665F5B8"));
 	OK(op_card_keys_may_wrap(&op, fresh.hsm, old.hsm, &err));
 	OK(op_card_keys_initial(f->site, old.clear, &initial, &err));
 	old.clear = NULL;
