@@ -200,7 +200,10 @@ static enum kms_status put_validate(struct op *op, struct kms_err *err)
 		st = look(a, err);
 	if (!st)
 		st = op_card_work_match_recorded(w, err);
-	if (!st)
+	/* Of a pair the HSM that has it says that the registry's public key is the right one. */
+	if (!st && a->how.point)
+		st = content_key_open(op->site, &a->key, err);
+	else if (!st)
 		st = content_key_open_for_cards(op->site, &a->key, err);
 	if (!st && !a->how.point)
 		st = op_card_keys_may_wrap_one(op, w->old_keys, a->key.row.label, a->key.alg, err);
