@@ -39,7 +39,7 @@ WITHOUT='pin so-pin' ok 'SCP02: replaced' replace1 --key-version 2A
 sim --profile gp23-scp03 --serial 9
 WITHOUT='pin so-pin' ok 'SCP03: one more' inject2
 WITHOUT='pin so-pin' ok 'a key behind content is put on it' a card key put --reader "$R" --key BankToken
-has "$(versions_on)" 112 && passed 'and is there' || versions_on | failed 'and is there'
+check 'and is there' has "$(versions_on)" 112
 ok 'the copies are the same' a hsm compare prod1
 equal 'the log waits for its checkpoint' true "$(a audit verify && get '.result.not_yet_signed > 0')"
 ok 'and gets it with the next work at the vault' a audit checkpoint
