@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DELETE: GPCS 11.2, 9.5. */
-#include "sim/apdu.h"
+#include "sim/delegated.h"
 #include "sim/registry.h"
 
 #include "base/secret.h"
 
 #include <string.h>
+
+enum { TAG_TOKEN = 0x9E, TAG_CRT = 0xB6 };
 
 static uint16_t delete_keys(struct sim_card *card, struct sim_entry *domain,
 	const struct sim_in *in, struct sim_out *out)
@@ -42,15 +44,13 @@ static uint16_t delete_keys(struct sim_card *card, struct sim_entry *domain,
 	return sw;
 }
 
+/* By a domain with the right to. */
 static bool may_delete(
 	struct sim_card *card, const struct sim_entry *domain, const struct sim_aid *associated)
 {
-	bool manages = (domain->privileges[1] & 0x40) || (domain->privileges[0] & 0x20);
-
-	return manages &&
-	       (sim_aid_equal(associated, &domain->aid) ||
-		       sim_below(&card->nv, sim_entry_find(&card->nv, associated), &domain->aid) ||
-		       (domain->privileges[1] & 0x10)); /* Global Delete */
+	return sim_aid_equal(associated, &domain->aid) ||
+	       sim_below(&card->nv, sim_entry_find(&card->nv, associated), &domain->aid) ||
+	       (domain->privileges[1] & 0x10); /* Global Delete */
 }
 
 static bool in_use(struct sim_card *card, const struct sim_entry *entry)
@@ -82,8 +82,8 @@ static uint16_t entry_deletable(
 	return SIM_OK;
 }
 
-static uint16_t delete_elf(
-	struct sim_card *card, struct sim_entry *domain, struct sim_elf *elf, bool related)
+static uint16_t elf_deletable(struct sim_card *card, const struct sim_entry *domain,
+	const struct sim_elf *elf, bool related)
 {
 	struct sim_nv *nv = &card->nv;
 
@@ -95,58 +95,99 @@ static uint16_t delete_elf(
 		if (!related || entry_deletable(card, domain, &nv->entries[i]) != SIM_OK)
 			return SIM_ERR_CONDITIONS;
 	}
+	return SIM_OK;
+}
+
+static void remove_elf(struct sim_nv *nv, struct sim_elf *elf)
+{
 	for (size_t i = nv->entry_count; i-- > 0;)
 		if (sim_aid_equal(&nv->entries[i].elf, &elf->aid))
 			sim_entry_remove(nv, &nv->entries[i]);
 	sim_elf_remove(nv, elf);
-	return SIM_OK;
+}
+
+static bool aid_of(const struct sim_tlv *name, struct sim_aid *ret_aid)
+{
+	if (name->len < 5 || name->len > SIM_AID_MAX)
+		return false;
+	*ret_aid = (struct sim_aid){.len = name->len};
+	memcpy(ret_aid->data, name->value, name->len);
+	return true;
+}
+
+/*
+ * GPCS Table 11-23: behind the name perhaps a template, then the token, which is over all before it (Table
+ * C-9).
+ */
+static bool parse_token(const struct sim_apdu *apdu, struct sim_in in, struct sim_token *token)
+{
+	const unsigned char *template = in.at;
+	struct sim_tlv tlv;
+
+	token->fields = apdu->data;
+	token->fields_len = apdu->len - sim_in_left(&in);
+	if (!sim_in_tlv(&in, &tlv))
+		return sim_in_left(&in) == 0;
+	if (tlv.tag == TAG_CRT) {
+		token->fields_len = apdu->len - sim_in_left(&in);
+		if (!sim_token_identify(template, (size_t)(in.at - template), token))
+			return false;
+		if (!sim_in_tlv(&in, &tlv))
+			return sim_in_left(&in) == 0;
+	}
+	token->value = tlv.value;
+	token->len = tlv.len;
+	return tlv.tag == TAG_TOKEN && sim_in_left(&in) == 0;
 }
 
 static uint16_t delete_content(struct sim_card *card, struct sim_entry *domain,
-	const struct sim_tlv *name, bool related, struct sim_out *out)
+	enum sim_right right, const struct sim_apdu *apdu, const struct sim_aid *aid,
+	const struct sim_token *token, struct sim_out *out)
 {
-	struct sim_aid aid = {.len = name->len};
-	struct sim_entry *entry;
-	struct sim_elf *elf;
+	struct sim_entry *entry = sim_entry_find(&card->nv, aid);
+	struct sim_elf *elf = sim_elf_find(&card->nv, aid);
 	uint16_t sw;
 
-	if (name->len < 5 || name->len > SIM_AID_MAX)
-		return SIM_ERR_DATA;
-	memcpy(aid.data, name->value, name->len);
-	entry = sim_entry_find(&card->nv, &aid);
-	elf = sim_elf_find(&card->nv, &aid);
-	if (entry) {
-		sw = entry_deletable(card, domain, entry);
-		if (sw == SIM_OK)
-			sim_entry_remove(&card->nv, entry);
-	} else if (elf) {
-		sw = delete_elf(card, domain, elf, related);
-	} else {
+	if (!entry && !elf)
 		return SIM_ERR_NOT_FOUND;
-	}
+	if (right == SIM_RIGHT_NONE)
+		return SIM_ERR_CONDITIONS;
+	sw = entry ? entry_deletable(card, domain, entry)
+		   : elf_deletable(card, domain, elf, (apdu->p2 & 0x80) != 0);
+	if (sw == SIM_OK)
+		sw = sim_token_verify(card, domain, right, apdu, token);
+	if (sw == SIM_OK) /* Table C-15 */
+		sw = sim_receipt_put(card, domain, right, &token->id, &aid, 1, out);
 	if (sw != SIM_OK)
 		return sw;
-	if (!sim_commit(card))
-		return SIM_ERR_MEMORY;
-	sim_put_byte(out, 0x00);
-	return SIM_OK;
+	if (entry)
+		sim_entry_remove(&card->nv, entry);
+	else
+		remove_elf(&card->nv, elf);
+	return sim_commit(card) ? SIM_OK : SIM_ERR_MEMORY;
 }
 
 uint16_t sim_delete(struct sim_card *card, struct sim_channel *channel, const struct sim_apdu *apdu,
 	struct sim_out *out)
 {
 	struct sim_entry *domain = sim_selected(card, channel);
+	enum sim_right right = sim_right_of(card, channel, domain);
 	struct sim_in in = sim_in_of(apdu->data, apdu->len), rest = in;
+	struct sim_token token = {.len = 0};
 	struct sim_tlv first, other;
+	struct sim_aid aid;
 
 	if (!sim_in_tlv(&rest, &first))
 		return SIM_ERR_DATA;
 	if (first.tag == 0xD0 || first.tag == 0xD2)
 		return delete_keys(card, domain, &in, out);
-	if (first.tag != 0x4F)
+	if (first.tag != 0x4F || !aid_of(&first, &aid))
 		return SIM_ERR_DATA;
-	/* A token is for delegated management, which this card has not: GPCS 11.2.2.3.1. */
-	if (sim_in_find(rest, 0x9E, &other) && other.len > 0)
-		return SIM_ERR_DATA;
-	return delete_content(card, domain, &first, (apdu->p2 & 0x80) != 0, out);
+	if (right == SIM_RIGHT_DELEGATED) {
+		if (!parse_token(apdu, rest, &token) || sim_token_expect(right, &token) != SIM_OK)
+			return SIM_ERR_DATA;
+	} else if (sim_in_find(rest, TAG_TOKEN, &other) && other.len > 0) {
+		return SIM_ERR_DATA; /* GPCS 9.2.3: not allowed in other cases */
+	}
+	return delete_content(card, domain, right, apdu, &aid, &token, out);
 }

@@ -68,9 +68,13 @@ static void key_information(const struct sim_entry *domain, struct sim_out *out)
 {
 	for (size_t i = 0; i < domain->key_count; i++) {
 		const struct sim_key *key = &domain->keys[i];
-		unsigned char data[4] = {key->kid, key->kvn, key->type, (unsigned char)key->len};
+		/* 11.3.3.1.1: a point without its '04', then the reference of its curve. */
+		bool point = key->type == SIM_TYPE_EC_PUBLIC;
+		unsigned char data[6] = {key->kid, key->kvn, key->type,
+			(unsigned char)(point ? key->len - 1 : key->len), SIM_TYPE_EC_REFERENCE,
+			SIM_CURVE_P256};
 
-		sim_put_tlv(out, TAG_KEY, data, sizeof(data));
+		sim_put_tlv(out, TAG_KEY, data, point ? 6 : 4);
 	}
 }
 
@@ -135,9 +139,10 @@ static bool value_of(struct sim_card *card, const struct sim_channel *channel,
 		return config->key_template;
 	case TAG_COUNTER:
 		return sequence_counter(card, domain, out);
-	case TAG_CONFIRMATIONS: /* none was ever given; with Receipt Generation: 11.3.2.1 */
-		sim_put(out, "\0\0", 2);
-		return config->version != SIM_GP211 && (domain->privileges[2] & 0x80);
+	case TAG_CONFIRMATIONS: /* with Receipt Generation: 11.3.2.1 */
+		sim_put_byte(out, domain->confirmations >> 8);
+		sim_put_byte(out, domain->confirmations);
+		return config->version != SIM_GP211 && sim_privileged(domain, SIM_PRIV_RECEIPT);
 	case TAG_CPLC:
 		if (issuer)
 			sim_put(out, config->cplc, config->cplc_len);

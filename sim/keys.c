@@ -18,6 +18,13 @@ uint16_t sim_key_type_check(unsigned type, size_t len)
 	return des || aes ? SIM_OK : SIM_ERR_DATA;
 }
 
+bool sim_key_form_is_good(const struct sim_key *key)
+{
+	if (key->type == SIM_TYPE_EC_PUBLIC)
+		return key->len == SIM_POINT_LEN;
+	return sim_key_type_check(key->type, key->len) == SIM_OK;
+}
+
 size_t sim_sensitive_block(const struct sim_session *session)
 {
 	return session->scp == 3 ? 16 : 8;
@@ -54,6 +61,25 @@ static uint16_t replace_one(struct sim_entry *domain, unsigned old_kvn, const st
 		return SIM_ERR_DATA;
 	*old = *fresh;
 	return SIM_OK;
+}
+
+/*
+ * GPCS Table C-1: which keys verify tokens and DAPs, which generate receipts. One of each, so that it is
+ * identified unambiguously (C.1.1.1, C.1.1.2, C.1.2); no other key takes its version, nor it another's.
+ */
+static uint16_t content_key_check(
+	const struct sim_entry *domain, const struct sim_key *fresh, int replaced)
+{
+	bool content = sim_is_content_version(domain, fresh->kvn);
+	bool mac = fresh->type == SIM_TYPE_AES || (fresh->type == SIM_TYPE_DES && fresh->len == 16);
+	bool point = fresh->type == SIM_TYPE_EC_PUBLIC && fresh->kvn != SIM_KVN_RECEIPT;
+
+	if (replaced > 0 && replaced != fresh->kvn &&
+		(content || sim_is_content_version(domain, (unsigned)replaced)))
+		return SIM_ERR_DATA;
+	if (!content)
+		return fresh->type == SIM_TYPE_EC_PUBLIC ? SIM_ERR_DATA : SIM_OK;
+	return fresh->kid == SIM_KID_CONTENT && (mac || point) ? SIM_OK : SIM_ERR_DATA;
 }
 
 static uint16_t add_one(struct sim_entry *domain, const struct sim_key *fresh)
@@ -94,6 +120,9 @@ static uint16_t change(struct sim_entry *domain, const struct sim_config *config
 		const struct sim_key *fresh = &keys->keys[i];
 		bool there = sim_key_find(domain, fresh->kid, fresh->kvn) != NULL;
 
+		sw = content_key_check(domain, fresh, replaced);
+		if (sw != SIM_OK)
+			return sw;
 		if (replaced > 0)
 			sw = replace_one(domain, (unsigned)replaced, fresh);
 		else if (replaced < 0 && there)
@@ -109,6 +138,8 @@ static uint16_t change(struct sim_entry *domain, const struct sim_config *config
 		sim_set_protocol(config, domain, keys->kvn))
 		sim_keys_remove(domain, -1, FACTORY_KVN);
 	sim_sets_prune(domain);
+	if (sim_is_content_version(domain, keys->kvn))
+		return SIM_OK; /* no session counts on it */
 	set = sim_set_of(domain, keys->kvn);
 	if (!set)
 		return SIM_ERR_SPACE;
@@ -127,6 +158,14 @@ uint16_t sim_keys_apply(struct sim_card *card, struct sim_entry *domain, int rep
 
 	if (sw == SIM_OK) {
 		after.put_keys++;
+		/*
+		 * GPCS 5.3.2.2, 5.3.2.3: what it takes to be PERSONALIZED is the domain's own matter; this
+		 * one has it when it has keys of its own for a secure channel.
+		 */
+		if (!sim_is_issuer(&card->nv, domain) && sim_is_domain(domain) &&
+			after.life == SIM_SELECTABLE &&
+			sim_set_default(&card->nv.config, &after) >= 0)
+			after.life = SIM_PERSONALIZED;
 		*domain = after;
 		sw = sim_commit(card) ? SIM_OK : SIM_ERR_MEMORY;
 	}

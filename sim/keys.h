@@ -13,8 +13,10 @@ struct sim_new_keys {
 	size_t count;
 };
 
-/* '6A80' for a type, or a length for a type, that the card has not. */
+/* '6A80' for a type, or a length for a type, that the card has no secret keys of. */
 uint16_t sim_key_type_check(unsigned type, size_t len);
+/* A secret key, or a public one: a point of P-256, as long as GPCS 11.8.2.3.5 has it. */
+bool sim_key_form_is_good(const struct sim_key *key);
 
 /* Decrypts sensitive data under the session's DEK: GPCS E.4.7, AmdD 6.2.8. */
 bool sim_sensitive(

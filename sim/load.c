@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LOAD: GPCS 11.6. What is loaded is looked through and forgotten; only its names stay. */
-#include "sim/apdu.h"
 #include "sim/crypt.h"
+#include "sim/dap.h"
+#include "sim/delegated.h"
 #include "sim/registry.h"
 
 #include <openssl/evp.h>
@@ -94,18 +95,35 @@ static bool look_through(const unsigned char *data, size_t len, struct sim_elf *
 	return true;
 }
 
-static uint16_t finish(struct sim_card *card, struct sim_channel *channel)
+static uint16_t finish(struct sim_card *card, struct sim_channel *channel, struct sim_out *out)
 {
 	struct sim_in in = sim_in_of(channel->load_data, channel->load_len);
+	const struct sim_entry *domain = sim_selected(card, channel);
+	const struct sim_aid *const names[] = {
+		&channel->load.aid, &channel->load.domain}; /* Table C-11 */
 	struct sim_tlv tlv;
+	uint16_t sw;
 
-	/* No DAP blocks and no ciphered ones: no security domain here has those privileges. */
+	/* As INSTALL [for load] found it: the session may be another by now, and so may the card. */
+	if (sim_right_of(card, channel, domain) != channel->load_right ||
+		sim_elf_find(&card->nv, &channel->load.aid) ||
+		sim_entry_find(&card->nv, &channel->load.aid) ||
+		!sim_entry_find(&card->nv, &channel->load.domain))
+		return SIM_ERR_CONDITIONS;
+	sw = sim_dap_check(card, channel, &in);
+	if (sw != SIM_OK)
+		return sw;
+	/* One block in clear: ciphered ones are not simulated. */
 	if (!sim_in_tlv(&in, &tlv) || tlv.tag != 0xC4 || sim_in_left(&in) > 0 ||
 		!hash_matches(channel, tlv.value, tlv.len) ||
 		!look_through(tlv.value, tlv.len, &channel->load))
 		return SIM_ERR_DATA;
 	if (card->nv.elf_count == SIM_ELFS_MAX)
 		return SIM_ERR_SPACE;
+	sw = sim_receipt_put(
+		card, domain, channel->load_right, &channel->load_token_id, names, 2, out);
+	if (sw != SIM_OK)
+		return sw;
 	card->nv.elfs[card->nv.elf_count++] = channel->load;
 	return sim_commit(card) ? SIM_OK : SIM_ERR_MEMORY;
 }
@@ -114,7 +132,6 @@ uint16_t sim_load(struct sim_card *card, struct sim_channel *channel, const stru
 	struct sim_out *out)
 {
 	unsigned char *grown;
-	uint16_t sw = SIM_OK;
 
 	if (!channel->loading)
 		return SIM_ERR_CONDITIONS;
@@ -133,10 +150,8 @@ uint16_t sim_load(struct sim_card *card, struct sim_channel *channel, const stru
 	channel->load_len += apdu->len;
 	channel->load_next++;
 	if (apdu->p1 & 0x80)
-		sw = finish(card, channel);
-	else
-		channel->loading = true;
-	if (sw == SIM_OK)
-		sim_put_byte(out, 0x00);
-	return sw;
+		return finish(card, channel, out);
+	channel->loading = true;
+	sim_put_byte(out, 0x00);
+	return SIM_OK;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PUT KEY: GPCS 11.8. */
-#include "sim/crypt.h"
 #include "sim/keys.h"
 #include "sim/registry.h"
+#include "sim/sign.h"
 
 #include "base/secret.h"
 
@@ -54,7 +54,30 @@ static bool skip_extension(struct sim_in *in)
 	return sim_in_lv(in, &value, &len) && len <= 2 && sim_in_lv(in, &value, &len) && len <= 1;
 }
 
-/* GPCS Tables 11-68 and 11-69, symmetric keys only. */
+/*
+ * GPCS Table 11-73: a point, uncompressed (11.8.2.3.5), and which curve it is on. A curve that comes along
+ * (Table 11-74) is refused: this card has P-256 and takes no other. No check value, by 11.8.2.3.5.
+ */
+static uint16_t public_key(struct sim_in *in, bool extended, struct sim_key *key)
+{
+	const unsigned char *point, *reference, *check_value;
+	unsigned type = 0;
+	size_t len;
+
+	if (!sim_in_lv(in, &point, &len) || len != SIM_POINT_LEN || !sim_point_is_good(point))
+		return SIM_ERR_DATA;
+	key->len = len;
+	memcpy(key->value, point, len);
+	if ((extended && (!sim_in_byte(in, &type) || type != 0xFF)) || !sim_in_byte(in, &type) ||
+		type != SIM_TYPE_EC_REFERENCE || !sim_in_lv(in, &reference, &len) || len != 1 ||
+		reference[0] != SIM_CURVE_P256)
+		return SIM_ERR_DATA;
+	if (!sim_in_lv(in, &check_value, &len) || len != 0)
+		return SIM_ERR_DATA;
+	return extended && !skip_extension(in) ? SIM_ERR_DATA : SIM_OK;
+}
+
+/* GPCS Tables 11-68 and 11-69. */
 static uint16_t one_key(const struct sim_config *config, const struct sim_session *session,
 	struct sim_in *in, struct sim_key *key, struct sim_out *check_values)
 {
@@ -72,6 +95,8 @@ static uint16_t one_key(const struct sim_config *config, const struct sim_sessio
 			return SIM_ERR_DATA;
 	}
 	key->type = (unsigned char)type;
+	if (type == SIM_TYPE_EC_PUBLIC)
+		return public_key(in, extended, key);
 	if (type != SIM_TYPE_DES && type != SIM_TYPE_AES)
 		return SIM_ERR_DATA;
 	sw = open_block(config, session, in, key);

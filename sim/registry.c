@@ -41,6 +41,11 @@ bool sim_is_domain(const struct sim_entry *entry)
 	return (entry->privileges[0] & 0x80) != 0;
 }
 
+bool sim_privileged(const struct sim_entry *entry, unsigned n)
+{
+	return (entry->privileges[n / 8] & 0x80 >> n % 8) != 0;
+}
+
 bool sim_is_issuer(const struct sim_nv *nv, const struct sim_entry *entry)
 {
 	return entry == &nv->entries[0];
@@ -83,6 +88,22 @@ struct sim_key *sim_key_find(struct sim_entry *domain, unsigned kid, unsigned kv
 		if (domain->keys[i].kid == kid && domain->keys[i].kvn == kvn)
 			return &domain->keys[i];
 	return NULL;
+}
+
+bool sim_is_content_version(const struct sim_entry *domain, unsigned kvn)
+{
+	if (kvn != SIM_KVN_TOKEN && kvn != SIM_KVN_RECEIPT && kvn != SIM_KVN_DAP)
+		return false;
+	for (size_t i = 0; i < domain->key_count; i++)
+		if (domain->keys[i].kvn == kvn && domain->keys[i].kid != SIM_KID_CONTENT)
+			return false;
+	return true;
+}
+
+const struct sim_key *sim_content_key(struct sim_entry *domain, unsigned kvn)
+{
+	return sim_is_content_version(domain, kvn) ? sim_key_find(domain, SIM_KID_CONTENT, kvn)
+						   : NULL;
 }
 
 struct sim_set *sim_set_of(struct sim_entry *domain, unsigned kvn)

@@ -14,6 +14,16 @@ bool sim_aid_valid(const struct sim_aid *aid);
 struct sim_entry *sim_entry_find(struct sim_nv *nv, const struct sim_aid *aid);
 struct sim_elf *sim_elf_find(struct sim_nv *nv, const struct sim_aid *aid);
 bool sim_is_domain(const struct sim_entry *entry);
+/* Its privilege number n, GPCS Table 6-1; those that the content of the card is about. */
+enum {
+	SIM_PRIV_DAP = 1,
+	SIM_PRIV_DELEGATED = 2,
+	SIM_PRIV_MANDATED_DAP = 7,
+	SIM_PRIV_AUTHORIZED = 9,
+	SIM_PRIV_TOKEN = 10,
+	SIM_PRIV_RECEIPT = 16,
+};
+bool sim_privileged(const struct sim_entry *entry, unsigned n);
 bool sim_is_issuer(const struct sim_nv *nv, const struct sim_entry *entry);
 /* `entry` lies below `domain`: directly or indirectly associated with it. */
 bool sim_below(struct sim_nv *nv, const struct sim_entry *entry, const struct sim_aid *domain);
@@ -21,6 +31,13 @@ void sim_entry_remove(struct sim_nv *nv, struct sim_entry *entry);
 void sim_elf_remove(struct sim_nv *nv, struct sim_elf *elf);
 
 struct sim_key *sim_key_find(struct sim_entry *domain, unsigned kid, unsigned kvn);
+/*
+ * A version that has one key, of tokens, receipts or DAPs; not where a factory has put a whole key set of that
+ * version, which a recorded card has (docs/vectors.md).
+ */
+bool sim_is_content_version(const struct sim_entry *domain, unsigned kvn);
+/* The one key of such a version; NULL: there is none. */
+const struct sim_key *sim_content_key(struct sim_entry *domain, unsigned kvn);
 /* The counters of a version; made if there are none. NULL: no room. */
 struct sim_set *sim_set_of(struct sim_entry *domain, unsigned kvn);
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/state.h"
 
+#include "sim/keys.h"
 #include "sim/settings.h"
 
 #include "base/file.h"
@@ -15,7 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STATE_MAX = 1 << 20 };
+/* 2: public keys, and how many receipts each domain has given. 1 is read as well: there were none. */
+enum { STATE_MAX = 1 << 20, FORMAT = 2 };
 
 /* ---- writing ---- */
 
@@ -106,12 +108,13 @@ static json_t *entries_array(const struct sim_nv *nv)
 		const struct sim_entry *entry = &nv->entries[i];
 
 		json_array_append_new(array,
-			json_pack("{s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:o}", "aid",
+			json_pack("{s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:I}", "aid",
 				aid_text(&entry->aid), "life", entry->life, "privileges",
 				hex_text(entry->privileges, 3), "domain", aid_text(&entry->domain),
 				"elf", aid_text(&entry->elf), "module", aid_text(&entry->module),
 				"keys", keys_array(entry), "sets", sets_array(entry), "put-keys",
-				(json_int_t)entry->put_keys, "objects", objects_array(entry)));
+				(json_int_t)entry->put_keys, "objects", objects_array(entry),
+				"confirmations", (json_int_t)entry->confirmations));
 	}
 	return array;
 }
@@ -162,7 +165,7 @@ static enum kms_status write_fast(
 enum kms_status sim_state_save(
 	const char *path, const struct sim_nv *nv, bool sync, struct kms_err *err)
 {
-	JS_AUTO json_t *state = json_pack("{s:i,s:o,s:o,s:i,s:o,s:o}", "cardsim", 1, "config",
+	JS_AUTO json_t *state = json_pack("{s:i,s:o,s:o,s:i,s:o,s:o}", "cardsim", FORMAT, "config",
 		config_object(&nv->config), "answers", answers_array(&nv->config), "life", nv->life,
 		"entries", entries_array(nv), "load-files", elfs_array(nv));
 	char *text = state ? json_dumps(state, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
@@ -294,7 +297,13 @@ static enum kms_status load_keys(
 		if (!st)
 			st = get_byte(value, what, "type", &key->type, err);
 		if (!st)
-			st = get_hex(value, what, "value", key->value, SIM_KEY_MAX, &key->len, err);
+			st = get_hex(value, what, "value", key->value, sizeof(key->value),
+				&key->len, err);
+		if (!st && !sim_key_form_is_good(key))
+			st = kms_fail(err, KMS_ERR_INVALID,
+				"%s: key %u of version %02X has %zu bytes, which its type %02X "
+				"has not",
+				what, key->kid, key->kvn, key->len, key->type);
 		if (st)
 			return st;
 	}
@@ -342,6 +351,19 @@ static enum kms_status load_put_keys(
 	return st;
 }
 
+/* Not there in format 1: that card gave no receipts. GPCS C.5: 16 bits. */
+static enum kms_status load_confirmations(const json_t *object, const char *what, int64_t format,
+	struct sim_entry *entry, struct kms_err *err)
+{
+	int64_t count = 0;
+	enum kms_status st =
+		format >= 2 ? js_get_int(object, what, "confirmations", 0, 0xFFFF, &count, err)
+			    : KMS_OK;
+
+	entry->confirmations = (uint32_t)count;
+	return st;
+}
+
 static enum kms_status load_objects(
 	const json_t *object, const char *what, struct sim_entry *entry, struct kms_err *err)
 {
@@ -367,8 +389,8 @@ static enum kms_status load_objects(
 	return KMS_OK;
 }
 
-static enum kms_status load_entry(
-	const json_t *object, const char *what, struct sim_entry *entry, struct kms_err *err)
+static enum kms_status load_entry(const json_t *object, const char *what, int64_t format,
+	struct sim_entry *entry, struct kms_err *err)
 {
 	enum kms_status st = get_aid(object, what, "aid", &entry->aid, err);
 
@@ -388,6 +410,8 @@ static enum kms_status load_entry(
 		st = load_sets(object, what, entry, err);
 	if (!st)
 		st = load_put_keys(object, what, entry, err);
+	if (!st)
+		st = load_confirmations(object, what, format, entry, err);
 	return st ? st : load_objects(object, what, entry, err);
 }
 
@@ -425,7 +449,7 @@ static enum kms_status load_all(
 	json_t *entries = NULL, *elfs = NULL, *value;
 	int64_t format;
 	size_t i;
-	enum kms_status st = js_get_int(state, what, "cardsim", 1, 1, &format, err);
+	enum kms_status st = js_get_int(state, what, "cardsim", 1, FORMAT, &format, err);
 
 	if (!st)
 		st = load_config(state, what, &nv->config, err);
@@ -439,7 +463,7 @@ static enum kms_status load_all(
 		return st;
 	json_array_foreach(entries, i, value)
 	{
-		st = load_entry(value, what, &nv->entries[nv->entry_count++], err);
+		st = load_entry(value, what, format, &nv->entries[nv->entry_count++], err);
 		if (st)
 			return st;
 	}

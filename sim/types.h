@@ -24,7 +24,8 @@
 
 enum {
 	SIM_AID_MAX = 16,
-	SIM_KEY_MAX = 32,
+	SIM_KEY_MAX = 32,     /* a secret key */
+	SIM_POINT_LEN = 65,   /* a public key: '04', two coordinates */
 	SIM_KEYS_MAX = 48,    /* of one security domain */
 	SIM_OBJECTS_MAX = 8,  /* data objects of one security domain */
 	SIM_OBJECT_MAX = 255, /* bytes of one */
@@ -33,12 +34,26 @@ enum {
 	SIM_MODULES_MAX = 8,   /* of one load file */
 	SIM_CHANNELS_MAX = 20, /* GPCS 11.1.4: 0 to 19 */
 	SIM_ANSWERS_MAX = 16,
+	SIM_TOKEN_ID_MAX = 127,
 	SIM_DATA_MAX = 4096,   /* a chained command, a response before it is cut up */
 	SIM_COMMAND_MAX = 261, /* header, Lc, 255 bytes, Le: GPCS 11.1.5 */
 };
 
 /* Key types, GPCS Table 11-16. */
-enum { SIM_TYPE_DES = 0x80, SIM_TYPE_AES = 0x88 };
+enum {
+	SIM_TYPE_DES = 0x80,
+	SIM_TYPE_AES = 0x88,
+	SIM_TYPE_EC_PUBLIC = 0xB0,
+	SIM_TYPE_EC_REFERENCE = 0xF0
+};
+/* Key parameter references, GPCS Table B-2. */
+enum { SIM_CURVE_P256 = 0x00 };
+
+/*
+ * The versions of the keys that tokens, receipts and DAPs are verified or made with; each has one key.
+ * GPCS 7.5.1 leaves versions to configuration documents: these are those of the UICC configuration.
+ */
+enum { SIM_KVN_TOKEN = 0x70, SIM_KVN_RECEIPT = 0x71, SIM_KVN_DAP = 0x73, SIM_KID_CONTENT = 1 };
 
 /* Life cycle, GPCS Tables 11-3 to 11-6. */
 enum {
@@ -73,7 +88,7 @@ struct sim_key {
 	unsigned char kvn;
 	unsigned char type; /* SIM_TYPE_… */
 	size_t len;
-	unsigned char value[SIM_KEY_MAX];
+	unsigned char value[SIM_POINT_LEN];
 };
 
 /* What belongs to all keys of one version. */
@@ -104,6 +119,7 @@ struct sim_entry {
 	uint32_t put_keys; /* how many PUT KEYs it has taken: no card tells, tests want to know */
 	struct sim_object objects[SIM_OBJECTS_MAX];
 	size_t object_count;
+	uint32_t confirmations; /* receipts it has given: GPCS C.5 */
 };
 
 struct sim_elf {
@@ -200,6 +216,16 @@ struct sim_gather {
 	unsigned next_block;
 };
 
+/* How a security domain may change the card's content: GPCS 9.1.3.2, 9.1.3.3. */
+enum sim_right { SIM_RIGHT_NONE, SIM_RIGHT_AUTHORIZED, SIM_RIGHT_DELEGATED };
+
+/* Tag 93 of a token (GPCS Tables 11-23 and 11-48 to 11-51), which its receipt repeats. */
+struct sim_token_id {
+	bool there;
+	unsigned char data[SIM_TOKEN_ID_MAX];
+	size_t len;
+};
+
 struct sim_channel {
 	bool open;
 	bool selected; /* an application is */
@@ -213,6 +239,8 @@ struct sim_channel {
 	struct sim_elf load;
 	unsigned char load_hash[64];
 	size_t load_hash_len;
+	enum sim_right load_right;
+	struct sim_token_id load_token_id;
 	unsigned load_next;
 	unsigned char *load_data;
 	size_t load_len;

@@ -202,7 +202,9 @@ static void test_domain(void **state)
 	/* Its first keys come under the keys of the domain above it. */
 	host_expect(&h, "00A4040008A000000151000099", 0x9000);
 	assert_int_equal(host_open(&h, 0, 0x33, &keys), 0x9000);
+	assert_int_equal(h.card->nv.entries[1].life, SIM_SELECTABLE);
 	assert_int_equal(host_put_set(&h, 0, 0x20, SIM_TYPE_AES, &own, true), 0x9000);
+	assert_int_equal(h.card->nv.entries[1].life, SIM_PERSONALIZED);
 	assert_int_equal(host_open(&h, 0x20, 0x33, &own), 0x9000);
 	assert_int_equal(host_open(&h, 0xFF, 0x33, &keys), 0x6A88);
 	assert_int_equal(host_open(&h, 0, 0x33, &own), 0x9000);
@@ -211,7 +213,7 @@ static void test_domain(void **state)
 	host_must(&h, "80F24002024F00", 0x6A88);
 	host_must(&h, "80E600000D0507A000000003000000000000", 0x6985);
 	host_must(&h, "80E400000A4F08A000000151000000", 0x6985);
-	host_must(&h, "80F0400F08A000000151000099", 0x9000);
+	/* Its own keys have made it PERSONALIZED: there is no way back. */
 	host_must(&h, "80F0400F08A000000151000099", 0x6985);
 	/* The ISD still has its own. */
 	host_expect(&h, "00A4040000", 0x9000);
