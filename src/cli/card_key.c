@@ -27,7 +27,7 @@ enum kms_status cli_card_key_put(struct cli *cli, struct kms_err *err)
 		.key = cli_value(cli, "--key"),
 		.replace = cli_switch(cli, "--replace")};
 	CLI_SITE_AUTO struct op_site *site = NULL;
-	enum kms_status st = cli_key_version(cli, "--version", 0x7F, &in.version, err);
+	enum kms_status st = cli_key_version(cli, "--key-version", 0x7F, &in.version, err);
 
 	in.where.aid = cli_value(cli, "--domain");
 	if (!st)

@@ -288,7 +288,7 @@
 		.options = {CARD_OPTIONS, {"--key", "LABEL", "the key", OPTION_REQUIRED},
 			{"--domain", "AID", "of the security domain that gets it; default: the issuer's",
 				OPTION_OPTIONAL},
-			{"--version", "HH",
+			{"--key-version", "HH",
 				"on the card, in hex; default: 73 for dap, 70 for token, 71 for receipt",
 				OPTION_OPTIONAL},
 			{"--key-id", "HH", "key identifier, in hex; default: 01", OPTION_OPTIONAL},

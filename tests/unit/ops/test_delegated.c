@@ -91,6 +91,7 @@ static int setup(void **state)
 	char uri[400];
 	json_t *report = NULL;
 
+	OK(secret_heap_open(&err));
 	softhsm_open(&f->softhsm);
 	snprintf(uri, sizeof(uri), "pkcs11:token=cards?module-path=%s", SOFTHSM_MODULE);
 	options.hsm_uri = uri;
