@@ -195,6 +195,44 @@ failed_as 'a receipt is wanted where there is none' 3 'the card gave none' \
 	app delete "$FILE" --receipt-key BankReceipt
 ok 'what was done already wants none' app delete "$FILE" --receipt-key BankReceipt
 
+# ---- pairs: the card has public keys ----
+use keys
+ok 'a pair for tokens' a card key create PairToken --use token --algorithm p256
+sim --profile gp23-scp03
+need inject2
+ok 'put: a pair for tokens' put --key PairToken
+ok 'put: it is there already' put --key PairToken
+check 'put: says so' was_already
+ok 'put: a receipt key beside it' put --key BankReceipt
+need a card domain create --reader "$R" --aid "$DOMAIN" --privileges E00000
+need a card domain keys --reader "$R" --aid "$DOMAIN" --keyset BankMaster2
+ok 'put: a pair for DAPs' put --key BankPair --domain "$DOMAIN"
+equal 'the card has the public half that the registry has' "$(query "SELECT public_key FROM key_object
+	WHERE label = 'BankPair'")" "$(keys_on "$CARD" "$DOMAIN" | tr ' ' '\n' | sed -n 's/^115:1://p')"
+ok 'app dap by the pair' a app dap "$SIMS/one.cap" --domain "$DOMAIN" --key BankPair -o "$F/pair.dap"
+ok 'app token by the pair' a app token load "$SIMS/one.cap" --domain "$DOMAIN" --key PairToken -o "$F/pair.token"
+ok 'load by both' delegated load "$SIMS/one.cap" --dap "$F/pair.dap" --token "$F/pair.token"
+equal 'the card has it' "$FILE | " "$(content)"
+ok 'app token install by the pair' a app token install "$SIMS/one.cap" --key PairToken -o "$F/pair.install"
+ok 'install' delegated install "$SIMS/one.cap" --token "$F/pair.install"
+
+# What a card has installed and not made selectable takes the token for that.
+sim_stop
+jq '(.entries[] | select(.aid == "'$APPLET'") | .life) = 3' "$CARD" >"$CARD.new" && mv "$CARD.new" "$CARD"
+sim_again
+failed_as 'make selectable: not by the token for install' 3 "what the card needs now is 'make-selectable'" \
+	delegated install "$SIMS/one.cap" --token "$F/pair.install"
+ok 'app token make-selectable' a app token make-selectable "$APPLET" --key PairToken -o "$F/pair.selectable"
+ok 'make selectable' delegated install "$SIMS/one.cap" --token "$F/pair.selectable"
+equal 'make selectable: it is' 7 "$(jq '.entries[] | select(.aid == "'$APPLET'") | .life' "$CARD")"
+
+# ---- SCP02 ----
+use keys
+sim --profile gp211-scp02
+need inject1
+ok 'SCP02: an AES key under a DES key, by override' put --key BankToken --override 'the card has no other' --officers ana,ben
+equal 'SCP02: there' '32 112' "$(versions_on)"
+
 # ---- lost lines ----
 for fault in drop-before:13 drop-after:13; do
 	again --fault "$fault"
