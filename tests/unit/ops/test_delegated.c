@@ -80,7 +80,9 @@ static void add_key(struct fixture *f, const char *label, enum key_role role)
 	OK(key_kcv_of_made(&made, KEY_KCV_AES_GP, &kcv, &err));
 	key_kcv_print(&kcv, check);
 	hex_encode(made.proof, made.proof_len, proof);
+	OK(store_begin(f->site->store, &err));
 	OK(store_key_add(f->site->store, &row, &err));
+	OK(store_commit(f->site->store, &err));
 }
 
 static int setup(void **state)
@@ -106,6 +108,7 @@ static int setup(void **state)
 	OK(op_site_login(f->site, &err));
 	add_key(f, "BankReceipt", KEY_ROLE_RECEIPT);
 	add_key(f, "BankToken", KEY_ROLE_TOKEN);
+	OK(store_begin(f->site->store, &err));
 	OK(store_card_add(f->site->store,
 		&(struct store_card){.id = CARD,
 			.id_source = "cplc",
@@ -114,6 +117,7 @@ static int setup(void **state)
 			.created = 1,
 			.changed = 1},
 		&err));
+	OK(store_commit(f->site->store, &err));
 	*state = f;
 	return 0;
 }
@@ -224,7 +228,9 @@ static void judged(struct fixture *f, enum gp_content_kind kind, const char *wor
 	OK(op_delegated_verify(&f->app, &err));
 	assert_int_equal(f->app.delegated.verified, words == NULL);
 	OK(op_delegated_commit(&f->app, detail, &err));
+	OK(store_begin(f->site->store, &err));
 	OK(op_card_event(&f->op, CARD, "app-test", detail, &err));
+	OK(store_commit(f->site->store, &err));
 	st = op_delegated_deliver(&f->app, &err);
 	if (!words) {
 		if (st)
