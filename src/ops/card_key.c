@@ -154,7 +154,8 @@ static enum kms_status look(struct put_args *a, struct kms_err *err)
 		"card %s has a key of version %02X, identifier %02X in domain %s, and it is not "
 		"known to be '%s'",
 		a->w.card.id, a->how.version, a->how.id, a->w.aid, a->key.row.label);
-	return kms_hint(err, "--replace gives its place to this one, or choose another --key-version");
+	return kms_hint(
+		err, "--replace gives its place to this one, or choose another --key-version");
 }
 
 static json_t *put_json(const struct put_args *a)
