@@ -57,6 +57,20 @@ equal 'key show' 'dap aes128 active vault never' "$(a --json key show BankDap &&
 ok 'hsm check: their attributes and values' a hsm check
 keep keys
 
+# ---- states ----
+ok 'suspended' a key suspend BankDap
+failed_as 'a suspended key signs nothing' 1 "'BankDap' is suspended" \
+	a app dap "$SIMS/one.cap" --domain "$DOMAIN" --key BankDap -o "$F/bad"
+check 'a suspended key: no file' test ! -e "$F/bad"
+ok 'resumed' a key resume BankDap
+ok 'a resumed key signs' a app dap "$SIMS/one.cap" --domain "$DOMAIN" --key BankDap -o "$F/resumed.dap"
+ok 'key impact' a key impact BankDap
+need a key retire BankPair
+OFFICERS=ana,ben ok 'destroyed' a --yes key destroy BankPair
+failed_as 'a destroyed key signs nothing' 1 "BankPair" \
+	a app dap "$SIMS/one.cap" --domain "$DOMAIN" --key BankPair -o "$F/bad"
+ok 'hsm check: nothing of it is left' a hsm check
+
 use keys
 sim --profile gp23-scp03
 refused 'put: a card that was not taken over' 1 'take the card over first' put --key BankToken
