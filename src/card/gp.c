@@ -417,16 +417,6 @@ enum kms_status gp_delete_keys(struct gp *gp, unsigned version, struct kms_err *
 	return secured(gp, &apdu, "DELETE [key]", err);
 }
 
-enum kms_status gp_delete(
-	struct gp *gp, const struct gp_aid *aid, bool related, struct kms_err *err)
-{
-	unsigned char data[2 + GP_AID_MAX] = {0x4F, (unsigned char)aid->len};
-	struct apdu apdu = command(gp, GP_DELETE, 0, related ? 0x80 : 0, data, 2 + aid->len);
-
-	memcpy(data + 2, aid->bytes, aid->len);
-	return secured(gp, &apdu, "DELETE", err);
-}
-
 /* Table 11-34: with tags, or as cards before them answer (deprecated). */
 enum {
 	GET_STATUS_NEXT = 0x01,

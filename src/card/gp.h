@@ -148,6 +148,26 @@ KMS_CHECKED enum kms_status gp_put_keys_data(const struct gp_put_keys *how,
 KMS_CHECKED enum kms_status gp_put_keys(
 	struct gp *gp, const struct gp_put_keys *how, struct card_keys *fresh, struct kms_err *err);
 
+/* One key beside the sets: of a DAP, token or receipt (clause 11.8 with table 11-66: single key). */
+struct gp_put_key {
+	unsigned replace; /* version that is replaced; 0: a key is added */
+	unsigned version, id;
+	enum gp_key_block block;
+	size_t key_len;			     /* of an AES key: */
+	const struct card_key_block *secret; /* encrypted; or NULL: */
+	const unsigned char *point;	     /* public key on P-256: 04 ‖ X ‖ Y */
+};
+enum { GP_POINT_SIZE = 65 };
+/* The data field, pure. */
+KMS_CHECKED enum kms_status gp_put_key_data(
+	const struct gp_put_key *how, struct buf *ret_data, struct kms_err *err);
+/*
+ * PUT KEY. As with gp_put_keys, an answer that has another version or check value is
+ * KMS_ERR_MISMATCH, and one that has none is KMS_OK.
+ */
+KMS_CHECKED enum kms_status gp_put_key(
+	struct gp *gp, const struct gp_put_key *how, struct kms_err *err);
+
 /* DELETE [key] (clause 11.2.2.3.2): all keys of a version. */
 KMS_CHECKED enum kms_status gp_delete_keys(struct gp *gp, unsigned version, struct kms_err *err);
 /* DELETE [card content]. */
@@ -215,6 +235,8 @@ struct gp_load {
 	size_t hash_len;
 	const struct gp_dap *daps;
 	size_t dap_count;
+	const unsigned char *token; /* card/content.h; token_len 0: none */
+	size_t token_len;
 };
 /* INSTALL [for load] (clause 11.5.2.3.1) alone. */
 KMS_CHECKED enum kms_status gp_install_for_load(

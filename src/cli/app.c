@@ -27,6 +27,17 @@ static struct op_app_where where_of(struct cli *cli)
 	return where;
 }
 
+/* The same for the commands that take delegated management. */
+static struct op_app_where delegated_where(struct cli *cli)
+{
+	struct op_app_where where = where_of(cli);
+
+	where.delegated = (struct op_app_delegated){.token = cli_value(cli, "--token"),
+		.receipt_key = cli_value(cli, "--receipt-key"),
+		.receipt = cli_value(cli, "--receipt")};
+	return where;
+}
+
 static void print_change(struct cli *cli, const char *fields)
 {
 	if (!cli->result)
@@ -34,6 +45,14 @@ static void print_change(struct cli *cli, const char *fields)
 	cli_print_fields(cli, cli->result, fields);
 	if (cli->dry_run)
 		cli_print(cli, "dry run: the card was asked and matches; nothing was changed");
+}
+
+static void print_receipt(struct cli *cli)
+{
+	const json_t *receipt = json_object_get(cli->result, "receipt");
+
+	if (receipt)
+		cli_print_fields(cli, receipt, "counter key verified");
 }
 
 enum kms_status cli_card_contents(struct cli *cli, struct kms_err *err)
@@ -52,15 +71,17 @@ enum kms_status cli_card_contents(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_app_load(struct cli *cli, struct kms_err *err)
 {
-	const struct op_app_load in = {.where = where_of(cli),
+	struct op_app_load in = {.where = delegated_where(cli),
 		.path = cli->positional[0],
 		.with_hash = cli_switch(cli, "--hash")};
 	CLI_SITE_AUTO struct op_site *site = NULL;
 	enum kms_status st = cli_open_site(cli, &site, err);
 
+	in.daps = cli_words(cli, "--dap", &in.dap_count);
 	if (!st)
 		st = op_app_load(site, &in, &cli->result, err);
 	print_change(cli, "card domain file bytes sha256 already commands");
+	print_receipt(cli);
 	return st;
 }
 
@@ -76,12 +97,13 @@ static enum kms_status change(struct cli *cli,
 	if (!st)
 		st = run(site, in, &cli->result, err);
 	print_change(cli, "card domain application already commands");
+	print_receipt(cli);
 	return st;
 }
 
 enum kms_status cli_app_install(struct cli *cli, struct kms_err *err)
 {
-	const struct op_app_change in = {.where = where_of(cli),
+	const struct op_app_change in = {.where = delegated_where(cli),
 		.path = cli->positional[0],
 		.file = cli_value(cli, "--file"),
 		.module = cli_value(cli, "--module"),
@@ -94,7 +116,7 @@ enum kms_status cli_app_install(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_app_delete(struct cli *cli, struct kms_err *err)
 {
-	const struct op_app_change in = {.where = where_of(cli),
+	const struct op_app_change in = {.where = delegated_where(cli),
 		.aid = cli->positional[0],
 		.related = cli_switch(cli, "--related")};
 
@@ -103,8 +125,9 @@ enum kms_status cli_app_delete(struct cli *cli, struct kms_err *err)
 
 enum kms_status cli_app_extradite(struct cli *cli, struct kms_err *err)
 {
-	const struct op_app_change in = {
-		.where = where_of(cli), .aid = cli->positional[0], .to = cli_value(cli, "--to")};
+	const struct op_app_change in = {.where = delegated_where(cli),
+		.aid = cli->positional[0],
+		.to = cli_value(cli, "--to")};
 
 	return change(cli, op_app_extradite, &in, err);
 }

@@ -467,7 +467,8 @@ const struct cli_command cli_commands[] = {
 			   "What no "
 			   "HSM\n"
 			   "gives out (transport, site and zone keys, the identity) is named, not "
-			   "included.\n"
+			   "included; so\n"
+			   "are keys for DAPs, tokens and receipts ('card key create').\n"
 			   "Takes no other file's place.",
 		.flags = CLI_CHANGES,
 		.options = {{"-o", "F", "the backup file to write", OPTION_REQUIRED},

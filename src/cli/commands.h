@@ -53,11 +53,21 @@ CLI_RUN(app_install);
 CLI_RUN(app_delete);
 CLI_RUN(app_extradite);
 CLI_RUN(app_personalise);
+CLI_RUN(app_dap);
+CLI_RUN(app_token_load);
+CLI_RUN(app_token_install);
+CLI_RUN(app_token_selectable);
+CLI_RUN(app_token_extradite);
+CLI_RUN(app_token_delete);
 CLI_RUN(card_contents);
 CLI_RUN(card_issue);
 CLI_RUN(card_lock);
 CLI_RUN(card_unlock);
 CLI_RUN(card_terminate);
+
+/* card_key.c */
+CLI_RUN(card_key_create);
+CLI_RUN(card_key_put);
 
 /* shipment.c */
 CLI_RUN(shipment_send);

@@ -51,6 +51,22 @@
 	{"--keyset", "K", "that the card must have; default: as recorded", OPTION_OPTIONAL}, \
 	{"--domain", "AID", "of the security domain that does it; default: the issuer's", \
 		OPTION_OPTIONAL}
+/* Delegated management. */
+#define DELEGATED_OPTIONS \
+	{"--token", "F", "that permits it in the domain ('app token')", OPTION_OPTIONAL}, \
+	{"--receipt-key", "LABEL", "the card must give a receipt, made with this key", \
+		OPTION_OPTIONAL}, \
+	{"--receipt", "F", "write the card's receipt there", OPTION_OPTIONAL}
+#define SIGNING_OPTIONS \
+	{"--key", "LABEL", "of this site ('card key create')", OPTION_REQUIRED}, \
+	{"-o", "F", "the file to write", OPTION_REQUIRED}
+#define INSTALL_OPTIONS \
+	{"--file", "AID", "of the load file; default: of the CAP file", OPTION_OPTIONAL}, \
+	{"--module", "AID", "of the module; default: the only one of the CAP file", \
+		OPTION_OPTIONAL}, \
+	{"--aid", "AID", "of the application; default: the module's", OPTION_OPTIONAL}, \
+	{"--privileges", "P", "what it may do on the card; default: nothing", OPTION_OPTIONAL}, \
+	{"--params", "HEX", "that it is given", OPTION_OPTIONAL}
 #define CARD_COUNT \
 	{"--count", "N", "so many cards, one after the other", OPTION_OPTIONAL}
 #define CARD_VERSIONS \

@@ -17,6 +17,9 @@ static const char *const kind_names[] = {
 	[DOC_DERIVED] = "derived-keys",
 	[DOC_PROGRESS] = "derivation",
 	[DOC_SHIPMENT] = "shipment",
+	[DOC_DAP] = "dap",
+	[DOC_TOKEN] = "card-token",
+	[DOC_CARD_RECEIPT] = "card-receipt",
 };
 enum { KINDS = sizeof(kind_names) / sizeof(kind_names[0]), TAG_SIZE = 24, VERSION = 1 };
 

@@ -57,6 +57,9 @@ enum doc_kind {
 	DOC_DERIVED,  /* manifest of a file of cards' keys */
 	DOC_PROGRESS, /* how far an unfinished one has got */
 	DOC_SHIPMENT,
+	DOC_DAP,	  /* of a load file */
+	DOC_TOKEN,	  /* for a command to a card */
+	DOC_CARD_RECEIPT, /* of a card */
 };
 
 const char *doc_kind_name(enum doc_kind kind); /* "package" */

@@ -167,6 +167,24 @@ static CK_RV proof_wrap(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HA
 	return rv;
 }
 
+/*
+ * Public bytes under a key that signs for cards: no command and no hash of a load file is like them
+ * (16 bytes, the first of them no P1 that a card knows), so this MAC says nothing else.
+ */
+static CK_RV proof_mac(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
+	enum hsm_alg alg, unsigned char *proof, size_t *proof_len)
+{
+	CK_MECHANISM mech = {hsm_is_tdea(alg) ? CKM_DES3_CMAC : CKM_AES_CMAC, NULL, 0};
+	CK_ULONG len = HSM_PROOF_MAX;
+	CK_RV rv = hsm->p11->C_SignInit(session, &mech, key);
+
+	if (rv == CKR_OK)
+		rv = hsm->p11->C_Sign(session, (CK_BYTE *)(uintptr_t)proof_block,
+			sizeof(proof_block), proof, &len);
+	*proof_len = len;
+	return rv;
+}
+
 CK_RV hsm_raw_proof(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
 	enum hsm_alg alg, unsigned usage, enum hsm_wrap wrap, unsigned char *proof,
 	size_t *proof_len)
@@ -179,6 +197,8 @@ CK_RV hsm_raw_proof(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE
 		return proof_wrap(hsm, session, key, alg, wrap, proof, proof_len);
 	if (usage & HSM_CAN_ENCRYPT)
 		return proof_cipher(hsm, session, key, alg, wrap, true, proof_block, proof);
+	if (usage & HSM_CAN_SIGN)
+		return proof_mac(hsm, session, key, alg, proof, proof_len);
 	return CKR_KEY_FUNCTION_NOT_PERMITTED;
 }
 
@@ -215,7 +235,7 @@ CK_RV hsm_raw_unproof(struct hsm *hsm, CK_SESSION_HANDLE session, CK_OBJECT_HAND
 	size_t again_len = 0;
 	CK_RV rv;
 
-	if (usage & (HSM_CAN_DERIVE | HSM_CAN_WRAP | HSM_CAN_ENCRYPT)) {
+	if (usage & (HSM_CAN_DERIVE | HSM_CAN_WRAP | HSM_CAN_ENCRYPT | HSM_CAN_SIGN)) {
 		rv = hsm_raw_proof(hsm, session, key, alg, usage, wrap, again, &again_len);
 		if (rv != CKR_OK)
 			return rv;

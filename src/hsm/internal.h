@@ -229,6 +229,7 @@ enum { HSM_TEMPLATE_MAX = 24 };
 /* Session objects that never leave this folder. */
 enum hsm_inner_role {
 	HSM_BLANK = HSM_ROLE_COUNT, /* SENSITIVE, no usage: what narrow keys are copied from */
+	HSM_BLANK_OUT,		    /* the same, EXTRACTABLE: no copy can gain that */
 	HSM_SCRATCH_TARGET,	    /* a test key to be wrapped */
 	HSM_SCRATCH_RAW,	    /* DERIVE, for XOR of components */
 	HSM_SCRATCH_UNWRAP,	    /* UNWRAP only */

@@ -91,7 +91,8 @@ static CK_RV facts(
 	struct hsm *hsm, CK_SESSION_HANDLE session, struct make_ctx *c, CK_OBJECT_HANDLE blank)
 {
 	const struct hsm_new *spec = c->spec;
-	bool ciphers = hsm_role_row(spec->role)->usage & (HSM_CAN_ENCRYPT | HSM_CAN_DECRYPT);
+	const unsigned usage = hsm_role_row(spec->role)->usage;
+	bool ciphers = usage & (HSM_CAN_ENCRYPT | HSM_CAN_DECRYPT), signs = usage & HSM_CAN_SIGN;
 	struct hsm_made *made = c->made;
 	CK_OBJECT_HANDLE scratch;
 	CK_RV rv;
@@ -108,11 +109,11 @@ static CK_RV facts(
 	hsm->p11->C_DestroyObject(session, scratch);
 	if (rv != CKR_OK || ciphers)
 		return rv;
-	rv = copy(hsm, session, blank, HSM_TEMP_KEK, spec, &scratch);
+	rv = copy(hsm, session, blank, signs ? HSM_TEMP_MAC : HSM_TEMP_KEK, spec, &scratch);
 	if (rv != CKR_OK)
 		return rv;
-	rv = hsm_raw_proof(hsm, session, scratch, spec->alg, HSM_CAN_WRAP, spec->wrap, made->proof,
-		&made->proof_len);
+	rv = hsm_raw_proof(hsm, session, scratch, spec->alg, signs ? HSM_CAN_SIGN : HSM_CAN_WRAP,
+		spec->wrap, made->proof, &made->proof_len);
 	hsm->p11->C_DestroyObject(session, scratch);
 	return rv;
 }
@@ -125,7 +126,9 @@ static CK_RV narrowed(struct hsm *hsm, CK_SESSION_HANDLE session, struct make_ct
 	CK_OBJECT_HANDLE object;
 	CK_RV rv;
 
-	hsm_template_fill(&t, hsm, HSM_BLANK, spec->alg, 0, c->source->purpose, NULL);
+	hsm_template_fill(&t, hsm,
+		hsm_role_row(spec->role)->extractable ? HSM_BLANK_OUT : HSM_BLANK, spec->alg, 0,
+		c->source->purpose, NULL);
 	rv = c->source->create(hsm, session, &t, &blank, c->source->ctx);
 	if (rv != CKR_OK)
 		return rv;

@@ -43,6 +43,8 @@ enum hsm_role {
 	HSM_ZONE,	       /* WRAP and UNWRAP */
 	HSM_IDENTITY,	       /* SIGN, private half not EXTRACTABLE */
 	HSM_AUDIT,	       /* the same */
+	HSM_CARD_SIGN,	       /* SIGN and VERIFY (CMAC), EXTRACTABLE: cards get a copy, wrapped */
+	HSM_CARD_PAIR,	       /* SIGN, private half not EXTRACTABLE: cards get the public one */
 	HSM_TEMP_CARD,	       /* session: a derived key: SENSITIVE, EXTRACTABLE, nothing else */
 	HSM_TEMP_BULK,	       /* the same, keys of many cards: where the token can say so, only
 				  a TRUSTED key may wrap it */
@@ -140,7 +142,7 @@ struct hsm_made {
 	size_t check_len;
 	/*
 	 * Proof of the value for later (hsm_key_prove): no secret, to be stored. What it is depends on
-	 * the role: a public test key wrapped under the key, a public block encrypted under it. Longer
+	 * the role: a public test key wrapped under the key, a public block encrypted or MACed under it. Longer
 	 * than a check value, so that it also tells keys apart. Empty for signing pairs.
 	 */
 	unsigned char proof[HSM_PROOF_MAX];

@@ -28,6 +28,9 @@ static const char *const roles[] = {
 	[KEY_ROLE_ZONE] = "zone",
 	[KEY_ROLE_IDENTITY] = "identity",
 	[KEY_ROLE_AUDIT] = "audit",
+	[KEY_ROLE_DAP] = "dap",
+	[KEY_ROLE_TOKEN] = "token",
+	[KEY_ROLE_RECEIPT] = "receipt",
 };
 
 static const char *const states[] = {
@@ -195,6 +198,11 @@ bool key_kcv_method_fits(enum key_kcv_method method, enum key_alg alg)
 bool key_role_is_master(enum key_role role)
 {
 	return key_role_number(role) != 0;
+}
+
+bool key_role_is_content(enum key_role role)
+{
+	return role == KEY_ROLE_DAP || role == KEY_ROLE_TOKEN || role == KEY_ROLE_RECEIPT;
 }
 
 unsigned key_role_number(enum key_role role)

@@ -57,6 +57,9 @@ enum key_role {
 	KEY_ROLE_ZONE,
 	KEY_ROLE_IDENTITY, /* signing pairs */
 	KEY_ROLE_AUDIT,
+	KEY_ROLE_DAP,	  /* content of cards: signs load files, */
+	KEY_ROLE_TOKEN,	  /* permits what is done to cards, */
+	KEY_ROLE_RECEIPT, /* verifies what cards confirm */
 };
 
 /* After NIST SP 800-57 part 1 (see the table in key.c), plus what a two-phase operation needs at both ends. */
@@ -120,6 +123,9 @@ static inline bool key_alg_is_aes(enum key_alg alg)
 
 /* Whether the method can be computed with a key of that algorithm. */
 bool key_kcv_method_fits(enum key_kcv_method method, enum key_alg alg);
+
+/* dap, token, receipt: keys that a card's security domain and this site share, or halves of a pair. */
+bool key_role_is_content(enum key_role role);
 
 /* enc, mac, kek: the roles of which a key set has one each. */
 bool key_role_is_master(enum key_role role);

@@ -11,14 +11,32 @@
 #ifndef OPS_APP_H
 #define OPS_APP_H
 
+#include "card/content.h"
 #include "ops/card_work.h"
+#include "ops/delegated.h"
 
 struct op_app {
 	const struct op_app_where *where;
 	struct op_card_work w;
 	struct gp_registry *issuer, *files, *apps; /* as the card told last */
 	bool already;				   /* nothing had to be changed */
+	struct op_delegated delegated;
 };
+
+enum { OP_APP_PARAMS_MAX = 200 };
+
+/* What a change is about, from its words. */
+struct op_app_named {
+	struct gp_install install; /* delete, extradite: instance is what it is about */
+	struct gp_aid to;
+	unsigned char params[OP_APP_PARAMS_MAX];
+};
+KMS_CHECKED enum kms_status op_app_name(enum gp_content_kind kind, const struct op_app_change *in,
+	struct op_app_named *ret_named, struct kms_err *err);
+/* The command for it; not for GP_CONTENT_LOAD. */
+KMS_CHECKED enum kms_status op_app_content(enum gp_content_kind kind,
+	const struct op_app_change *in, const struct op_app_named *named,
+	struct gp_content *ret_content, struct kms_err *err);
 
 void op_app_clear(struct op_app *a);
 

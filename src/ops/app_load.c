@@ -9,6 +9,9 @@
 #include "base/hex.h"
 #include "card/cap.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 struct load_args {
 	const struct op_app_load *in;
 	struct op_app app;
@@ -16,12 +19,58 @@ struct load_args {
 	unsigned char hash[HASH_SIZE];
 	char sha256[2 * HASH_SIZE + 1];
 	struct gp_load load;
+	struct doc_proof *proofs; /* of load.daps */
+	struct gp_dap *daps;
 };
 
 static void load_clear(struct load_args *a)
 {
 	op_app_clear(&a->app);
 	cap_free(&a->cap);
+	for (size_t i = 0; a->proofs && i < a->in->dap_count; i++)
+		doc_proof_free(&a->proofs[i]);
+	free(a->proofs);
+	free(a->daps);
+}
+
+static enum kms_status read_dap(struct load_args *a, size_t i, struct kms_err *err)
+{
+	const char *path = a->in->daps[i];
+	struct doc_proof *proof = &a->proofs[i];
+	BUF_AUTO struct buf text = {0};
+	enum kms_status st = file_read(path, DOC_MAX, &text, err);
+
+	if (!st)
+		st = doc_proof_parse(DOC_DAP, buf_text(&text), text.len, proof, err);
+	if (!st)
+		st = gp_aid_parse(
+			proof->domain, "AID of the security domain", &a->daps[i].domain, err);
+	if (!st && memcmp(proof->data, a->hash, sizeof(a->hash)) != 0)
+		st = kms_fail(err, KMS_ERR_MISMATCH,
+			"it signs another load file (%s) than that of %s", proof->file,
+			a->in->path);
+	a->daps[i].signature = proof->value;
+	a->daps[i].len = proof->value_len;
+	return st ? kms_prefix(err, "%s: ", path) : KMS_OK;
+}
+
+/* Table 11-58: at the head of the load file; clause C.2: then the card gets the hash, too. */
+static enum kms_status read_daps(struct load_args *a, struct kms_err *err)
+{
+	const size_t count = a->in->dap_count;
+	enum kms_status st = KMS_OK;
+
+	if (!count)
+		return KMS_OK;
+	a->proofs = calloc(count, sizeof(*a->proofs));
+	a->daps = calloc(count, sizeof(*a->daps));
+	if (!a->proofs || !a->daps)
+		return kms_nomem(err);
+	for (size_t i = 0; !st && i < count; i++)
+		st = read_dap(a, i, err);
+	a->load.daps = a->daps;
+	a->load.dap_count = count;
+	return st;
 }
 
 static enum kms_status load_check(struct op *op, struct kms_err *err)
@@ -40,7 +89,13 @@ static enum kms_status load_check(struct op *op, struct kms_err *err)
 	a->load = (struct gp_load){.file = a->cap.package.aid,
 		.code = (const unsigned char *)a->cap.code.data,
 		.len = a->cap.code_len};
-	if (a->in->with_hash) {
+	st = read_daps(a, err);
+	if (!st)
+		st = op_delegated_check(&a->app.delegated, &a->in->where.delegated, GP_CONTENT_LOAD,
+			GP_CONTENT_NONE, err);
+	if (st)
+		return st;
+	if (a->in->with_hash || a->in->dap_count || a->in->where.delegated.token) {
 		a->load.hash = a->hash;
 		a->load.hash_len = sizeof(a->hash);
 	}
@@ -50,9 +105,37 @@ static enum kms_status load_check(struct op *op, struct kms_err *err)
 
 static json_t *load_json(const struct load_args *a)
 {
-	return json_pack("{s:o, s:o, s:s, s:I}", "file", op_aid_json(&a->load.file), "version",
-		json_sprintf("%u.%u", a->cap.package.major, a->cap.package.minor), "sha256",
-		a->sha256, "bytes", (json_int_t)a->load.len);
+	json_t *object = json_pack("{s:o, s:o, s:s, s:I}", "file", op_aid_json(&a->load.file),
+		"version", json_sprintf("%u.%u", a->cap.package.major, a->cap.package.minor),
+		"sha256", a->sha256, "bytes", (json_int_t)a->load.len);
+	json_t *daps = a->load.dap_count && object ? json_array() : NULL;
+
+	for (size_t i = 0; daps && i < a->load.dap_count; i++)
+		(void)json_array_append_new(daps,
+			json_pack("{s:s, s:s, s:s}", "domain", a->proofs[i].domain, "key",
+				a->proofs[i].key, "algorithm", key_alg_name(a->proofs[i].alg)));
+	if (daps)
+		(void)json_object_set_new(object, "daps", daps);
+	return object;
+}
+
+/* With a token the security domain is named, as the token names it. */
+static enum kms_status check_token(struct load_args *a, struct kms_err *err)
+{
+	struct op_delegated *d = &a->app.delegated;
+	struct gp_content content;
+	enum kms_status st;
+
+	if (!d->token.kind)
+		return KMS_OK;
+	st = gp_aid_parse(a->app.w.aid, "AID of the security domain", &a->load.domain, err);
+	if (!st)
+		st = gp_content_for_load(&a->load, &content, err);
+	if (!st)
+		st = op_delegated_permits(&a->app, &content, err);
+	a->load.token = d->token.value;
+	a->load.token_len = d->token.value_len;
+	return st;
 }
 
 static enum kms_status load_validate(struct op *op, struct kms_err *err)
@@ -60,6 +143,8 @@ static enum kms_status load_validate(struct op *op, struct kms_err *err)
 	struct load_args *a = op->args;
 	enum kms_status st = op_app_validate(&a->app, op, &a->in->where, err);
 
+	if (!st)
+		st = check_token(a, err);
 	if (!st)
 		st = op_detail(op, "load", load_json(a), err);
 	if (!st)
@@ -117,6 +202,18 @@ static void take_back(struct load_args *a, struct kms_err *err)
 		(void)kms_hint(err, "nothing of it is on the card");
 }
 
+static enum kms_status send(struct load_args *a, struct kms_err *err)
+{
+	struct gp_receipt_names names = {.file = a->load.file};
+	enum kms_status st = gp_load(&a->app.w.card.gp, &a->load, err);
+
+	if (!st)
+		st = gp_aid_parse(a->app.w.aid, "AID of the security domain", &names.domain, err);
+	if (!st)
+		op_delegated_take(&a->app, GP_CONTENT_LOAD, &names);
+	return st;
+}
+
 static enum kms_status load_act(struct op *op, struct kms_err *err)
 {
 	struct load_args *a = op->args;
@@ -135,7 +232,7 @@ static enum kms_status load_act(struct op *op, struct kms_err *err)
 			"cannot load %s: card %s has an application of that name", a->in->path,
 			app->w.card.id);
 	else
-		st = gp_load(&app->w.card.gp, &a->load, err);
+		st = send(a, err);
 	if (st)
 		op_app_failed(app, err);
 	if (st && !there)
@@ -153,10 +250,12 @@ static enum kms_status load_verify(struct op *op, struct kms_err *err)
 	if (st)
 		return st;
 	there = op_app_find(app->files, &a->load.file);
-	return there ? check_same(a, there, err)
-		     : kms_fail(err, KMS_ERR_CARD,
-			       "card %s says that it took the load file, but does not list it",
-			       app->w.card.id);
+	if (!there)
+		return kms_fail(err, KMS_ERR_CARD,
+			"card %s says that it took the load file, but does not list it",
+			app->w.card.id);
+	st = check_same(a, there, err);
+	return st ? st : op_delegated_verify(app, err);
 }
 
 static enum kms_status load_commit(struct op *op, struct kms_err *err)
@@ -164,6 +263,13 @@ static enum kms_status load_commit(struct op *op, struct kms_err *err)
 	struct load_args *a = op->args;
 
 	return op_app_commit(&a->app, "app-loaded", load_json(a), err);
+}
+
+static enum kms_status load_deliver(struct op *op, struct kms_err *err)
+{
+	struct load_args *a = op->args;
+
+	return op_delegated_deliver(&a->app, err);
 }
 
 enum kms_status op_app_load(struct op_site *site, const struct op_app_load *in, json_t **ret_report,
@@ -178,6 +284,7 @@ enum kms_status op_app_load(struct op_site *site, const struct op_app_load *in, 
 		.act = load_act,
 		.verify = load_verify,
 		.commit = load_commit,
+		.deliver = load_deliver,
 	};
 	struct load_args args __attribute__((cleanup(load_clear))) = {.in = in};
 

@@ -18,6 +18,7 @@ json_t *op_aid_json(const struct gp_aid *aid)
 void op_app_clear(struct op_app *a)
 {
 	op_card_work_close(&a->w);
+	op_delegated_clear(&a->delegated);
 	free(a->issuer);
 	free(a->files);
 	free(a->apps);
@@ -58,6 +59,8 @@ enum kms_status op_app_validate(
 		st = op_card_work_match_recorded(&a->w, err);
 	if (!st)
 		st = op_card_work_detail(&a->w, err);
+	if (!st)
+		st = op_delegated_validate(a, err);
 	return st ? st : op_card_work_report(&a->w, err);
 }
 
@@ -122,8 +125,12 @@ enum kms_status op_app_commit(
 	struct op_app *a, const char *event, json_t *detail, struct kms_err *err)
 {
 	struct op *op = a->w.op;
-	enum kms_status st = op_card_work_event(&a->w, event, detail, err);
+	enum kms_status st = op_delegated_commit(a, detail, err);
 
+	if (st)
+		json_decref(detail);
+	else
+		st = op_card_work_event(&a->w, event, detail, err);
 	if (!st)
 		st = op_card_work_counts(&a->w, err);
 	if (!st)

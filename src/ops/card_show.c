@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cards as the registry and the readers have them; nothing here opens a secure channel. */
-#include "ops/card.h"
+#include "ops/card_history.h"
 
 #include "base/clock.h"
 #include "base/hex.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TWINS_MAX = 10, EVENTS_PAGE = 500 };
+enum { TWINS_MAX = 10 };
 
 static enum kms_status add(json_t *object, const char *name, json_t *value, struct kms_err *err)
 {
@@ -206,46 +206,18 @@ static enum kms_status get_card(
 	return store_card_get(site->store, upper, ret_card, err);
 }
 
-static enum kms_status event_json(
-	const struct store_card_event *e, json_t **ret_object, struct kms_err *err)
+static enum kms_status add_event(void *rows, const struct store_card_event *e, struct kms_err *err)
 {
 	JS_AUTO json_t *detail = NULL;
-	json_t *object;
 	enum kms_status st = KMS_OK;
 
 	if (e->detail)
 		st = js_parse_object("card history", e->detail, strlen(e->detail), &detail, err);
-	if (st)
-		return st;
-	object = json_pack("{s:I, s:o, s:s, s:s, s:s?, s:O?}", "seq", (json_int_t)e->seq, "time",
-		time_json(e->time), "event", e->event, "actor", e->actor, "operation", e->op_id,
-		"detail", detail);
-	if (!object)
-		return kms_nomem(err);
-	*ret_object = object;
-	return KMS_OK;
-}
-
-static enum kms_status events_json(
-	struct op_site *site, const char *id, json_t *rows, struct kms_err *err)
-{
-	enum kms_status st = KMS_OK;
-	int64_t after = 0;
-
-	for (bool more = true; !st && more;) {
-		STORE_AUTO(card_event_list) struct store_card_event_list list = {0};
-
-		st = store_card_events(site->store, id, after, EVENTS_PAGE, &list, err);
-		for (size_t i = 0; !st && i < list.count; i++) {
-			json_t *object = NULL;
-
-			st = event_json(&list.items[i], &object, err);
-			if (!st && json_array_append_new(rows, object))
-				st = kms_nomem(err);
-			after = list.items[i].seq;
-		}
-		more = list.count == EVENTS_PAGE;
-	}
+	if (!st && json_array_append_new(rows,
+			   json_pack("{s:I, s:o, s:s, s:s, s:s?, s:O?}", "seq", (json_int_t)e->seq,
+				   "time", time_json(e->time), "event", e->event, "actor", e->actor,
+				   "operation", e->op_id, "detail", detail)))
+		st = kms_nomem(err);
 	return st;
 }
 
@@ -263,7 +235,7 @@ enum kms_status op_card_history(
 	if (!st)
 		st = op_card_domains_json(site, row.id, &domains, err);
 	if (!st)
-		st = events_json(site, row.id, events, err);
+		st = op_card_each_event(site, row.id, add_event, events, err);
 	if (!st)
 		st = add(object, "domains", json_incref(domains), err);
 	if (!st)

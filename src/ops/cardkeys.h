@@ -99,6 +99,16 @@ KMS_CHECKED enum kms_status op_card_keys_may_wrap(struct op *op, const struct ca
 	const struct card_keys *fresh, struct kms_err *err);
 
 /*
+ * The same for one AES key of the site's own, which may leave the token wrapped (HSM_CARD_SIGN): whether
+ * it can go under the DEK of `old`; and that it goes there. Only block->block and len are filled in.
+ */
+KMS_CHECKED enum kms_status op_card_keys_may_wrap_one(struct op *op, const struct card_keys *old,
+	const char *label, enum key_alg alg, struct kms_err *err);
+KMS_CHECKED enum kms_status op_card_wrap_one(struct op_site *site, struct card_keys *old,
+	const struct card_dek *dek, struct hsm_key *target, struct card_key_block *block,
+	struct kms_err *err);
+
+/*
  * What static keys of this set passed through host memory for since it was made, as text for logs:
  * "PUT KEY under SCP02", "diversification"; NULL if none did. Of a set that
  * op_card_keys_initial made: "keys in clear".

@@ -90,21 +90,20 @@ struct place {
 	const char *purpose; /* "PUT KEY under SCP02" */
 };
 
-static enum kms_status not_possible(const struct card_keys *old, const struct card_keys *fresh,
-	const char *why, struct kms_err *err)
+static enum kms_status not_possible(
+	const struct card_keys *old, const char *fresh, const char *why, struct kms_err *err)
 {
-	kms_fail(err, KMS_ERR_UNSUPPORTED, "cannot encrypt the keys '%s' under '%s': %s",
-		fresh->name, old->name, why);
+	kms_fail(err, KMS_ERR_UNSUPPORTED, "cannot encrypt '%s' under '%s': %s", fresh, old->name,
+		why);
 	return kms_hint(err, "'cardkms hsm capabilities' shows what this token can do");
 }
 
-static enum kms_status denied(
-	const struct card_keys *old, const struct card_keys *fresh, struct kms_err *err)
+static enum kms_status denied(const struct card_keys *old, const char *fresh, struct kms_err *err)
 {
 	kms_fail(err, KMS_ERR_DENIED,
-		"cannot encrypt the keys '%s' under '%s': the token cannot do it inside, and the "
+		"cannot encrypt '%s' under '%s': the token cannot do it inside, and the "
 		"site's policy keeps keys out of this machine's memory",
-		fresh->name, old->name);
+		fresh, old->name);
 	return kms_hint(err, "use a token that can do it ('cardkms hsm capabilities'), or set "
 			     "host-assisted = allow in site.ini");
 }
@@ -132,37 +131,49 @@ static enum kms_status may_leave(
 			fresh->base.name);
 	for (enum card_role role = CARD_ENC; is_copy(fresh) && role < CARD_ROLES; role++)
 		if (!(fresh->masters->copy[role].usage & HSM_IS_EXTRACTABLE))
-			return not_possible(old, &fresh->base,
+			return not_possible(old, fresh->base.name,
 				"without diversification the card gets the masters themselves, and "
 				"these may not leave the HSM",
 				err);
 	return KMS_OK;
 }
 
-static enum kms_status find_place(struct hsm *hsm, const struct card_keys *old,
-	const struct derived *fresh, struct place *ret_place, struct kms_err *err)
+/* For bytes that are whole blocks of the DEK's cipher. */
+static enum kms_status find_way(struct hsm *hsm, const struct card_keys *old, const char *fresh,
+	struct place *ret_place, struct kms_err *err)
 {
 	bool des = old->type == CARD_KEY_DES;
-	struct hsm_way way, typed;
-	enum kms_status st = may_leave(old, fresh, err);
+	struct hsm_way way;
+	enum kms_status st =
+		hsm_way(hsm, des ? HSM_OP_SCP02_PUT_KEY : HSM_OP_SCP03_PUT_KEY, &way, err);
 
-	if (!st)
-		st = hsm_way(hsm, des ? HSM_OP_SCP02_PUT_KEY : HSM_OP_SCP03_PUT_KEY, &way, err);
 	if (st)
 		return st;
 	if (!way.available)
-		return not_possible(old, &fresh->base, "the token has no way to do it", err);
-	/* Typed keys that are no whole blocks: tokens differ in how they fill them up. */
-	if (!des && is_copy(fresh) && fresh->base.key_len % CARD_CBC_DATA) {
-		st = hsm_way(hsm, HSM_OP_WRAP_RAW_AES, &typed, err);
-		if (st)
-			return st;
-		way.where = typed.where;
-	}
-	if (dek_is_master(old))
-		way.where = HSM_HOST_ASSISTED;
-	*ret_place = (struct place){way.where, des ? "PUT KEY under SCP02" : "PUT KEY under SCP03"};
+		return not_possible(old, fresh, "the token has no way to do it", err);
+	*ret_place = (struct place){dek_is_master(old) ? HSM_HOST_ASSISTED : way.where,
+		des ? "PUT KEY under SCP02" : "PUT KEY under SCP03"};
 	return KMS_OK;
+}
+
+static enum kms_status find_place(struct hsm *hsm, const struct card_keys *old,
+	const struct derived *fresh, struct place *ret_place, struct kms_err *err)
+{
+	struct hsm_way typed;
+	enum kms_status st = may_leave(old, fresh, err);
+
+	if (!st)
+		st = find_way(hsm, old, fresh->base.name, ret_place, err);
+	if (st)
+		return st;
+	/* Typed keys that are no whole blocks: tokens differ in how they fill them up. */
+	if (old->type == CARD_KEY_AES && is_copy(fresh) && fresh->base.key_len % CARD_CBC_DATA &&
+		!dek_is_master(old)) {
+		st = hsm_way(hsm, HSM_OP_WRAP_RAW_AES, &typed, err);
+		if (!st)
+			ret_place->where = typed.where;
+	}
+	return st;
 }
 
 static bool diversified_by_host(const struct derived *d)
@@ -191,7 +202,8 @@ enum kms_status op_card_keys_may_wrap(struct op *op, const struct card_keys *old
 	enum kms_status st;
 
 	if (!to || (!from && !as_initial(old)))
-		return not_possible(old, fresh, "these keys are not held by this site's HSM", err);
+		return not_possible(
+			old, fresh->name, "these keys are not held by this site's HSM", err);
 	st = find_place(op->site->cards, old, to, &place, err);
 	if (!st)
 		st = check_strength(op, from, to, err);
@@ -295,13 +307,13 @@ enum kms_status op_card_wrap(struct card_keys *old, const struct card_dek *dek,
 
 	if (!d)
 		return not_possible(
-			old, fresh, "the new keys are not held by this site's HSM", err);
+			old, fresh->name, "the new keys are not held by this site's HSM", err);
 	if (cbc != (old->type == CARD_KEY_AES))
 		return kms_fail(err, KMS_ERR_INTERNAL, "'%s' has no such DEK", old->name);
 	site = d->masters->site;
 	st = find_place(site->cards, old, d, &place, err);
 	if (!st && place.where == HSM_HOST_ASSISTED && !site->policy.host_assisted)
-		st = denied(old, fresh, err);
+		st = denied(old, fresh->name, err);
 	if (!st)
 		st = take_dek(old, dek, &place, &kek, err);
 	if (!st)
@@ -318,4 +330,55 @@ enum kms_status op_card_wrap(struct card_keys *old, const struct card_dek *dek,
 	if (!st)
 		*ret_block = block;
 	return st;
+}
+
+/* ---- one key of the site's own ---- */
+
+enum kms_status op_card_keys_may_wrap_one(struct op *op, const struct card_keys *old,
+	const char *label, enum key_alg alg, struct kms_err *err)
+{
+	const struct derived *from = op_card_derived(old);
+	struct kms_err why = {0};
+	struct place place;
+	char what[160];
+	enum kms_status st;
+
+	if (!from && !as_initial(old))
+		return not_possible(old, label, "that set is not held by this site's HSM", err);
+	st = find_way(op->site->cards, old, label, &place, err);
+	if (!st && from && key_wrap_allowed(from->masters->info.alg, alg, &why))
+		st = op_override(
+			op, err, "cannot encrypt '%s' under '%s': %s", label, old->name, why.msg);
+	if (!st && place.where == HSM_HOST_ASSISTED) {
+		snprintf(what, sizeof(what), "the key '%s' (%s)", label, place.purpose);
+		st = op_host_assisted(op, what, err);
+	}
+	if (!st && diversified_by_host(from)) {
+		snprintf(what, sizeof(what), "the keys '%s' (diversification by %s)", old->name,
+			from->masters->div.name);
+		st = op_host_assisted(op, what, err);
+	}
+	return st;
+}
+
+enum kms_status op_card_wrap_one(struct op_site *site, struct card_keys *old,
+	const struct card_dek *dek, struct hsm_key *target, struct card_key_block *block,
+	struct kms_err *err)
+{
+	bool cbc = dek->use == CARD_DEK_STATIC_CBC;
+	struct hsm_key *kek;
+	struct place place;
+	enum kms_status st;
+
+	if (cbc != (old->type == CARD_KEY_AES))
+		return kms_fail(err, KMS_ERR_INTERNAL, "'%s' has no such DEK", old->name);
+	st = find_way(site->cards, old, target->label, &place, err);
+	if (!st && place.where == HSM_HOST_ASSISTED && !site->policy.host_assisted)
+		st = denied(old, target->label, err);
+	if (!st)
+		st = take_dek(old, dek, &place, &kek, err);
+	return st ? st
+		  : hsm_wrap(site->cards, kek, target, cbc ? HSM_WRAP_CBC : HSM_WRAP_ECB,
+			    site->policy.host_assisted, block->block, sizeof(block->block),
+			    &block->len, NULL, err);
 }

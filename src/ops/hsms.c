@@ -257,11 +257,13 @@ enum kms_status op_site_cards_hsm(struct op_site *site, struct kms_err *err)
 enum kms_status op_site_cards_key(struct op_site *site, const struct store_key *row,
 	struct hsm_key *ret_key, struct kms_err *err)
 {
+	enum key_role role;
 	enum kms_status st;
 
 	if (site->cards == site->hsm)
 		st = op_key_verify(site, row, err);
-	else
-		st = op_key_verify_at(site->cards, row, HSM_MASTER_PRODUCTION, err);
+	else if (!(st = key_role_parse(row->role, &role, err)))
+		st = op_key_verify_at(site->cards, row,
+			key_role_is_content(role) ? HSM_CARD_SIGN : HSM_MASTER_PRODUCTION, err);
 	return st ? st : op_key_object_at(site->cards, row, ret_key, err);
 }

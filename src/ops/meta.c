@@ -222,6 +222,11 @@ enum kms_status op_hsm_role(struct op_site *site, const struct store_key *row,
 	case KEY_ROLE_AUDIT:
 		*ret_role = HSM_AUDIT;
 		return KMS_OK;
+	case KEY_ROLE_DAP:
+	case KEY_ROLE_TOKEN:
+	case KEY_ROLE_RECEIPT:
+		*ret_role = alg == KEY_P256 ? HSM_CARD_PAIR : HSM_CARD_SIGN;
+		return KMS_OK;
 	case KEY_ROLE_NONE:
 		break;
 	}

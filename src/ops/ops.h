@@ -501,16 +501,43 @@ OP_CALL op_card_domain_create(struct op_site *site, const struct op_card_domain_
 OP_CALL op_card_domain_list(struct op_site *site, const struct op_card_where *where, const char *id,
 	json_t **ret_report, struct kms_err *err);
 
+/* ---- keys behind the content of cards: content_key.c, card_key.c ---- */
+
+struct op_card_key_create {
+	const char *label;
+	const char *use;       /* "dap", "token", "receipt" */
+	const char *algorithm; /* "aes128", "aes256", "p256"; NULL: aes256 */
+};
+OP_CALL op_card_key_create(struct op_site *site, const struct op_card_key_create *in,
+	json_t **ret_report, struct kms_err *err);
+
+struct op_card_key_put {
+	struct op_card_where where; /* its aid: of the security domain that gets it */
+	const char *key;	    /* label */
+	unsigned version;	    /* on the card; 0: the usual one for its use */
+	unsigned id;		    /* key identifier; 0 is taken for 1 */
+	bool replace;		    /* another key of that version goes */
+};
+OP_CALL op_card_key_put(struct op_site *site, const struct op_card_key_put *in, json_t **ret_report,
+	struct kms_err *err);
+
 /* ---- doctor.c ---- */
 /* KMS_ERR_MISMATCH, with the report set, if something is left that needs a person. */
 OP_CALL op_doctor(struct op_site *site, json_t **ret_report, struct kms_err *err);
 
 /* ---- what is on a card: app_load.c, app_install.c, card_contents.c ---- */
 
+/* Delegated management: what load, install, extradite, delete do with it; all may be NULL. */
+struct op_app_delegated {
+	const char *token;	 /* file (op_app_sign) */
+	const char *receipt_key; /* label: the card's receipt must be there, and right */
+	const char *receipt;	 /* file to write it to */
+};
 struct op_app_where {
 	struct op_card_where card; /* its aid: of the security domain that does it */
 	const char *keyset;	   /* that it must have; NULL: as recorded */
 	struct op_card_line *line; /* or NULL */
+	struct op_app_delegated delegated;
 };
 /* Load files, modules, applications and domains, as a tree in rows. */
 OP_CALL op_card_contents(struct op_site *site, const struct op_app_where *in, json_t **ret_report,
@@ -518,8 +545,10 @@ OP_CALL op_card_contents(struct op_site *site, const struct op_app_where *in, js
 
 struct op_app_load {
 	struct op_app_where where;
-	const char *path; /* of the CAP file */
-	bool with_hash;	  /* the card shall compare its SHA-256 */
+	const char *path;	 /* of the CAP file */
+	bool with_hash;		 /* the card shall compare its SHA-256 */
+	const char *const *daps; /* files (op_app_sign) */
+	size_t dap_count;
 };
 /* What is on the card already is no error. */
 OP_CALL op_app_load(struct op_site *site, const struct op_app_load *in, json_t **ret_report,
@@ -541,6 +570,18 @@ OP_CALL op_app_install(struct op_site *site, const struct op_app_change *in, jso
 OP_CALL op_app_delete(struct op_site *site, const struct op_app_change *in, json_t **ret_report,
 	struct kms_err *err);
 OP_CALL op_app_extradite(struct op_site *site, const struct op_app_change *in, json_t **ret_report,
+	struct kms_err *err);
+
+/* A DAP of a load file, or a token for a command: made in the HSM, written to a file. No card is asked. */
+struct op_app_sign {
+	const char *
+		operation; /* "load", "install", "make-selectable", "extradite", "delete"; NULL: DAP */
+	const char *key; /* label */
+	const char *output;
+	const char *domain;	   /* DAP: that verifies; load: that gets the file */
+	struct op_app_change what; /* load and DAP: its path */
+};
+OP_CALL op_app_sign(struct op_site *site, const struct op_app_sign *in, json_t **ret_report,
 	struct kms_err *err);
 
 struct op_app_personalise {

@@ -223,11 +223,13 @@ enum kms_status outgoing_key(struct op *op, const struct store_key *row, struct 
 		st = key_kcv_parse(method, row->check_value, &doc->kcv, err);
 	if (!st)
 		st = op_key_object(op->site, row, &key, err);
-	/* What leaves must be what the store says it is. */
-	if (!st)
+	/* What leaves must be what the store says it is: a key that only signs shows it by its proof. */
+	if (!st && key_role_is_content(doc->role))
+		st = op_key_verify(op->site, row, err);
+	else if (!st)
 		st = key_kcv_hsm(op->site->hsm, &key, method, &now, err);
 	snprintf(what, sizeof(what), "the HSM's '%.60s'", row->label);
-	if (!st)
+	if (!st && !key_role_is_content(doc->role))
 		st = key_kcv_check(what, &now, "the store", &doc->kcv, err);
 	if (!st && key_wrapping_is_block(wrapping))
 		st = wrap_in_block(op, row, under, &key, header, doc, err);

@@ -54,6 +54,8 @@ enum kms_status op_copy_role(const struct op_hsm *hsm, const struct store_key *r
 		return st;
 	if (key_role_is_master(role))
 		*ret_role = op_hsm_is_production(hsm) ? HSM_MASTER_PRODUCTION : HSM_MASTER_VAULT;
+	else if (key_role_is_content(role))
+		*ret_role = HSM_CARD_SIGN;
 	else if (role == KEY_ROLE_SITE)
 		*ret_role = HSM_SITE;
 	else if (role == KEY_ROLE_ZONE)
@@ -130,14 +132,24 @@ static enum kms_status find_common_key(struct op *op, struct kms_err *err)
 	return KMS_OK;
 }
 
+/* Keys behind content belong to no set; of a pair nothing leaves its HSM. */
+static bool may_be_copied(const struct store_key *row)
+{
+	enum key_role role;
+
+	return row->keyset || (!row->public_key && !key_role_parse(row->role, &role, NULL) &&
+				      key_role_is_content(role));
+}
+
 static bool wanted(const struct replicate_args *a, const struct store_key *row)
 {
-	if (!row->label || !row->keyset || strcmp(row->state, key_state_name(KEY_ACTIVE)) != 0)
+	if (!row->label || !may_be_copied(row) ||
+		strcmp(row->state, key_state_name(KEY_ACTIVE)) != 0)
 		return false;
 	if (a->args->keyset_count == 0)
 		return true;
 	for (size_t i = 0; i < a->args->keyset_count; i++)
-		if (strcmp(row->keyset, a->args->keysets[i]) == 0)
+		if (row->keyset && strcmp(row->keyset, a->args->keysets[i]) == 0)
 			return true;
 	return false;
 }
@@ -267,10 +279,12 @@ static enum kms_status replicate_intend(struct op *op, struct kms_err *err)
 	return st;
 }
 
-static struct incoming_place copied_to(const struct replicate_args *a)
+static struct incoming_place copied_to(const struct replicate_args *a, const struct replica *r)
 {
 	return (struct incoming_place){.hsm = a->to->hsm,
-		.role = op_hsm_is_production(a->to) ? HSM_MASTER_PRODUCTION : HSM_MASTER_VAULT,
+		.role = key_role_is_content(r->in.role) ? HSM_CARD_SIGN
+			: op_hsm_is_production(a->to)	? HSM_MASTER_PRODUCTION
+							: HSM_MASTER_VAULT,
 		.verb = "copy",
 		.done = "copied",
 		.said_by = "the principal HSM"};
@@ -280,7 +294,7 @@ static struct incoming_place copied_to(const struct replicate_args *a)
 static enum kms_status copy_one(struct op *op, struct replica *r, struct hsm_key *here,
 	struct hsm_key *there, struct kms_err *err)
 {
-	const struct incoming_place place = copied_to(op->args);
+	const struct incoming_place place = copied_to(op->args, r);
 	struct doc_key wrapped;
 	enum kms_status st = outgoing_key(op, r->row, here, KEY_WRAP_AES_KW, NULL, &wrapped, err);
 
@@ -316,11 +330,12 @@ static enum kms_status replicate_act(struct op *op, struct kms_err *err)
 
 static enum kms_status replicate_verify(struct op *op, struct kms_err *err)
 {
-	const struct incoming_place place = copied_to(op->args);
 	struct replicate_args *a = op->args;
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && i < a->count; i++) {
+		const struct incoming_place place = copied_to(a, &a->replicas[i]);
+
 		st = incoming_verify_key(&place, &a->replicas[i].in, err);
 		if (!st)
 			st = op_copy_verify(a->to, a->replicas[i].row, err);

@@ -222,6 +222,13 @@ enum kms_status op_exchange_show(
 		kms_fail(err, KMS_ERR_INVALID, "it is a shipment of cards");
 		st = kms_hint(err, "'cardkms shipment receive F --dry-run' says what is in it");
 		break;
+	case DOC_DAP:
+	case DOC_TOKEN:
+	case DOC_CARD_RECEIPT:
+		st = kms_fail(err, KMS_ERR_INVALID,
+			"it is a %s, about what is on cards: no file of an exchange",
+			doc_kind_name(kind));
+		break;
 	case DOC_PROGRESS:
 	case DOC_NONE:
 		st = kms_fail(err, KMS_ERR_INVALID, "it is no file of an exchange");

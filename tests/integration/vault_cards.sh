@@ -23,6 +23,7 @@ ok 'added: setting it up is no card work' a hsm add prod1 --kind production \
 refused 'a production HSM without the keys' 1 "OPMasterKeyENC2" inject2
 EXTRA=$(cat zk.typed) OFFICERS=ana,ben need a zone-key restore ZK1 --hsm prod1 --pairs pairs.ini \
 	--check-value "$zk"
+need a card key create BankToken --use token --algorithm aes128
 OFFICERS=ana,ben need a hsm replicate prod1
 keep offline
 
@@ -35,6 +36,11 @@ WITHOUT='pin so-pin' ok 'SCP03: verified' a card verify --reader "$R" --not OPMa
 sim --profile gp211-scp02 --serial 7
 WITHOUT='pin so-pin' ok 'SCP02: injected' inject1
 WITHOUT='pin so-pin' ok 'SCP02: replaced' replace1 --key-version 2A
+sim --profile gp23-scp03 --serial 9
+WITHOUT='pin so-pin' ok 'SCP03: one more' inject2
+WITHOUT='pin so-pin' ok 'a key behind content is put on it' a card key put --reader "$R" --key BankToken
+check 'and is there' has "$(versions_on)" 112
+ok 'the copies are the same' a hsm compare prod1
 equal 'the log waits for its checkpoint' true "$(a audit verify && get '.result.not_yet_signed > 0')"
 ok 'and gets it with the next work at the vault' a audit checkpoint
 ok 'the log is whole' a audit verify

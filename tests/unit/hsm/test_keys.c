@@ -5,6 +5,7 @@
 #include "hsm/internal.h"
 
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <stdlib.h>
 
 static struct softhsm store;
@@ -57,6 +58,7 @@ static void roles_are_as_designed(void **state)
 		{HSM_TRANSPORT_DECRYPT, HSM_WRAP_ECB, HSM_CAN_DECRYPT},
 		{HSM_SITE, HSM_WRAP_AES_KW, HSM_CAN_WRAP | HSM_CAN_UNWRAP},
 		{HSM_ZONE, HSM_WRAP_AES_KW, HSM_CAN_WRAP | HSM_CAN_UNWRAP},
+		{HSM_CARD_SIGN, HSM_WRAP_NONE, HSM_CAN_SIGN | HSM_CAN_VERIFY | HSM_IS_EXTRACTABLE},
 	};
 
 	(void)state;
@@ -82,8 +84,8 @@ static void roles_are_as_designed(void **state)
 		refused(hsm_key_prove(hsm, &found, spec.wrap, made.proof, made.proof_len, E),
 			KMS_ERR_MISMATCH, spec.label);
 		refused(hsm_key_check_role(hsm, &made.key,
-				rows[i].role == HSM_MASTER_VAULT ? HSM_MASTER_PRODUCTION
-								 : HSM_MASTER_VAULT,
+				rows[i].usage & HSM_IS_EXTRACTABLE ? HSM_MASTER_PRODUCTION
+								   : HSM_MASTER_VAULT,
 				E),
 			KMS_ERR_MISMATCH, "EXTRACTABLE is");
 		ok(hsm_key_destroy(hsm, spec.id, spec.label, E));
@@ -103,6 +105,7 @@ static void check_values_of_imported_keys(void **state)
 		{HSM_TRANSPORT_UNWRAP, HSM_WRAP_AES_KW, HSM_WRAP_NONE},
 		{HSM_TRANSPORT_ENCRYPT, HSM_WRAP_CBC, HSM_WRAP_ECB},
 		{HSM_TRANSPORT_DECRYPT, HSM_WRAP_ECB, HSM_WRAP_CBC},
+		{HSM_CARD_SIGN, HSM_WRAP_NONE, HSM_WRAP_NONE},
 	};
 	static const enum hsm_check methods[] = {
 		HSM_CHECK_TDES_ZERO, HSM_CHECK_AES_GP, HSM_CHECK_AES_ZERO, HSM_CHECK_CMAC};
@@ -123,7 +126,8 @@ static void check_values_of_imported_keys(void **state)
 
 		if ((method == HSM_CHECK_TDES_ZERO) != tdea && method != HSM_CHECK_CMAC)
 			continue;
-		if (row != 0 && wrap == HSM_WRAP_NONE)
+		/* AES key wrap is no way of TDEA's; keys behind content are AES keys. */
+		if (row != 0 && wrap == HSM_WRAP_NONE && (rows[row].role != HSM_CARD_SIGN || tdea))
 			continue;
 		key_bytes(bytes, hsm_alg_len(alg), (unsigned)i);
 		secret_of(&value, bytes, hsm_alg_len(alg));
@@ -150,6 +154,80 @@ static void check_values_of_imported_keys(void **state)
 				KMS_ERR_UNSUPPORTED, "neither derive nor encrypt");
 		}
 		ok(hsm_key_destroy(hsm, spec.id, "K", E));
+	}
+}
+
+static void decrypt_cbc(
+	const unsigned char key[32], const unsigned char *in, size_t len, unsigned char *out)
+{
+	static const unsigned char iv[16];
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int made = 0;
+
+	assert_int_equal(EVP_DecryptInit_ex(ctx, EVP_aes_256_cbc(), NULL, key, iv), 1);
+	assert_int_equal(EVP_CIPHER_CTX_set_padding(ctx, 0), 1);
+	assert_int_equal(EVP_DecryptUpdate(ctx, out, &made, in, (int)len), 1);
+	assert_int_equal(made, len);
+	EVP_CIPHER_CTX_free(ctx);
+}
+
+/* What a card with the same key computes: 20 messages, OpenSSL's CMAC. And it goes out only wrapped. */
+static void keys_behind_content(void **state)
+{
+	static const enum hsm_alg algs[] = {HSM_AES128, HSM_AES256};
+	const struct hsm_temp temp = {HSM_AES256, 0, HSM_TEMP_ENCRYPT};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(algs); i++) {
+		struct hsm_new spec = new_key(algs[i], HSM_CARD_SIGN, HSM_WRAP_NONE, "S");
+		SECRET_AUTO struct secret value = {0}, dek_value = {0};
+		unsigned char bytes[32], dek[32], text[250], mac[16], want[16],
+			wrapped[HSM_WRAPPED_MAX];
+		struct hsm_made made;
+		struct hsm_key kek, none;
+		size_t len = 0;
+
+		key_bytes(bytes, hsm_alg_len(algs[i]), 71 + (unsigned)i);
+		secret_of(&value, bytes, hsm_alg_len(algs[i]));
+		ok(hsm_key_import(hsm, &spec, &value, &made, E));
+		for (size_t n = 0; n < 20; n++) {
+			EVP_MAC *method = EVP_MAC_fetch(NULL, "CMAC", NULL);
+			EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(method);
+			char cipher[16];
+			const OSSL_PARAM params[] = {
+				OSSL_PARAM_utf8_string("cipher", cipher, 0), OSSL_PARAM_END};
+			size_t text_len = n * 13;
+
+			key_bytes(text, sizeof(text), (unsigned)n);
+			strcpy(cipher, algs[i] == HSM_AES128 ? "AES-128-CBC" : "AES-256-CBC");
+			assert_int_equal(EVP_MAC_init(ctx, bytes, hsm_alg_len(algs[i]), params), 1);
+			assert_int_equal(EVP_MAC_update(ctx, text, text_len), 1);
+			assert_int_equal(EVP_MAC_final(ctx, want, &len, sizeof(want)), 1);
+			EVP_MAC_CTX_free(ctx);
+			EVP_MAC_free(method);
+			ok(hsm_cmac(hsm, &made.key, text, text_len, mac, &len, E));
+			assert_int_equal(len, 16);
+			assert_memory_equal(mac, want, 16);
+		}
+		/* It derives nothing and encrypts nothing. */
+		refused(hsm_encrypt(hsm, &made.key, NULL, text, 16, mac, E), KMS_ERR_HSM, "'S'");
+		refused(hsm_derive_ecb(hsm, &made.key, text, 32,
+				&(struct hsm_temp){HSM_AES128, 0, HSM_TEMP_CARD}, &none, E),
+			KMS_ERR_HSM, "'S'");
+		/* Under a card's DEK, by CBC with IV 0, as SCP03 wants it. */
+		key_bytes(dek, sizeof(dek), 5);
+		secret_of(&dek_value, dek, sizeof(dek));
+		ok(hsm_temp_import(hsm, &temp, &dek_value, &kek, E));
+		ok(hsm_wrap(hsm, &kek, &made.key, HSM_WRAP_CBC, true, wrapped, sizeof(wrapped),
+			&len, NULL, E));
+		assert_int_equal(len, hsm_alg_len(algs[i]));
+		decrypt_cbc(dek, wrapped, len, text);
+		assert_memory_equal(text, bytes, len);
+		refused(hsm_wrap(hsm, &kek, &made.key, HSM_WRAP_CBC, false, wrapped,
+				sizeof(wrapped), &len, NULL, E),
+			KMS_ERR_DENIED, "'S'");
+		hsm_key_drop(hsm, &kek);
+		ok(hsm_key_destroy(hsm, spec.id, "S", E));
 	}
 }
 
@@ -376,6 +454,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(roles_are_as_designed),
 		cmocka_unit_test(check_values_of_imported_keys),
+		cmocka_unit_test(keys_behind_content),
 		cmocka_unit_test(every_algorithm_is_generated),
 		cmocka_unit_test(usage_cannot_be_widened),
 		cmocka_unit_test(silently_loose_key_is_destroyed),
