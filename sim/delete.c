@@ -186,7 +186,8 @@ uint16_t sim_delete(struct sim_card *card, struct sim_channel *channel, const st
 	if (right == SIM_RIGHT_DELEGATED) {
 		if (!parse_token(apdu, rest, &token) || sim_token_expect(right, &token) != SIM_OK)
 			return SIM_ERR_DATA;
-	} else if (sim_in_find(rest, TAG_TOKEN, &other) && other.len > 0) {
+	} else if (right == SIM_RIGHT_AUTHORIZED && sim_in_find(rest, TAG_TOKEN, &other) &&
+		   other.len > 0) {
 		return SIM_ERR_DATA; /* GPCS 9.2.3: not allowed in other cases */
 	}
 	return delete_content(card, domain, right, apdu, &aid, &token, out);

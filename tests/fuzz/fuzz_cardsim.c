@@ -23,9 +23,18 @@ static const char crowded[] =
 	"[application A0000000031010]\nlife = 07\n[application A0000000031011]\nlife = 03\n"
 	"[application A000000151000099]\nlife = 07\nprivileges = 808000\n";
 
+/* Delegated management by the ISD itself, which verifies and confirms as well (its keys: below). */
+static const char delegated[] =
+	"[card]\nversion = 2.3.1\nscp03 = 70\n[isd]\nprivileges = FD3E80\niin = 43415244\ncin = "
+	"0102\n"
+	"[key-set 20]\ntype = aes\nenc = 404142434445464748494A4B4C4D4E4F\n"
+	"mac = 404142434445464748494A4B4C4D4E4F\ndek = 404142434445464748494A4B4C4D4E4F\n"
+	"[load-file A0000001515350]\nversion = 0203\nmodules = A000000151535041\n"
+	"[application A0000000031010]\nlife = 07\n[application A0000000031011]\nlife = 03\n";
+
 static const unsigned levels[] = {0x00, 0x01, 0x03, 0x13, 0x33, 0x10};
 
-/* New cards: one of each built-in profile, then the crowded one. */
+/* New cards: one of each built-in profile, then the crowded one, then the delegated one. */
 enum { CARDS_MAX = 32 };
 
 struct shelf {
@@ -85,20 +94,35 @@ static void command(struct host *h, const uint8_t *data, size_t len)
 	check(h, sim_card_command(h->card, out, 5 + total + 1, h->response));
 }
 
+static struct sim_nv *put_card(struct shelf *all, const char *text)
+{
+	if (all->count == CARDS_MAX ||
+		sim_profile_parse("profile", text, strlen(text), &all->cards[all->count], NULL))
+		abort();
+	return &all->cards[all->count++];
+}
+
+static void put_content_keys(struct sim_entry *issuer)
+{
+	static const unsigned char versions[] = {SIM_KVN_TOKEN, SIM_KVN_RECEIPT, SIM_KVN_DAP};
+
+	for (size_t i = 0; i < sizeof(versions); i++)
+		issuer->keys[issuer->key_count++] = (struct sim_key){.kid = SIM_KID_CONTENT,
+			.kvn = versions[i],
+			.type = SIM_TYPE_AES,
+			.len = 16};
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct shelf *all = shelf();
-	const char *text = "";
 
 	(void)argc;
 	(void)argv;
-	for (size_t i = 0; text != crowded; i++) {
-		text = sim_profile_name(i) ? sim_profile_text(sim_profile_name(i)) : crowded;
-		if (all->count == CARDS_MAX || sim_profile_parse("profile", text, strlen(text),
-						       &all->cards[all->count], NULL))
-			abort();
-		all->count++;
-	}
+	for (size_t i = 0; sim_profile_name(i); i++)
+		put_card(all, sim_profile_text(sim_profile_name(i)));
+	put_card(all, crowded);
+	put_content_keys(&put_card(all, delegated)->entries[0]);
 	return 0;
 }
 
