@@ -322,7 +322,7 @@ enum kms_status op_card_key_create(struct op_site *site, const struct op_card_ke
 	json_t **ret_report, struct kms_err *err)
 {
 	static const struct op_kind kind = {
-		.name = "card.key-create",
+		.name = "key.create",
 		.needs = OP_NEED_LOGIN | OP_NEED_IDENTITY,
 		.dual = DUAL_GENERATE,
 		.check = create_check,

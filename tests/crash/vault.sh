@@ -144,7 +144,25 @@ effect_retire_imported() {
 		AND (keyset = 'OPMasterKey1' OR label = 'TK1')"
 }
 
-operations=(site_key_create backup_create rebuild site_key_back restore_back site_key_new restore_new
+# A key behind content: without its set, an AES key or a pair.
+at[content_key]=a from[content_key]=set_up
+op_content_key() {
+	a card key create BankToken --use token
+}
+effect_content_key() {
+	some a 1 "SELECT count(*) FROM key_object WHERE label = 'BankToken' AND state = 'active'
+		AND proof IS NOT NULL"
+}
+at[content_pair]=a from[content_pair]=set_up
+op_content_pair() {
+	a card key create BankPair --use dap --algorithm p256
+}
+effect_content_pair() {
+	some a 1 "SELECT count(*) FROM key_object WHERE label = 'BankPair' AND state = 'active'
+		AND public_key IS NOT NULL"
+}
+
+operations=(content_key content_pair site_key_create backup_create rebuild site_key_back restore_back site_key_new restore_new
 	hsm_add zone_restore replicate retire hsm_remove retire_imported)
 
 build_vault() {
