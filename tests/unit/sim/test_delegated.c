@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Delegated management: tokens (GPCS C.4), confirmations (11.1.6) and receipts (C.5). */
+#include "sim/state.h"
+#include "support/folder.h"
 #include "unit/sim/delegation.h"
 
 #define FILE_AID "06A00000000310"
@@ -509,6 +511,70 @@ static void test_malformed(void **state)
 	delegation_end(&d);
 }
 
+/* What is done and the receipt for it are one change of the card's memory: no tear comes between. */
+static void test_one_commit(void **state)
+{
+	char folder[FOLDER_SIZE], path[100];
+
+	(void)state;
+	folder_make(folder, "sim-delegated");
+	snprintf(path, sizeof(path), "%s/card.json", folder);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		struct delegation d;
+		unsigned before;
+
+		ready(&d, signer_aes(16, 59));
+		d.h.card->path = strdup(path);
+		expect_ok(&host_err, sim_state_save(path, &d.h.card->nv, false, &host_err));
+		/* Power is lost instead of it: nothing was done. */
+		open_domain(&d.h, SSD);
+		before = d.h.card->commits;
+		d.h.card->tear_at = before + 1;
+		delegation_text(&d, commands[i]);
+		assert_int_equal(delegation_send(&d), 0);
+		d.h.card->tear_at = 0;
+		host_reset(&d.h);
+		counter_is(&d);
+		/* And with it. */
+		before = d.h.card->commits;
+		assert_int_equal(delegation_send(&d), 0x9000);
+		d.count++;
+		assert_int_equal(d.h.card->commits, before + 1);
+		host_reset(&d.h);
+		counter_is(&d);
+		refused(&d, i == 5 || i == 6 ? 0x6A88 : 0x6985); /* it was done */
+		delegation_end(&d);
+	}
+	folder_remove(folder);
+}
+
+/* The same on a 2.1.1 card, whose keys come under SCP02. */
+static void test_scp02(void **state)
+{
+	struct host_keys keys = host_test_keys(), own = domain_keys();
+	struct delegation d = {.token = signer_ec("P-256"), .receipt = signer_aes(16, 60)};
+
+	(void)state;
+	host_card(&d.h, "gp211-scp02", NULL);
+	select_domain(&d.h, ISD);
+	assert_int_equal(host_open(&d.h, 0xFF, 0x03, &keys), 0x9000);
+	assert_int_equal(put_signer(&d.h, 0, 0x70, 1, &d.token), 0x9000);
+	assert_int_equal(put_signer(&d.h, 0, 0x71, 1, &d.receipt), 0x9000);
+	host_must(&d.h, "80E60C0020 07" SSD_FILE "08" SSD_MODULE "08" SSD "01A0 02C900 00", 0x9000);
+	select_domain(&d.h, SSD);
+	assert_int_equal(host_open(&d.h, 0, 0x03, &keys), 0x9000);
+	assert_int_equal(host_put_set(&d.h, 0, 0x20, SIM_TYPE_DES, &own, false), 0x9000);
+	assert_int_equal(host_open(&d.h, 0x20, 0x03, &own), 0x9000);
+	begin_load(&d, "");
+	d.len--;
+	refused(&d, 0x6982);
+	d.len++;
+	assert_int_equal(delegation_send(&d), 0x9000);
+	assert_int_equal(send_block(&d), 0x9000);
+	delegation_confirmed(&d, FILE_AID "08" SSD, "");
+	delegation_end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -521,6 +587,8 @@ int main(void)
 		cmocka_unit_test(test_other_service),
 		cmocka_unit_test(test_for_load),
 		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_one_commit),
+		cmocka_unit_test(test_scp02),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
