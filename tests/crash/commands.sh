@@ -27,7 +27,7 @@ scripts=("${short_scripts[@]}" custody custody_restore key_blocks site officers 
 	exchange_legacy exchange_attacks vault_backup vault_lost_site vault_replicate witness hsm_setup
 	transport_create transport_import audit approvals ceremony_file ceremony_kinds ceremony_paper quorum
 	quorum_change key_derive key_derive_refused officer_lock shipment shipment_bad
-	key_states vault_cards card_flow card_issue card_faults security_approvals faults_store)
+	key_states card_flow card_issue card_faults security_approvals faults_store)
 [ "${SWEEP:-sample}" = full ] || scripts=("${short_scripts[SEED % ${#short_scripts[@]}]}")
 
 failed=0
