@@ -20,7 +20,7 @@
 reads=('site status' 'site identity export -o FILE' 'partner list' 'officer list' 'key list'
 	'key list --keyset OPMasterKey1 --state active' 'key show TK1' 'key show OPMasterKeyENC1'
 	'key impact OPMasterKeyENC1' 'key impact BankMasterENC2' 'hsm status' 'hsm list'
-	'hsm capabilities' 'hsm check' 'hsm compare prod1' 'backup list' 'exchange list' 'exchange show pkg'
+	'hsm capabilities' 'hsm qualify -o FILE' 'hsm check' 'hsm compare prod1' 'backup list' 'exchange list' 'exchange show pkg'
 	'ceremony list' 'ceremony show CEREMONY' 'ceremony check day.ini' 'ceremony report MEETING -o FILE'
 	'custody list' 'custody list --key TK1' 'custody history TK1 --component 2' 'custody audit'
 	'custody register -o FILE' 'custody acceptance --key TK1 --component 1 -o FILE' 'audit list'

@@ -25,6 +25,16 @@ no_site 'init: a role that there is not' 1 "'manufacturer' or 'issuer' … 'bank
 no_site 'init: a role in capitals' 1 "'manufacturer' or 'issuer' … 'Issuer'" \
 	init new Org Issuer "$uri"
 no_site 'init: no name' 1 'name' init new '' issuer "$uri"
+long=$(printf 'name%02d=value ' {1..30})last
+no_site 'init: a word that no line holds' 1 'init-args: a word is longer than' plain --json site init new --name Org \
+	--role issuer --hsm "$uri" --init-args "$(printf 'x%.0s' {1..300})"
+plain --json site init new --name Org --role issuer --hsm "$uri" --init-args "$long"
+equal 'init: arguments that take several lines' 0 "$CODE"
+check 'init: their lines are folded' test "$(grep -c '^  name' new/site.ini)" -ge 2
+equal 'init: and are one again' "$long" "$(sed -n '/^init-args = /,/^$/p' new/site.ini |
+	sed 's/^init-args = //; s/^  //; /^$/d' | paste -s -d ' ')"
+ok 'init: and the site is read' plain --json -s new site status
+rm -rf new
 no_site 'init: a name with a comma' 1 "name" init new 'One, Two' issuer "$uri"
 no_site 'init: a name with a newline' 1 "name" init new $'One\nTwo' issuer "$uri"
 no_site 'init: a name that the INI reader would cut' 1 'site.ini cannot hold' \
