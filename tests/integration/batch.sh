@@ -119,7 +119,8 @@ equal 'status: somebody leads it' 'running null' "$(get '.result | "\(.state) \(
 check 'status: who' test "$(get .result.led_by)" != null
 kill -9 "$leader"
 { wait "$leader"; } 2>/dev/null
-sqlite3 a/site/cardkms.db "UPDATE batch SET runner_until = runner_until - 60 WHERE name = 'DIES'"
+# Its workers may be writing still.
+sqlite3 -cmd '.timeout 20000' a/site/cardkms.db "UPDATE batch SET runner_until = runner_until - 60 WHERE name = 'DIES'"
 a batch status DIES
 equal 'status: nobody leads it' 'running null' "$(get '.result | "\(.state) \(.led_by)"')"
 check 'status: and says so' has "$(get .result.reason)" "nobody leads it … batch run"
