@@ -11,6 +11,8 @@ fi
 #   retype-once, retype-always   the check value of component 2, at create
 #   interrupt                    Ctrl-C when component 2 is on the screen, or is being typed
 #   line-once, line-always       line 2 of component 2, at import
+#   line-again                   the same until the component is begun again
+#   mixed-once                   line 2 of component 2 without its check digits, which line 1 has
 #   value-once, value-always     the check value of component 2, at import
 #   strangers                    the people or fingerprints are not the ones
 #   differ                       custodians of component 2: their sheet says other fingerprints
@@ -21,7 +23,8 @@ log_file -noappend -a $env(RAW)
 set mode $env(MODE)
 set part 0
 set shown ""
-array set wrong {retype 0 line 0 value 0}
+set again 0
+array set wrong {retype 0 line 0 mixed 0 value 0}
 proc once_or_always {what} {
 	global mode wrong part
 	if {$part != 2 || ($mode ne "$what-always" && ($mode ne "$what-once" || $wrong($what)))} {
@@ -57,14 +60,20 @@ expect {
 		set digits [lindex [split $env(COMPONENT_$part) "|"] [expr {$line - 1}]]
 		if {$line == 2 && $mode eq "interrupt" && $part == 2} {
 			send "12\x03"
-		} elseif {$line == 2 && [once_or_always line]} {
+		} elseif {$line == 2 && ([once_or_always line] || ($part == 2 && $mode eq "line-again" && !$again))} {
 			send "0000000000000000 FF\r"
+		} elseif {$line == 2 && [once_or_always mixed]} {
+			send "[regsub { [0-9A-F]+$} $digits {}]\r"
 		} else {
 			send "$digits\r"
 		}
 		exp_continue
 	}
-	-re {Start this component again at line 1\? \[y/n\] } { send "n\r"; exp_continue }
+	-re {Start this component again at line 1\? \[y/n\] } {
+		send [expr {$mode eq "line-again" ? "y\r" : "n\r"}]
+		set again 1
+		exp_continue
+	}
 	-re {check value:  $} {
 		if {[info exists env(CHECK_$part)]} { set shown $env(CHECK_$part) }
 		if {[once_or_always retype] || [once_or_always value]} {
@@ -200,7 +209,7 @@ masked() { # NAME: nothing of a component was shown
 }
 
 use created
-for mode in well line-once value-once; do
+for mode in well line-once line-again mixed-once value-once; do
 	import $mode
 	equal "import: $mode: exit status" 0 "$CODE"
 	check "import: $mode: the check value" has "$(<"$OUT")" "check value         $check_value"
@@ -211,6 +220,14 @@ for mode in well line-once value-once; do
 		check 'import: a line typed wrong: is said at once, with the groups' \
 			has "$(tr -d '\r' <"$RAW")" \
 			'** component 2: line 2 (groups 5 to 8) does not agree with its check digits … compare line 2'
+		;;
+	line-again)
+		check 'import: a component begun again: is asked, and goes on from line 1' has \
+			"$(tr -d '\r' <"$RAW")" 'Start this component again at line 1? … line 1:'
+		;;
+	mixed-once)
+		check 'import: check digits of some lines only: is said' has "$(tr -d '\r' <"$RAW")" \
+			'** component 2: line 2 has no check digits, line 1 has them … of all lines, or of none'
 		;;
 	value-once)
 		check 'import: a check value typed wrong: is said' has "$(tr -d '\r' <"$RAW")" \
