@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIES_MAX = 5, IDLE_MS = 500 };
+enum { TRIES_MAX = 5, IDLE_MS = 500, AGAIN_MS = 1000, GIVE_BACK_SECONDS = 60 };
 
 struct work {
 	struct op_site *site;
@@ -26,6 +26,7 @@ struct work {
 	struct csv *fields; /* personalise: the batch's file, read on as cards come; else NULL */
 	int64_t lease_until;
 	json_int_t ended;
+	int waited; /* seconds, for a store that takes no change: to give cards back */
 };
 
 static void work_clear(struct work *w)
@@ -125,14 +126,35 @@ static bool is_of_the_card(enum kms_status st, const struct op_job *job)
 	}
 }
 
-static enum kms_status give_back(
-	struct work *w, const struct store_job *row, bool untouched, struct kms_err *err)
+static bool told_to_end(const struct work *w)
+{
+	return w->in->end && *w->in->end;
+}
+
+static enum kms_status give_back_now(
+	struct work *w, const struct store_job *row, bool uncounted, struct kms_err *err)
 {
 	enum kms_status st = store_begin(w->site->store, err);
 
 	return st ? st
 		  : store_end(w->site->store,
-			    store_job_give_back(w->site->store, row, untouched, err), err);
+			    store_job_give_back(w->site->store, row, uncounted, err), err);
+}
+
+/* While the store's disk is full, say, it waits: a card that is not given back has had a try for nothing. */
+static enum kms_status give_back(
+	struct work *w, const struct store_job *row, bool uncounted, struct kms_err *err)
+{
+	for (;;) {
+		const enum kms_status st = give_back_now(w, row, uncounted, err);
+
+		if ((st != KMS_ERR_STORE && st != KMS_ERR_BUSY) || told_to_end(w) ||
+			w->waited >= GIVE_BACK_SECONDS)
+			return st;
+		w->waited++;
+		kms_err_clear(err);
+		(void)poll(NULL, 0, AGAIN_MS);
+	}
 }
 
 static enum kms_status failed(
@@ -142,8 +164,11 @@ static enum kms_status failed(
 	enum kms_status st;
 
 	if (!is_of_the_card(why, job)) {
-		/* If that cannot be said either, the lease ends by itself. */
-		(void)!give_back(w, job->row, !job->card[0], &ignored);
+		/*
+		 * It is no try of the card's, but once it was known one stands, so that who comes next
+		 * settles it. If that cannot be said, the lease ends by itself.
+		 */
+		(void)!give_back(w, job->row, !job->card[0] || job->row->tries > 1, &ignored);
 		return why;
 	}
 	kms_err_clear(err);
@@ -182,11 +207,6 @@ static enum kms_status one(struct work *w, const struct store_job *row, struct k
 }
 
 /* ---- the queue ---- */
-
-static bool told_to_end(const struct work *w)
-{
-	return w->in->end && *w->in->end;
-}
 
 static int by_line(const void *a, const void *b)
 {

@@ -59,6 +59,8 @@ static const struct {
 	{"40P01", KMS_ERR_BUSY},
 };
 
+static const char DISK_FULL[] = "53100";
+
 bool store_url_is(const char *path)
 {
 	return strncmp(path, "postgresql://", 13) == 0 || strncmp(path, "postgres://", 11) == 0;
@@ -101,6 +103,7 @@ static enum kms_status pg_fail(struct pg *conn, PGresult *result, struct kms_err
 {
 	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	const char *name = result ? PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME) : NULL;
+	const char *text = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 	enum kms_status st = KMS_ERR_STORE;
 
 	for (size_t i = 0; state && i < sizeof(states) / sizeof(states[0]); i++)
@@ -116,8 +119,12 @@ static enum kms_status pg_fail(struct pg *conn, PGresult *result, struct kms_err
 		kms_fail(err, st, "the store is busy: another process held it for %d ms",
 			conn->busy_ms);
 		kms_hint(err, "try again; nothing was changed");
+	} else if (state && strcmp(state, DISK_FULL) == 0) {
+		kms_fail(err, st, "the database's disk is full: %s", text ? text : "-");
+		kms_hint(err, "make room on its machine, then try again; "
+			      "'cardkms doctor' settles what was interrupted");
 	} else {
-		kms_fail(err, st, "%s", PQerrorMessage(conn->db));
+		kms_fail(err, st, "%s", text ? text : PQerrorMessage(conn->db));
 	}
 	kms_native(err, "SQLSTATE %s", state ? state : "?");
 	PQclear(result);

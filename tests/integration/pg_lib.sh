@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # A PostgreSQL of the test's own: data in a temporary folder, Unix socket only. pg_start sets PG to
-# the folder of the socket; pg_end, which the test's EXIT trap calls, ends it whatever happens.
-# PG_SIZE: the folder is a file system of that size (for root, in a mount namespace of the test's own).
+# the folder of the socket; pg_end, which the test's EXIT trap calls, ends it whatever happens. pg_initdb: more words for
+# initdb. pg_space: a process whose mounts the server sees, or "".
 
 PG_BIN=
 for folder in /usr/lib/postgresql/*/bin; do
@@ -13,10 +13,12 @@ if [ -z "$PG_BIN" ]; then
 	[ -n "${CI:-}" ] && exit 1
 	exit 77
 fi
-PG=
+PG='' pg_space='' pg_initdb=()
 
 as_postgres() {
-	if [ "$(id -u)" -eq 0 ]; then
+	if [ "$pg_space" ]; then
+		nsenter -t "$pg_space" -m --wd="$PG" runuser -u postgres -- "$@"
+	elif [ "$(id -u)" -eq 0 ]; then
 		(cd "$PG" && runuser -u postgres -- "$@")
 	else
 		"$@"
@@ -25,11 +27,11 @@ as_postgres() {
 
 pg_start() {
 	PG=$(mktemp -d /var/tmp/cardkms-pg-XXXXXX)
-	[ -z "${PG_SIZE:-}" ] || mount -t tmpfs -o "size=$PG_SIZE" tmpfs "$PG" || return 1
 	if [ "$(id -u)" -eq 0 ]; then
 		chown postgres: "$PG"
 	fi
 	as_postgres "$PG_BIN/initdb" -D "$PG/data" -U postgres -A trust -E UTF8 --locale=C --no-sync \
+		"${pg_initdb[@]}" \
 		>"$PG/initdb.log" 2>&1 || {
 		cat "$PG/initdb.log" >&2
 		return 1
@@ -59,6 +61,5 @@ pg_end() {
 	if [ -e "$PG/data/postmaster.pid" ]; then
 		pg_down || true
 	fi
-	[ -z "${PG_SIZE:-}" ] || umount "$PG"
 	rm -rf "$PG"
 }
