@@ -6,15 +6,15 @@
 # SHADOW is a folder: `places` there is what was tried by all scripts, `figures` gets a line for each
 # trial, `lost` what is wrong.
 #
-# Everything is put back after each trial, so the test goes on as it would. Left out is what would stay:
-# commands at a card (tests/crash/card.sh, apps.sh), agents, workers.
+# Everything is put back after each trial, the simulated card as well, so the test goes on as it would. Left out
+# is what would stay: agents, workers, readers of other kinds.
 
 # Preloading comes before the sanitizer's runtime.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
 memory_gives_out=("LD_PRELOAD=$CARDKMS_BIN/libfaultmem.so")
 file_is_broken=("LD_PRELOAD=$CARDKMS_BIN/libfaultfs.so" "FAULTFS_DIR=$HERE")
 FAULT=()
-shadow_peeks=
+shadow_peeks='' shadow_card=''
 cardkms() {
 	if [ "$shadow_peeks" ]; then
 		echo " $* " >>"$SHADOW/words"
@@ -24,18 +24,33 @@ cardkms() {
 }
 shadow_turn=0
 
-# stays COMMAND…: whether it would leave something that is not put back; it may call cardkms by ways of its own.
+# stays COMMAND…: whether it would leave something that is not put back, or is at a card (sets shadow_card), which
+# is; it may call cardkms by ways of its own.
 stays() {
 	: >"$SHADOW/words"
 	shadow_peeks=yes
 	"$@" >/dev/null 2>&1
 	shadow_peeks=
-	grep -qE ' (--reader|agent|batch run|worker) ' "$SHADOW/words"
+	shadow_card=
+	! grep -qE ' (agent|batch run|worker) ' "$SHADOW/words" || return 0
+	! grep -q ' --reader ' "$SHADOW/words" || shadow_card=yes
+	# A reader that is no simulated card of the test's own keeps what is done to it.
+	[ "$shadow_card" ] && [ -z "${SIM:-}" ]
+}
+
+# The card as it was, in a simulator that begins anew, at the same port.
+shadow_card_back() {
+	[ "$shadow_card" ] || return 0
+	sim_stop
+	rm -rf "$SIMS"
+	cp -a "$SHADOW/sims" "$SIMS"
+	SIM_PORT=${R##*:} sim_again "${SIM_WORDS[@]}"
 }
 
 shadow_save() {
-	rm -rf "$SHADOW/case"
+	rm -rf "$SHADOW/case" "$SHADOW/sims"
 	cp -a "$HERE" "$SHADOW/case"
+	[ -z "${SIM:-}" ] || cp -a "$SIMS" "$SHADOW/sims"
 	find "$TMPDIR" -mindepth 1 -maxdepth 1 | sort >"$SHADOW/files"
 }
 
@@ -44,6 +59,7 @@ shadow_restore() {
 	cd / || exit 1
 	rm -rf "$HERE"
 	cp -a "$SHADOW/case" "$HERE"
+	shadow_card_back
 	# What a command wrote elsewhere it would find there the next time.
 	find "$TMPDIR" -mindepth 1 -maxdepth 1 | sort | comm -13 "$SHADOW/files" - | xargs -r -d '\n' rm -rf
 	cd "$here" || exit 1

@@ -14,6 +14,9 @@ SIMS=$TMPDIR/sims # beside the case's folder: a card is no part of the site
 CARD=$SIMS/card.json
 mkdir -p "$SIMS"
 SIM='' R=''
+# What it was started with, for a sweep.
+# shellcheck disable=SC2034
+SIM_WORDS=()
 
 # fixture_piv: fixture_cards, and for the PIV-style $SCRIPT: its keys, and a CAP file $SIMS/piv.cap whose
 # application $APPLET of $FILE takes it.
@@ -89,12 +92,13 @@ sim_stop() {
 }
 trap sim_stop EXIT
 
-# sim_again OPTION…: the card (or box of cards) as it is. Sets R.
+# sim_again OPTION…: the card (or box of cards) as it is. Sets R; SIM_PORT: the port that it shall have.
 sim_again() {
 	local i port=''
 	sim_stop
+	SIM_WORDS=("$@")
 	: >"$SIMS/listening"
-	"$CARDKMS_BIN/cardsim" --state "$CARD" "$@" --listen 127.0.0.1:0 >"$SIMS/listening" 2>"$SIMS/err" &
+	"$CARDKMS_BIN/cardsim" --state "$CARD" "$@" --listen "127.0.0.1:${SIM_PORT:-0}" >"$SIMS/listening" 2>"$SIMS/err" &
 	SIM=$!
 	for ((i = 0; i < 200; i++)); do
 		read -r _ _ port <"$SIMS/listening" && [ "$port" ] && break

@@ -223,7 +223,7 @@ step_end 'minutes, and the exported logs'
 # core: a signal that asks the kernel for a core, when component 1 has been typed.
 core() {
 	rm -f core core.* b/site/cardkms.lock
-	start b "${import[@]/TK1/TK2}"
+	start b "${import[@]/TK1/TK2}" --override 'its core is looked at'
 	officers 87654321 cleo dan
 	people
 	typed 1

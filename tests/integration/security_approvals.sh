@@ -91,11 +91,11 @@ import pairs.ini "$value"
 equal 'but the same can try again' 0 "$CODE"
 again() { # LABEL PAIRS
 	EXTRA=$(cat components) b transport-key import "$1" --algorithm aes256 --components 3 \
-		--partner 'Card Maker' --pairs "$2" --check-value "$value"
+		--partner 'Card Maker' --pairs "$2" --check-value "$value" "${@:3}"
 }
 OFFICERS=cleo,dan refused 'the same key under another label, to other hands' 1 \
 	"A. Ortiz cannot be custodian of component 2 of 'TK1'" again TK2 exchanged.ini
-OFFICERS=cleo,dan ok 'but to the same' again TK2 pairs.ini
+OFFICERS=cleo,dan ok 'but to the same, by override' again TK2 pairs.ini --override 'the old label stays'
 
 # ---- terminals ----
 use attack
