@@ -74,12 +74,13 @@ static enum kms_status end_job(
 /* BLOCK jobs, as a worker; or as many entries alone. */
 static enum kms_status block(struct op_site *site, bool queued, struct kms_err *err)
 {
+	const struct store_lease lease = {2, 100, 1000, 2};
 	STORE_AUTO(job_list) struct store_job_list list = {0};
 	enum kms_status st = queued ? store_begin(site->store, err) : KMS_OK;
 
 	if (!st && queued)
 		st = store_end(site->store,
-			store_job_claim(site->store, "B", "w", false, 2, 100, BLOCK, &list, err),
+			store_job_claim(site->store, "B", "w", false, &lease, BLOCK, &list, err),
 			err);
 	for (size_t i = 0; !st && i < BLOCK; i++) {
 		struct store_job job = {0};

@@ -10,6 +10,14 @@ int64_t clock_now(void)
 	return (int64_t)time(NULL);
 }
 
+int64_t clock_since_start(void)
+{
+	struct timespec t = {0};
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (int64_t)t.tv_sec;
+}
+
 void clock_format(int64_t t, char out[CLOCK_TEXT_SIZE])
 {
 	time_t tt = (time_t)t;

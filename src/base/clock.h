@@ -10,6 +10,9 @@ enum { CLOCK_TEXT_SIZE = 21 };
 
 int64_t clock_now(void);
 
+/* Seconds since the machine was started, asleep or not: nobody can set it, and all processes there agree on it. */
+int64_t clock_since_start(void);
+
 /* A time outside years 0001 to 9999 is written as "-". */
 void clock_format(int64_t t, char out[CLOCK_TEXT_SIZE]);
 

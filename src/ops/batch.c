@@ -254,12 +254,11 @@ static enum kms_status describe(struct op_site *site, const struct store_batch *
 static enum kms_status describe_now(struct op_site *site, const struct store_batch *batch,
 	json_t **ret_object, struct kms_err *err)
 {
-	int64_t now = 0;
-	enum kms_status st = store_clock(site->store, &now, err);
+	struct store_lease now;
+	enum kms_status st = store_lease(site->store, 0, &now, err);
+	const bool led = !st && batch->runner_until >= now.now && batch->runner_until <= now.latest;
 
-	return st ? st
-		  : describe(site, batch, batch->runner_until >= now ? batch->runner : NULL,
-			    ret_object, err);
+	return st ? st : describe(site, batch, led ? batch->runner : NULL, ret_object, err);
 }
 
 enum kms_status op_batch_status(
@@ -404,13 +403,12 @@ enum kms_status op_batch_retry(struct op_site *site, const char *name, const cha
 static enum kms_status hold(struct op_site *site, const struct store_batch *batch,
 	const char *runner, int64_t seconds, struct kms_err *err)
 {
-	int64_t now = 0;
+	struct store_lease lease;
 	bool held = false;
-	enum kms_status st = store_clock(site->store, &now, err);
+	enum kms_status st = store_lease(site->store, seconds, &lease, err);
 
 	if (!st)
-		st = store_batch_hold(
-			site->store, batch->name, runner, now, now + seconds, &held, err);
+		st = store_batch_hold(site->store, batch->name, runner, &lease, &held, err);
 	if (st || held)
 		return st;
 	kms_fail(err, KMS_ERR_BUSY, "batch '%s' is led by %s", batch->name,

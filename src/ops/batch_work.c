@@ -18,6 +18,9 @@
 
 enum { TRIES_MAX = 5, IDLE_MS = 500, AGAIN_MS = 1000, GIVE_BACK_SECONDS = 60 };
 
+_Static_assert((int)OP_BATCH_LEASE_SECONDS <= (int)STORE_LEASE_MAX,
+	"else it is taken for one of another clock");
+
 struct work {
 	struct op_site *site;
 	const struct op_batch_work *in;
@@ -104,12 +107,14 @@ static enum kms_status settle(struct work *w, const struct store_job *row, struc
 }
 
 /*
- * Whether a failure is that of this card. What is not, is that of the HSM, the store or the whole batch:
+ * Whether a failure is that of this card. What is not, is that of the HSM, the store, the clock or the whole batch:
  * it would meet every other card as well. Before a card is known, a wrong passphrase is the HSM's, and wrong
  * words are the batch's; after that they are too few for this card: which keys it has, say.
  */
-static bool is_of_the_card(enum kms_status st, const struct op_job *job)
+static bool is_of_the_card(const struct work *w, enum kms_status st, const struct op_job *job)
 {
+	if (w->site->clock_behind)
+		return false;
 	switch (st) {
 	case KMS_ERR_HSM:
 	case KMS_ERR_STORE:
@@ -163,7 +168,7 @@ static enum kms_status failed(
 	struct kms_err told = *err, ignored = {0};
 	enum kms_status st;
 
-	if (!is_of_the_card(why, job)) {
+	if (!is_of_the_card(w, why, job)) {
 		/*
 		 * It is no try of the card's, but once it was known one stands, so that who comes next
 		 * settles it. If that cannot be said, the lease ends by itself.
@@ -219,18 +224,18 @@ static int by_line(const void *a, const void *b)
 static enum kms_status claim(struct work *w, struct store_job_list *ret_list, struct kms_err *err)
 {
 	struct store *store = w->site->store;
-	int64_t now = 0;
+	struct store_lease lease;
 	enum kms_status st = store_begin(store, err);
 
 	if (st)
 		return st;
-	st = store_clock(store, &now, err);
-	w->lease_until = now + OP_BATCH_LEASE_SECONDS;
+	st = store_lease(store, OP_BATCH_LEASE_SECONDS, &lease, err);
+	w->lease_until = lease.until;
 	if (!st)
-		st = store_job_claim(store, w->in->name, w->in->worker, false, now, w->lease_until,
+		st = store_job_claim(store, w->in->name, w->in->worker, false, &lease,
 			OP_BATCH_BLOCK, ret_list, err);
 	if (!st && ret_list->count == 0)
-		st = store_job_claim(store, w->in->name, w->in->worker, true, now, w->lease_until,
+		st = store_job_claim(store, w->in->name, w->in->worker, true, &lease,
 			OP_BATCH_BLOCK, ret_list, err);
 	if (!st && ret_list->count)
 		qsort(ret_list->items, ret_list->count, sizeof(*ret_list->items), by_line);
@@ -240,12 +245,12 @@ static enum kms_status claim(struct work *w, struct store_job_list *ret_list, st
 static enum kms_status renew(struct work *w, struct kms_err *err)
 {
 	struct store *store = w->site->store;
-	int64_t now = 0;
-	enum kms_status st = store_clock(store, &now, err);
+	struct store_lease lease;
+	enum kms_status st = store_lease(store, OP_BATCH_LEASE_SECONDS, &lease, err);
 
-	if (st || now + OP_BATCH_LEASE_SECONDS / 2 < w->lease_until)
+	if (st || lease.now + OP_BATCH_LEASE_SECONDS / 2 < w->lease_until)
 		return st;
-	w->lease_until = now + OP_BATCH_LEASE_SECONDS;
+	w->lease_until = lease.until;
 	st = store_begin(store, err);
 	if (!st)
 		st = store_end(store,

@@ -75,7 +75,7 @@ enum kms_status op_log_last_time(struct op_site *site, int64_t *ret_time, struct
 /* Machines that share a registry share its server's clock: an entry of one must not wait for that of another. */
 static enum kms_status clock_of(struct op_site *site, int64_t *ret_now, struct kms_err *err)
 {
-	if (site->store_url)
+	if (store_has_clock(site->store))
 		return store_clock(site->store, ret_now, err);
 	*ret_now = site->now();
 	return KMS_OK;
@@ -91,7 +91,8 @@ enum kms_status op_log_clock(struct op_site *site, int64_t *ret_now, struct kms_
 		st = op_log_last_time(site, &last, err);
 	if (st)
 		return st;
-	if (now < last - CLOCK_SLACK) {
+	site->clock_behind = now < last - CLOCK_SLACK;
+	if (site->clock_behind) {
 		clock_format(now, now_text);
 		clock_format(last, last_text);
 		kms_fail(err, KMS_ERR_STATE,

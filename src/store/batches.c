@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/batches.h"
 
+#include "base/clock.h"
 #include "store/query.h"
 
 static const char *const actions[] = {"inject", "replace", "verify", "issue", "personalise", NULL};
@@ -53,6 +54,25 @@ static const struct store_row_type job_type =
 	STORE_ROW_TYPE("batch_card", "card of batch", struct store_job, job_fields);
 static const struct store_row_type count_type =
 	STORE_ROW_TYPE("batch_card", "cards of batch", struct store_job_count, count_fields);
+
+/*
+ * A machine's time of day can be set while its processes work, but not the time since its start; a lease of before
+ * that seems to end later than any can, and is over.
+ */
+enum kms_status store_lease(
+	struct store *s, int64_t seconds, struct store_lease *ret_lease, struct kms_err *err)
+{
+	struct store_lease lease = {0};
+	enum kms_status st = store_clock(s, &lease.when, err);
+
+	if (st)
+		return st;
+	lease.now = store_has_clock(s) ? lease.when : clock_since_start();
+	lease.until = lease.now + seconds;
+	lease.latest = store_has_clock(s) ? INT64_MAX : lease.now + STORE_LEASE_MAX;
+	*ret_lease = lease;
+	return KMS_OK;
+}
 
 /* ---- batches ---- */
 
@@ -131,8 +151,8 @@ enum kms_status store_batch_end(
 	return st;
 }
 
-enum kms_status store_batch_hold(struct store *s, const char *name, const char *runner, int64_t now,
-	int64_t until, bool *ret_held, struct kms_err *err)
+enum kms_status store_batch_hold(struct store *s, const char *name, const char *runner,
+	const struct store_lease *lease, bool *ret_held, struct kms_err *err)
 {
 	struct store_query q = store_query(s, SQL_BATCH_HOLD, err);
 	int64_t changes = 0;
@@ -140,8 +160,9 @@ enum kms_status store_batch_hold(struct store *s, const char *name, const char *
 
 	store_put_text(&q, name);
 	store_put_text(&q, runner);
-	store_put_int(&q, now);
-	store_put_int(&q, until);
+	store_put_int(&q, lease->now);
+	store_put_int(&q, lease->until);
+	store_put_int(&q, lease->latest);
 	st = store_run(&q, &changes);
 	if (!st)
 		*ret_held = changes > 0;
@@ -225,16 +246,20 @@ enum kms_status store_job_elsewhere(struct store *s, const char *card, struct st
 }
 
 enum kms_status store_job_claim(struct store *s, const char *batch, const char *worker,
-	bool expired, int64_t now, int64_t until, int64_t limit, struct store_job_list *ret_list,
-	struct kms_err *err)
+	bool expired, const struct store_lease *lease, int64_t limit,
+	struct store_job_list *ret_list, struct kms_err *err)
 {
 	struct store_query q = store_query(s, expired ? SQL_JOB_CLAIM_EXPIRED : SQL_JOB_CLAIM, err);
 
 	store_put_text(&q, batch);
 	store_put_text(&q, worker);
-	store_put_int(&q, now);
-	store_put_int(&q, until);
+	store_put_int(&q, lease->when);
+	store_put_int(&q, lease->until);
 	store_put_limit(&q, limit);
+	if (expired) {
+		store_put_int(&q, lease->now);
+		store_put_int(&q, lease->latest);
+	}
 	return fetch_jobs(&q, ret_list);
 }
 

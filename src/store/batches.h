@@ -3,7 +3,7 @@
  * Batches of cards and the queue of their work. General rules: store/store.h.
  *
  * A job is one card. Who works on it holds a lease: a state, a name, and a time after which anybody may
- * take it. All times of leases are of store_clock, so that no worker's own clock matters. What becomes of
+ * take it. All times of leases are of store_lease, so that no worker's own clock matters. What becomes of
  * a job is written by its holder alone, in the transaction in which the card's own rows change.
  */
 #ifndef STORE_BATCHES_H
@@ -64,6 +64,17 @@ struct store_job_counts {
 	size_t count;
 };
 
+enum { STORE_LEASE_MAX = 600 /* no lease is given for more seconds */ };
+
+/* A lease that begins now: a server's time, or since the start of the machine that all are on. */
+struct store_lease {
+	int64_t now, until;
+	int64_t latest; /* one that ends after this is of no clock that runs */
+	int64_t when;	/* now, of UTC */
+};
+KMS_CHECKED enum kms_status store_lease(
+	struct store *s, int64_t seconds, struct store_lease *ret_lease, struct kms_err *err);
+
 KMS_CHECKED enum kms_status store_batch_add(
 	struct store *s, const struct store_batch *batch, struct kms_err *err);
 KMS_CHECKED enum kms_status store_batch_get(
@@ -76,9 +87,9 @@ KMS_CHECKED enum kms_status store_batch_set_state(struct store *s, const char *n
 /* From running to done, if no job is queued or leased. */
 KMS_CHECKED enum kms_status store_batch_end(
 	struct store *s, const char *name, int64_t when, bool *ret_ended, struct kms_err *err);
-/* Leads it until then, if nobody else does now. */
+/* Leads it as long as the lease, if nobody else does now. */
 KMS_CHECKED enum kms_status store_batch_hold(struct store *s, const char *name, const char *runner,
-	int64_t now, int64_t until, bool *ret_held, struct kms_err *err);
+	const struct store_lease *lease, bool *ret_held, struct kms_err *err);
 /* An authentication failed: how many in a row that makes; or none did. */
 KMS_CHECKED enum kms_status store_batch_failed(
 	struct store *s, const char *name, int64_t *ret_failures, struct kms_err *err);
@@ -98,12 +109,12 @@ KMS_CHECKED enum kms_status store_job_elsewhere(struct store *s, const char *car
 	struct store_job *ret_job, bool *ret_found, struct kms_err *err);
 
 /*
- * At most limit jobs for worker, until that time: queued ones, or (expired) those whose lease has ended.
+ * At most limit jobs for worker, as long as the lease: queued ones, or (expired) those whose lease has ended.
  * Their tries count this one. In no order.
  */
 KMS_CHECKED enum kms_status store_job_claim(struct store *s, const char *batch, const char *worker,
-	bool expired, int64_t now, int64_t until, int64_t limit, struct store_job_list *ret_list,
-	struct kms_err *err);
+	bool expired, const struct store_lease *lease, int64_t limit,
+	struct store_job_list *ret_list, struct kms_err *err);
 KMS_CHECKED enum kms_status store_job_renew(
 	struct store *s, const char *batch, const char *worker, int64_t until, struct kms_err *err);
 /* The worker is dead: its leases end now. */

@@ -37,7 +37,8 @@ struct store_backend {
 
 	/* Runs statements separated by semicolons, without parameters or results. */
 	KMS_CHECKED enum kms_status (*exec)(void *conn, const char *sql, struct kms_err *err);
-	/* The time where the data are, seconds of UTC: what all who work on them agree on. */
+	/* The time where the data are, seconds of UTC: what all who work on them agree on. NULL: all of
+	 * them are on this machine, and have its clock. */
 	KMS_CHECKED enum kms_status (*clock)(void *conn, int64_t *ret_now, struct kms_err *err);
 	KMS_CHECKED enum kms_status (*has_table)(
 		void *conn, const char *name, bool *ret_found, struct kms_err *err);

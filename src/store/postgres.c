@@ -9,6 +9,7 @@
  * A lost connection ends the transaction that was open; the next begin connects again, to whichever
  * of the hosts takes changes by then.
  */
+#include "base/clock.h"
 #include "base/secret.h"
 #include "store/db.h"
 
@@ -236,13 +237,13 @@ static enum kms_status pg_open(
 static enum kms_status reconnect(struct pg *conn, struct kms_err *err)
 {
 	const struct timespec pause = {.tv_nsec = 250 * 1000000L};
-	const time_t until = time(NULL) + RECONNECT_SECONDS;
+	const int64_t until = clock_since_start() + RECONNECT_SECONDS;
 
 	for (;;) {
 		PQreset(conn->db);
 		if (PQstatus(conn->db) == CONNECTION_OK)
 			return set_up(conn, err);
-		if (time(NULL) >= until)
+		if (clock_since_start() >= until)
 			return pg_lost(conn, err);
 		nanosleep(&pause, NULL);
 	}

@@ -508,7 +508,8 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 			   "WHERE batch = $1 AND state IN ('queued', 'leased'))",
 		true},
 	[SQL_BATCH_HOLD] = {"UPDATE batch SET runner = $2, runner_until = $4 WHERE name = $1 "
-			    "AND (runner IS NULL OR runner = $2 OR runner_until < $3)",
+			    "AND (runner IS NULL OR runner = $2 OR runner_until < $3 "
+			    "OR runner_until > $5)",
 		true},
 	[SQL_BATCH_FAILED] = {"UPDATE batch SET failures = failures + 1 WHERE name = $1 "
 			      "RETURNING failures",
@@ -523,7 +524,9 @@ const struct store_statement store_statements[STORE_SQL_COUNT] = {
 			    "GROUP BY state ORDER BY state",
 		false},
 	[SQL_JOB_CLAIM] = {CLAIM("j.state = 'queued'"), true},
-	[SQL_JOB_CLAIM_EXPIRED] = {CLAIM("j.state = 'leased' AND j.lease_until < $3"), true},
+	[SQL_JOB_CLAIM_EXPIRED] = {CLAIM("j.state = 'leased' AND (j.lease_until < $6 "
+					 "OR j.lease_until > $7)"),
+		true},
 	[SQL_JOB_RENEW] = {"UPDATE batch_card SET lease_until = $3 WHERE batch = $1 "
 			   "AND worker = $2 AND state = 'leased'",
 		true},

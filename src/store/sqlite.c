@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "store/db.h"
 
@@ -408,15 +407,6 @@ static enum kms_status sqlite_open(
 	return KMS_OK;
 }
 
-/* All who work on the file are on this machine. */
-static enum kms_status sqlite_clock(void *c, int64_t *ret_now, struct kms_err *err)
-{
-	(void)c;
-	(void)err;
-	*ret_now = clock_now();
-	return KMS_OK;
-}
-
 static enum kms_status sqlite_has_table(
 	void *c, const char *name, bool *ret_found, struct kms_err *err)
 {
@@ -572,7 +562,6 @@ const struct store_backend store_sqlite = {
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.exec = sqlite_exec,
-	.clock = sqlite_clock,
 	.has_table = sqlite_has_table,
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,

@@ -57,7 +57,15 @@ enum kms_status store_begin_read(struct store *s, struct kms_err *err)
 
 enum kms_status store_clock(struct store *s, int64_t *ret_now, struct kms_err *err)
 {
-	return s->backend->clock(s->conn, ret_now, err);
+	if (s->backend->clock)
+		return s->backend->clock(s->conn, ret_now, err);
+	*ret_now = clock_now();
+	return KMS_OK;
+}
+
+bool store_has_clock(const struct store *s)
+{
+	return s->backend->clock != NULL;
 }
 
 void store_rollback(struct store *s)

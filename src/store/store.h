@@ -99,8 +99,10 @@ void store_rollback(struct store *s);
  */
 KMS_CHECKED enum kms_status store_end(struct store *s, enum kms_status st, struct kms_err *err);
 
-/* The time where the data are: one clock for all machines that share a server. In seconds, UTC. */
+/* The time where the data are, in seconds, UTC. */
 KMS_CHECKED enum kms_status store_clock(struct store *s, int64_t *ret_now, struct kms_err *err);
+/* Whether that is a server's, by which all machines go that share it. */
+bool store_has_clock(const struct store *s);
 
 bool store_in_transaction(const struct store *s);
 

@@ -1,65 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * LD_PRELOAD for tests: a machine whose clock is wrong.
+ * LD_PRELOAD for tests: a clock that is set wrong.
  *
- *   SKEW_SECONDS   how far the time of day is ahead (or behind, if negative)
+ *   SKEW_FILE   a file with the number of seconds by which the time of day differs; it is read at each
+ *               call, so that the clock can be set while the process runs
  *
- * Time that is only measured (CLOCK_MONOTONIC and the like) goes on as it does.
+ * As on a real machine only the time of day can be set: CLOCK_MONOTONIC and CLOCK_BOOTTIME stay.
  */
 #include <dlfcn.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-static int (*real_clock_gettime)(clockid_t, struct timespec *);
-static time_t ahead;
-
-__attribute__((constructor)) static void set_up(void)
+static long seconds(void)
 {
-	const char *text = getenv("SKEW_SECONDS");
-	char *end = NULL;
+	const char *path = getenv("SKEW_FILE");
+	const int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	char text[32];
+	ssize_t n;
 
-	*(void **)&real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
-	if (!text || !*text)
-		return;
-	ahead = strtol(text, &end, 10);
-	if (*end) {
-		fprintf(stderr, "skew: '%s' makes no sense\n", text);
-		_exit(99);
-	}
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	return strtol(text, NULL, 10);
 }
 
-int clock_gettime(clockid_t clock, struct timespec *t)
+int clock_gettime(clockid_t clock, struct timespec *ret)
 {
+	static int (*real)(clockid_t, struct timespec *);
 	int rc;
 
-	if (!real_clock_gettime)
-		set_up();
-	rc = real_clock_gettime(clock, t);
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
+	rc = real(clock, ret);
 	if (rc == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-		t->tv_sec += ahead;
+		ret->tv_sec += seconds();
 	return rc;
-}
-
-int gettimeofday(struct timeval *restrict t, void *restrict zone)
-{
-	struct timespec now;
-
-	(void)zone;
-	clock_gettime(CLOCK_REALTIME, &now);
-	t->tv_sec = now.tv_sec;
-	t->tv_usec = now.tv_nsec / 1000;
-	return 0;
 }
 
 time_t time(time_t *ret)
 {
-	struct timespec now;
+	struct timespec now = {0};
 
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	clock_gettime(CLOCK_REALTIME, &now);
 	if (ret)
 		*ret = now.tv_sec;
 	return now.tv_sec;
+}
+
+int gettimeofday(struct timeval *restrict ret, void *restrict zone)
+{
+	struct timespec now = {0};
+	(void)zone;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	*ret = (struct timeval){now.tv_sec, now.tv_nsec / 1000};
+	return 0;
 }

@@ -6,6 +6,8 @@
 #include "store/batches.h"
 #include "unit/store/check.h"
 
+#define LEASE(now, until) (&(const struct store_lease){now, until, 5000, now})
+
 /* "line line …" of what a worker gets now, in any order given; limit of them at most. */
 static inline void claim_is(struct store *s, const char *worker, bool expired, int64_t now,
 	int64_t limit, const char *lines)
@@ -14,7 +16,7 @@ static inline void claim_is(struct store *s, const char *worker, bool expired, i
 	struct kms_err err = {0};
 	char got[100] = "";
 
-	CHANGE(store_job_claim(s, "B", worker, expired, now, now + 60, limit, &list, &err));
+	CHANGE(store_job_claim(s, "B", worker, expired, LEASE(now, now + 60), limit, &list, &err));
 	for (int64_t line = 1; line < 10; line++)
 		for (size_t i = 0; i < list.count; i++)
 			if (list.items[i].line == line)
@@ -69,6 +71,8 @@ static inline void scenario_queue(struct store *s)
 	claim_is(s, "w3", true, 1060, 9, "");
 	CHANGE(store_job_renew(s, "B", "w1", 2000, &err));
 	claim_is(s, "w3", true, 1061, 9, "4");
+	CHANGE(store_job_renew(s, "B", "w1", 5001, &err));
+	claim_is(s, "w1", true, 1061, 9, "2");
 	CHANGE(store_job_release(s, "B", "w1", &count, &err));
 	assert_int_equal(count, 1);
 	claim_is(s, "w3", true, 1061, 9, "2");
@@ -143,14 +147,19 @@ static inline void scenario_batches(struct store *s)
 	CHANGE_FAILS(KMS_ERR_STATE, "is running, not ready",
 		store_batch_set_state(s, "B", "ready", "running", NULL, 200, &err));
 	/* One leader, until its time is over. */
-	CHANGE(store_batch_hold(s, "B", "r1", 200, 230, &yes, &err));
+	CHANGE(store_batch_hold(s, "B", "r1", LEASE(200, 230), &yes, &err));
 	assert_true(yes);
-	CHANGE(store_batch_hold(s, "B", "r2", 230, 260, &yes, &err));
+	CHANGE(store_batch_hold(s, "B", "r2", LEASE(230, 260), &yes, &err));
 	assert_false(yes);
-	CHANGE(store_batch_hold(s, "B", "r1", 230, 260, &yes, &err));
+	CHANGE(store_batch_hold(s, "B", "r1", LEASE(230, 260), &yes, &err));
 	assert_true(yes);
-	CHANGE(store_batch_hold(s, "B", "r2", 261, 290, &yes, &err));
+	CHANGE(store_batch_hold(s, "B", "r2", LEASE(261, 290), &yes, &err));
 	assert_true(yes);
+	/* The end of a lease that was given by another clock. */
+	CHANGE(store_batch_hold(s, "B", "r2", LEASE(261, 9000), &yes, &err));
+	CHANGE(store_batch_hold(s, "B", "r1", LEASE(262, 292), &yes, &err));
+	assert_true(yes);
+	CHANGE(store_batch_hold(s, "B", "r2", LEASE(293, 323), &yes, &err));
 
 	CHANGE(store_batch_failed(s, "B", &failures, &err));
 	CHANGE(store_batch_failed(s, "B", &failures, &err));
