@@ -117,7 +117,7 @@ static const char *const commands[] = {
 	"E61000 08" ISD "00 06A00000000379 00 00",
 	"E61000 08" ISD "00" FILE_AID "00 00",
 	"E40000 4F06A00000000379",
-	"E40080 4F" FILE_AID,
+	("E40080 4F" FILE_AID),
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
