@@ -116,6 +116,7 @@ wrong_form 'destroyed' '.content_keys[0].state = "destroyed"' 'nothing that is d
 wrong_form 'length' '.content_keys[0].length = 24' "'length'"
 wrong_form 'a short block' '.content_keys[0].block |= .[2:]' "'block'"
 flip='.content_keys[0].block |= (if startswith("A") then "B" else "A" end) + .[1:]'
+# shellcheck disable=SC2016 # variables of jq
 swap='(.content_keys | map(.label)) as $l | ($l | index("BankReceipt")) as $r | ($l | index("StrongToken")) as $t
 	| .content_keys[$r].block as $b | .content_keys[$r].block = .content_keys[$t].block | .content_keys[$t].block = $b'
 edit "$flip"
