@@ -114,11 +114,11 @@ const struct cli_command cli_commands[] = {
 			"Then make the site key, 'site-key create', and a backup, 'backup create'. "
 			"If the "
 			"HSM\n"
-			"is lost: --rebuild makes a new identity on an empty token; master keys "
-			"count "
-			"as\n"
-			"lost until 'site-key restore' and 'backup restore' have brought them "
-			"back.",
+			"is lost: --rebuild makes a new identity on an empty token; master and "
+			"AES\n"
+			"content keys count as lost until 'site-key restore' and 'backup restore' "
+			"have\n"
+			"brought them back; pairs for DAPs and tokens have ended.",
 		.flags = CLI_CHANGES,
 		.options = {{"--plan", "F", "the key plan", OPTION_OPTIONAL},
 			{"--erase", NULL, "give up what is on the token (its label must be typed)",
@@ -462,13 +462,16 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		.path = "backup create",
-		.summary = "write all master keys, under the site key, and what is known of them",
+		.summary = "write master and content keys, under the site key, and what is known "
+			   "of them",
 		.details = "Wrapped inside the HSM, sealed with the site key, signed by the site. "
 			   "What no "
 			   "HSM\n"
-			   "gives out (transport, site and zone keys, the identity) is named, not "
-			   "included; so\n"
-			   "are keys for DAPs, tokens and receipts ('card key create').\n"
+			   "gives out (transport, site and zone keys, pairs) is named, not "
+			   "included. Of\n"
+			   "the keys for DAPs, tokens and receipts ('card key create') the AES "
+			   "keys are\n"
+			   "in it.\n"
 			   "Takes no other file's place.",
 		.flags = CLI_CHANGES,
 		.options = {{"-o", "F", "the backup file to write", OPTION_REQUIRED},

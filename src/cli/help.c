@@ -18,7 +18,7 @@ static const struct {
 	{"transport-key", "keys made of components, in a ceremony"},
 	{"site-key", "the key that backups are wrapped under, made of components"},
 	{"zone-key", "keys that copies travel under, made of components"},
-	{"backup", "all master keys in one file, wrapped, sealed and signed"},
+	{"backup", "master and content keys in one file, wrapped, sealed and signed"},
 	{"exchange", "requests, packages and receipts"},
 	{"ceremony", "the record of key ceremonies"},
 	{"custody", "where the sheets of components are, and who may hold them"},

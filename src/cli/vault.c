@@ -37,7 +37,8 @@ enum kms_status cli_backup_list(struct cli *cli, struct kms_err *err)
 
 static const char facts[] =
 	"backup site fingerprint hsm_serial created site_key site_key_check_value keyset_count "
-	"key_count partner_count sha256 signature seal unwrapped not_in_it not_in_registry "
+	"key_count content_key_count partner_count sha256 signature seal unwrapped not_in_it "
+	"not_in_registry "
 	"newer_backups restored there_already destroyed_since still_lost partners where";
 
 enum kms_status cli_backup_verify(struct cli *cli, struct kms_err *err)

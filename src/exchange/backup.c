@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/backup.h"
 
-#include "base/hex.h"
-#include "base/text.h"
+#include "exchange/backuprecord.h"
 #include "exchange/identity.h"
 #include "exchange/internal.h"
 #include "exchange/packagekeys.h"
@@ -12,11 +11,7 @@
 
 static const char what[] = "backup", key_what[] = "backup's key", set_what[] = "backup's key set";
 
-enum { REASON_MAX = 500 };
-
 static const char *const set_members[] = {"created", "origin", NULL};
-static const char *const key_members[] = {
-	"activated", "changed", "created", "expires", "id", "state", "state_reason", NULL};
 
 static const struct doc_keys_form form = {.what = what,
 	.set_what = set_what,
@@ -24,7 +19,7 @@ static const struct doc_keys_form form = {.what = what,
 	.sets_max = DOC_BACKUP_SETS_MAX,
 	.keys_max = DOC_BACKUP_KEYS_MAX,
 	.set_members = set_members,
-	.key_members = key_members};
+	.key_members = doc_backup_key_members};
 
 static void free_lists(struct doc_backup *backup)
 {
@@ -32,6 +27,7 @@ static void free_lists(struct doc_backup *backup)
 	free((void *)backup->keys.keys);
 	free((void *)backup->sets);
 	free((void *)backup->records);
+	free((void *)backup->content);
 	free((void *)backup->left_out);
 	free((void *)backup->partners);
 }
@@ -78,50 +74,6 @@ static enum kms_status read_sets(
 	return st;
 }
 
-/* "" is none: not yet activated, no end. */
-static enum kms_status read_time_or_none(
-	const json_t *object, const char *name, int64_t *ret_time, struct kms_err *err)
-{
-	const char *text;
-	enum kms_status st = js_get_text(object, key_what, name, &text, err);
-
-	if (st)
-		return st;
-	if (*text)
-		return doc_read_time(object, key_what, name, ret_time, err);
-	*ret_time = 0;
-	return KMS_OK;
-}
-
-static enum kms_status read_state(
-	const json_t *object, struct doc_backup_key *record, struct kms_err *err)
-{
-	const char *text;
-	enum kms_status st = js_get_text(object, key_what, "state", &text, err);
-
-	if (!st)
-		st = key_state_parse(text, &record->state, err);
-	if (st)
-		return st;
-	switch (record->state) {
-	case KEY_PREACTIVE:
-	case KEY_ACTIVE:
-	case KEY_SUSPENDED:
-	case KEY_DEACTIVATED:
-	case KEY_COMPROMISED:
-		break;
-	default:
-		return kms_fail(err, KMS_ERR_INVALID, "%s: nothing that is %s is in a backup",
-			key_what, text);
-	}
-	st = js_get_text(object, key_what, "state_reason", &record->reason, err);
-	if (!st && *record->reason && !text_printable(record->reason, REASON_MAX))
-		st = kms_fail(err, KMS_ERR_INVALID,
-			"%s: 'state_reason' is not one line of at most %d bytes", key_what,
-			REASON_MAX);
-	return st;
-}
-
 static enum kms_status read_records(
 	const json_t *object, struct doc_backup *backup, struct kms_err *err)
 {
@@ -134,15 +86,9 @@ static enum kms_status read_records(
 		return kms_nomem(err);
 	json_array_foreach(json_object_get(object, "keys"), i, member)
 	{
-		struct doc_backup_key *r = &records[i];
-		enum kms_status st;
+		enum kms_status st = doc_read_backup_key(member, key_what, &records[i], err);
 
-		if ((st = doc_read_hex(member, key_what, "id", r->id, sizeof(r->id), err)) ||
-			(st = read_state(member, r, err)) ||
-			(st = doc_read_time(member, key_what, "created", &r->created, err)) ||
-			(st = doc_read_time(member, key_what, "changed", &r->changed, err)) ||
-			(st = read_time_or_none(member, "activated", &r->activated, err)) ||
-			(st = read_time_or_none(member, "expires", &r->expires, err)))
+		if (st)
 			return st;
 	}
 	return KMS_OK;
@@ -157,13 +103,15 @@ static int by_id(const void *a, const void *b)
 
 static enum kms_status ids_differ(const struct doc_backup *backup, struct kms_err *err)
 {
-	const size_t count = backup->keys.key_count;
+	const size_t masters = backup->keys.key_count, count = masters + backup->content_count;
 	FREE_AUTO const struct doc_backup_key **sorted = calloc(count, sizeof(*sorted));
 
 	if (!sorted)
 		return kms_nomem(err);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < masters; i++)
 		sorted[i] = &backup->records[i];
+	for (size_t i = 0; i < backup->content_count; i++)
+		sorted[masters + i] = &backup->content[i].record;
 	qsort(sorted, count, sizeof(*sorted), by_id);
 	for (size_t i = 1; i < count; i++)
 		if (by_id(&sorted[i - 1], &sorted[i]) == 0)
@@ -200,6 +148,28 @@ static enum kms_status read_left_out(
 	}
 	backup->left_out_count = json_array_size(list);
 	return KMS_OK;
+}
+
+/* A key without a key set may have any label: none that another key of the backup has. */
+static enum kms_status labels_differ(const struct doc_backup *backup, struct kms_err *err)
+{
+	const size_t count =
+		backup->keys.key_count + backup->content_count + backup->left_out_count;
+	FREE_AUTO const char **labels = NULL;
+	size_t used = 0;
+
+	if (backup->content_count == 0)
+		return KMS_OK;
+	labels = calloc(count, sizeof(*labels));
+	if (!labels)
+		return kms_nomem(err);
+	for (size_t i = 0; i < backup->keys.key_count; i++)
+		labels[used++] = backup->keys.keys[i].label;
+	for (size_t i = 0; i < backup->content_count; i++)
+		labels[used++] = backup->content[i].key.label;
+	for (size_t i = 0; i < backup->left_out_count; i++)
+		labels[used++] = backup->left_out[i].label;
+	return doc_check_distinct(what, labels, used, err);
 }
 
 static enum kms_status read_partners(
@@ -250,7 +220,9 @@ static enum kms_status read_backup(
 		(st = doc_read_time(object, what, "created", &backup->created, err)) ||
 		(st = doc_read_package_keys(object, &form, &backup->keys, err)) ||
 		(st = read_sets(object, backup, err)) || (st = read_records(object, backup, err)) ||
-		(st = ids_differ(backup, err)) || (st = read_left_out(object, backup, err)))
+		(st = doc_read_content_keys(object, backup, err)) ||
+		(st = ids_differ(backup, err)) || (st = read_left_out(object, backup, err)) ||
+		(st = labels_differ(backup, err)))
 		return st;
 	return read_partners(object, backup, err);
 }
@@ -258,9 +230,9 @@ static enum kms_status read_backup(
 enum kms_status doc_backup_parse(
 	const char *text, size_t len, struct doc_backup *ret_backup, struct kms_err *err)
 {
-	static const char *const members[] = {"audit_checkpoint", "created", "hsm_serial", "id",
-		"identity", "keys", "keysets", "left_out", "partners", "seal", "site", "site_key",
-		NULL};
+	static const char *const members[] = {"audit_checkpoint", "content_keys", "created",
+		"hsm_serial", "id", "identity", "keys", "keysets", "left_out", "partners", "seal",
+		"site", "site_key", NULL};
 	struct doc_backup backup = {0};
 	JS_AUTO json_t *object = NULL;
 	enum kms_status st;
@@ -286,11 +258,6 @@ enum kms_status doc_backup_parse(
 
 /* ---- writing ---- */
 
-static json_t *time_or_none(int64_t time)
-{
-	return time ? doc_time(time) : json_string("");
-}
-
 static bool add_more(json_t *keysets, json_t *keys, const struct doc_backup *backup)
 {
 	bool bad = !keysets || !keys;
@@ -301,19 +268,8 @@ static bool add_more(json_t *keysets, json_t *keys, const struct doc_backup *bac
 		bad |= json_object_set_new(object, "origin", json_string(backup->sets[i].origin)) ||
 		       json_object_set_new(object, "created", doc_time(backup->sets[i].created));
 	}
-	for (size_t i = 0; !bad && i < backup->keys.key_count; i++) {
-		const struct doc_backup_key *r = &backup->records[i];
-		json_t *object = json_array_get(keys, i);
-
-		bad |= json_object_set_new(object, "id", doc_hex(r->id, sizeof(r->id))) ||
-		       json_object_set_new(
-			       object, "state", json_string(key_state_name(r->state))) ||
-		       json_object_set_new(object, "state_reason", json_string(r->reason)) ||
-		       json_object_set_new(object, "created", doc_time(r->created)) ||
-		       json_object_set_new(object, "changed", doc_time(r->changed)) ||
-		       json_object_set_new(object, "activated", time_or_none(r->activated)) ||
-		       json_object_set_new(object, "expires", time_or_none(r->expires));
-	}
+	for (size_t i = 0; !bad && i < backup->keys.key_count; i++)
+		bad |= !doc_add_backup_key(json_array_get(keys, i), &backup->records[i]);
 	return !bad;
 }
 
@@ -332,7 +288,8 @@ static json_t *lists_json(const struct doc_backup *backup, json_t *object)
 	good = good && !json_object_set(object, "keysets", keysets) &&
 	       !json_object_set(object, "keys", keys) &&
 	       !json_object_set(object, "left_out", out) &&
-	       !json_object_set(object, "partners", partners);
+	       !json_object_set(object, "partners", partners) &&
+	       doc_add_content_keys(object, backup);
 	json_decref(keysets);
 	json_decref(keys);
 	json_decref(out);

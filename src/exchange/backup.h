@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A backup: the masters of a site's HSM under its site key, with what the registry says of them
+ * A backup: the masters and content keys of a site's HSM under its site key, with what the registry says of them
  * (docs/formats/backup.md). A site writes it for itself.
  *
  * Two things vouch for it. The signature, by the identity that the site had, can be verified by
@@ -19,6 +19,7 @@ enum {
 	DOC_BACKUP_SETS_MAX = 8192,
 	DOC_BACKUP_PARTNERS_MAX = 1024,
 	DOC_BACKUP_OUT_MAX = 4096,
+	DOC_BACKUP_CONTENT_MAX = 4096,
 	DOC_OBJECT_ID_SIZE = 16, /* of a key's CKA_ID */
 };
 
@@ -37,6 +38,12 @@ struct doc_backup_key {
 	int64_t activated, expires; /* 0: not, never */
 };
 
+/* A key of role dap, token or receipt: an AES key that is in no key set (key.keyset is NULL). */
+struct doc_backup_content {
+	struct doc_key key;
+	struct doc_backup_key record;
+};
+
 /* A key of the HSM that is not in the backup, since no HSM gives it out. */
 struct doc_backup_out {
 	const char *label;
@@ -53,8 +60,10 @@ struct doc_backup {
 	 * which it was made, keys.wrapping always aes-kw. Its other members are not used.
 	 */
 	struct doc_package keys;
-	const struct doc_backup_set *sets;    /* keys.keyset_count */
-	const struct doc_backup_key *records; /* keys.key_count */
+	const struct doc_backup_set *sets;	  /* keys.keyset_count */
+	const struct doc_backup_key *records;	  /* keys.key_count */
+	const struct doc_backup_content *content; /* none: the document says nothing of such keys */
+	size_t content_count;
 	const struct doc_backup_out *left_out;
 	size_t left_out_count;
 	const char *const *partners; /* texts of the identity documents of enrolled partners */

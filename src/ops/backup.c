@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backup create: the masters under the site key, wrapped in the HSM, sealed and signed. */
+/* backup create: the masters and content keys under the site key, wrapped in the HSM, sealed and signed. */
 #include "ops/backup.h"
 
 #include "base/clock.h"
@@ -31,6 +31,8 @@ struct create_args {
 	struct doc_key *doc_keys;
 	const struct store_key **rows; /* doc_keys[i] is of rows[i] */
 	struct doc_backup_key *records;
+	struct doc_backup_content *content;
+	const struct store_key **content_rows; /* content[i] is of content_rows[i] */
 	struct doc_backup_out *left_out;
 	const char **partner_texts;
 	struct op_file file;
@@ -53,6 +55,8 @@ static void create_clear(struct create_args *a)
 	free(a->doc_keys);
 	free(a->rows);
 	free(a->records);
+	free(a->content);
+	free(a->content_rows);
 	free(a->left_out);
 	free(a->partner_texts);
 	op_file_free(&a->file);
@@ -89,18 +93,10 @@ static enum kms_status find_site_key(struct op *op, struct kms_err *err)
 	return st ? st : op_detail(op, "site_key", json_string(a->site_key.label), err);
 }
 
-static bool is_master(const struct store_key *row)
-{
-	enum key_role role;
-
-	return key_role_parse(row->role, &role, NULL) == KMS_OK && key_role_is_master(role);
-}
-
-static enum kms_status take_key(struct op *op, const struct store_key *row, struct kms_err *err)
+static enum kms_status take_record(struct op *op, const struct store_key *row,
+	struct doc_backup_key *record, struct kms_err *err)
 {
 	struct create_args *a = op->args;
-	const size_t at = a->doc.keys.key_count;
-	struct doc_backup_key *record = &a->records[at];
 	struct kms_err why = {0};
 	enum key_alg alg;
 	enum kms_status st;
@@ -126,12 +122,28 @@ static enum kms_status take_key(struct op *op, const struct store_key *row, stru
 		st = key_alg_parse(row->algorithm, &alg, err);
 	if (!st && key_wrap_allowed(a->doc.keys.transport.alg, alg, &why))
 		st = op_override(op, err, "'%s': %s", row->label, why.msg);
-	a->rows[at] = row;
-	a->doc.keys.key_count++;
 	return st;
 }
 
-/* Masters are in it. Of the rest only the names: no HSM gives those keys out. */
+static enum kms_status take_key(struct op *op, const struct store_key *row, struct kms_err *err)
+{
+	struct create_args *a = op->args;
+	const size_t at = a->doc.keys.key_count, content_at = a->doc.content_count;
+	enum key_role role;
+	enum kms_status st = key_role_parse(row->role, &role, err);
+
+	if (st)
+		return st;
+	if (key_role_is_content(role)) {
+		a->content_rows[content_at] = row;
+		a->doc.content_count++;
+		return take_record(op, row, &a->content[content_at].record, err);
+	}
+	a->rows[at] = row;
+	a->doc.keys.key_count++;
+	return take_record(op, row, &a->records[at], err);
+}
+
 static enum kms_status take_keys(struct op *op, struct kms_err *err)
 {
 	struct create_args *a = op->args;
@@ -141,8 +153,11 @@ static enum kms_status take_keys(struct op *op, struct kms_err *err)
 	a->doc_keys = calloc(count, sizeof(*a->doc_keys));
 	a->rows = calloc(count, sizeof(*a->rows));
 	a->records = calloc(count, sizeof(*a->records));
+	a->content = calloc(count, sizeof(*a->content));
+	a->content_rows = calloc(count, sizeof(*a->content_rows));
 	a->left_out = calloc(count, sizeof(*a->left_out));
-	if (!a->doc_keys || !a->rows || !a->records || !a->left_out)
+	if (!a->doc_keys || !a->rows || !a->records || !a->content || !a->content_rows ||
+		!a->left_out)
 		return kms_nomem(err);
 	for (size_t i = 0; !st && i < a->keys.count; i++) {
 		const struct store_key *row = &a->keys.items[i];
@@ -150,7 +165,7 @@ static enum kms_status take_keys(struct op *op, struct kms_err *err)
 
 		if (strcmp(row->state, key_state_name(KEY_PENDING)) == 0)
 			continue;
-		if (is_master(row)) {
+		if (op_backup_takes(row)) {
 			st = take_key(op, row, err);
 			continue;
 		}
@@ -235,11 +250,19 @@ static enum kms_status create_validate(struct op *op, struct kms_err *err)
 	if (!st)
 		st = op_subject(op, err, "%s", a->id);
 	return st ? st
-		  : op_report(
-			    op, "key_count", json_integer((json_int_t)a->doc.keys.key_count), err);
+		  : op_report(op, "key_count",
+			    json_integer((json_int_t)op_backup_key_count(&a->doc)), err);
 }
 
 /* ---- act, verify ---- */
+
+static enum kms_status wrap_one(struct op *op, const struct store_key *row,
+	struct hsm_key *site_key, struct doc_key *doc, struct kms_err *err)
+{
+	enum kms_status st = outgoing_key(op, row, site_key, KEY_WRAP_AES_KW, NULL, doc, err);
+
+	return st ? kms_prefix(err, "cannot back up '%s': ", row->label) : KMS_OK;
+}
 
 static enum kms_status wrap_all(struct op *op, struct hsm_key *site_key, struct kms_err *err)
 {
@@ -247,9 +270,9 @@ static enum kms_status wrap_all(struct op *op, struct hsm_key *site_key, struct 
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && i < a->doc.keys.key_count; i++)
-		if ((st = outgoing_key(op, a->rows[i], site_key, KEY_WRAP_AES_KW, NULL,
-			     &a->doc_keys[i], err)))
-			kms_prefix(err, "cannot back up '%s': ", a->rows[i]->label);
+		st = wrap_one(op, a->rows[i], site_key, &a->doc_keys[i], err);
+	for (size_t i = 0; !st && i < a->doc.content_count; i++)
+		st = wrap_one(op, a->content_rows[i], site_key, &a->content[i].key, err);
 	return st;
 }
 
@@ -269,6 +292,7 @@ static enum kms_status seal_and_sign(struct op *op, struct hsm_key *site_key, st
 	a->doc.keys.keys = a->doc_keys;
 	a->doc.sets = a->doc_set_facts;
 	a->doc.records = a->records;
+	a->doc.content = a->content;
 	a->doc.left_out = a->left_out;
 	a->doc.partners = a->partner_texts;
 	a->doc.checkpoint = a->checkpoint;
@@ -340,13 +364,15 @@ static enum kms_status create_commit(struct op *op, struct kms_err *err)
 	const struct store_backup row = {.id = a->id,
 		.sha256 = a->file.hash_text,
 		.site_key = a->site_key.label,
-		.keys = (int64_t)a->doc.keys.key_count,
+		.keys = (int64_t)op_backup_key_count(&a->doc),
 		.op_id = op->id,
 		.created = op->now};
 	enum kms_status st = store_backup_add(store, &row, err);
 
 	for (size_t i = 0; !st && i < a->doc.keys.key_count; i++)
 		st = store_backup_add_key(store, a->id, a->rows[i]->cka_id, err);
+	for (size_t i = 0; !st && i < a->doc.content_count; i++)
+		st = store_backup_add_key(store, a->id, a->content_rows[i]->cka_id, err);
 	if (!st)
 		st = op_detail(op, "backup", json_string(a->id), err);
 	if (!st)

@@ -17,6 +17,15 @@ KMS_CHECKED enum kms_status op_backup_read(
 	struct op_backup *backup, const char *path, struct kms_err *err);
 void op_backup_free(struct op_backup *backup);
 
+/*
+ * Whether a backup has a key like that of the row: masters, and the AES keys behind content. Of the rest
+ * it has the label: no HSM gives those out.
+ */
+bool op_backup_takes(const struct store_key *row);
+
+/* All keys in it. */
+size_t op_backup_key_count(const struct doc_backup *doc);
+
 /* The site key to make a backup with: the one named, or the only active one. */
 KMS_CHECKED enum kms_status op_backup_site_key(
 	struct op_site *site, const char *label, struct store_key *ret_row, struct kms_err *err);

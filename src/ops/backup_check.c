@@ -31,6 +31,28 @@ void op_backup_free(struct op_backup *backup)
 	doc_backup_free(&backup->doc);
 }
 
+bool op_backup_takes(const struct store_key *row)
+{
+	enum key_role role;
+	enum key_alg alg;
+
+	if (key_role_parse(row->role, &role, NULL) || key_alg_parse(row->algorithm, &alg, NULL))
+		return false;
+	return key_role_is_master(role) || (key_role_is_content(role) && alg != KEY_P256);
+}
+
+size_t op_backup_key_count(const struct doc_backup *doc)
+{
+	return doc->keys.key_count + doc->content_count;
+}
+
+/* Masters first. */
+static const struct doc_key *key_at(const struct doc_backup *doc, size_t i)
+{
+	return i < doc->keys.key_count ? &doc->keys.keys[i]
+				       : &doc->content[i - doc->keys.key_count].key;
+}
+
 /* ---- the site key ---- */
 
 static enum kms_status take_row(struct store_key_list *keys, size_t i, struct store_key *ret_row)
@@ -173,8 +195,8 @@ enum kms_status op_backup_check_seal(struct op_site *site, const struct doc_back
 enum kms_status op_backup_try_keys(struct op_site *site, const struct doc_backup *doc,
 	struct hsm_key *site_key, struct kms_err *err)
 {
-	for (size_t i = 0; i < doc->keys.key_count; i++) {
-		const struct doc_key *key = &doc->keys.keys[i];
+	for (size_t i = 0; i < op_backup_key_count(doc); i++) {
+		const struct doc_key *key = key_at(doc, i);
 		struct hsm_made made = {0};
 		struct key_kcv kcv;
 		char what[80];
@@ -203,20 +225,21 @@ enum kms_status op_backup_facts(const struct op_backup *backup, json_t *report, 
 
 	key_kcv_print(&d->keys.transport.kcv, check);
 	clock_format(d->created, created);
-	facts = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "backup",
-		d->id, "site", d->site.name, "fingerprint", d->site.fingerprint, "hsm_serial",
-		d->hsm_serial, "created", created, "site_key", d->keys.transport.label,
-		"site_key_check_value", check, "site_key_check_method",
+	facts = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s}",
+		"backup", d->id, "site", d->site.name, "fingerprint", d->site.fingerprint,
+		"hsm_serial", d->hsm_serial, "created", created, "site_key",
+		d->keys.transport.label, "site_key_check_value", check, "site_key_check_method",
 		key_kcv_method_name(d->keys.transport.kcv.method), "keyset_count",
-		(json_int_t)d->keys.keyset_count, "key_count", (json_int_t)d->keys.key_count,
-		"partner_count", (json_int_t)d->partner_count, "sha256", backup->file.hash_text);
+		(json_int_t)d->keys.keyset_count, "key_count", (json_int_t)op_backup_key_count(d),
+		"content_key_count", (json_int_t)d->content_count, "partner_count",
+		(json_int_t)d->partner_count, "sha256", backup->file.hash_text);
 	return facts && !json_object_update(report, facts) ? KMS_OK : kms_nomem(err);
 }
 
 static bool holds(const struct doc_backup *doc, const struct store_key *row)
 {
-	for (size_t i = 0; i < doc->keys.key_count; i++)
-		if (key_label_same(doc->keys.keys[i].label, row->label))
+	for (size_t i = 0; i < op_backup_key_count(doc); i++)
+		if (key_label_same(key_at(doc, i)->label, row->label))
 			return true;
 	return false;
 }
@@ -234,11 +257,11 @@ static enum kms_status coverage(
 	if (!st)
 		st = store_backups(site->store, &backups, err);
 	for (size_t i = 0; !st && i < keys.count; i++)
-		if (keys.items[i].keyset && !holds(doc, &keys.items[i]) &&
+		if (op_backup_takes(&keys.items[i]) && !holds(doc, &keys.items[i]) &&
 			json_array_append_new(missing, json_string(keys.items[i].label)))
 			st = kms_nomem(err);
-	for (size_t i = 0; !st && i < doc->keys.key_count; i++) {
-		const char *label = doc->keys.keys[i].label;
+	for (size_t i = 0; !st && i < op_backup_key_count(doc); i++) {
+		const char *label = key_at(doc, i)->label;
 		bool there = false;
 
 		for (size_t k = 0; !there && k < keys.count; k++)
@@ -278,7 +301,7 @@ static enum kms_status unwrap_in_hsm(
 		st = op_backup_try_keys(site, doc, &site_key, err);
 	if (!st && (json_object_set_new(report, "seal", json_string("good")) ||
 			   json_object_set_new(report, "unwrapped",
-				   json_integer((json_int_t)doc->keys.key_count))))
+				   json_integer((json_int_t)op_backup_key_count(doc)))))
 		st = kms_nomem(err);
 	return st;
 }

@@ -23,7 +23,9 @@
 struct restore_key {
 	struct incoming_key in;
 	const struct doc_backup_key *record;
-	struct store_key lost; /* the row that it comes back into; empty: a new one */
+	struct store_key lost;	       /* the row that it comes back into; empty: a new one */
+	const struct restore_set *set; /* NULL: a key behind content, which is in none */
+	struct incoming_set own;       /* of such a key: its algorithm, and nothing else */
 };
 
 struct restore_set {
@@ -145,13 +147,14 @@ static enum kms_status same_key(
 
 	key_kcv_print(&key->kcv, check);
 	if (key_label_same(row->label, key->label) &&
+		strcmp(row->role, key_role_name(key->role)) == 0 &&
 		strcmp(row->algorithm, key_alg_name(key->alg)) == 0 && row->check_value &&
 		strcmp(row->check_value, check) == 0)
 		return KMS_OK;
 	kms_fail(err, KMS_ERR_MISMATCH,
-		"'%s' of this site (%s, check value %s) is not '%s' of the backup (%s, %s)",
-		row->label, row->algorithm, row->check_value ? row->check_value : "-", key->label,
-		key_alg_name(key->alg), check);
+		"'%s' of this site (%s %s, check value %s) is not '%s' of the backup (%s %s, %s)",
+		row->label, row->algorithm, row->role, row->check_value ? row->check_value : "-",
+		key->label, key_alg_name(key->alg), key_role_name(key->role), check);
 	return kms_hint(err, "nothing was restored");
 }
 
@@ -179,18 +182,18 @@ static const struct restore_set *set_of(const struct restore_args *a, const char
 	return NULL;
 }
 
-static enum kms_status plan_key(struct op *op, size_t i, struct kms_err *err)
+/* set: NULL of a key that is in none. */
+static enum kms_status plan_key(struct op *op, const struct doc_key *key,
+	const struct doc_backup_key *record, const struct restore_set *set, struct kms_err *err)
 {
 	struct restore_args *a = op->args;
-	const struct doc_key *key = &a->backup.doc.keys.keys[i];
 	struct restore_key *plan = &a->keys[a->key_count];
 	STORE_AUTO(key) struct store_key row = {0};
-	const struct restore_set *set = set_of(a, key->keyset);
 	char id[OP_ID_HEX];
 	bool found = false;
 	enum kms_status st;
 
-	hex_encode(a->backup.doc.records[i].id, DOC_OBJECT_ID_SIZE, id);
+	hex_encode(record->id, DOC_OBJECT_ID_SIZE, id);
 	st = find_row(op, id, key->label, &row, &found, err);
 	if (!st && found && strcmp(row.state, key_state_name(KEY_DESTROYED)) == 0)
 		return add_text(a->destroyed, key->label, err);
@@ -198,10 +201,12 @@ static enum kms_status plan_key(struct op *op, size_t i, struct kms_err *err)
 		st = same_key(&row, key, err);
 	if (!st && found && strcmp(row.location, KEY_LOST) != 0)
 		return add_text(a->there, key->label, err);
-	if (st || !set)
-		return st ? st : kms_fail(err, KMS_ERR_INTERNAL, "a key without its key set");
-	*plan = (struct restore_key){.record = &a->backup.doc.records[i],
-		.in = {.set = &set->in,
+	if (st)
+		return st;
+	*plan = (struct restore_key){.record = record,
+		.set = set,
+		.own = {.alg = key->alg},
+		.in = {.set = set ? &set->in : &plan->own,
 			.role = key->role,
 			.sent_as = key->label,
 			.expected = key->kcv,
@@ -216,6 +221,16 @@ static enum kms_status plan_key(struct op *op, size_t i, struct kms_err *err)
 	row = (struct store_key){0};
 	a->key_count++;
 	return st;
+}
+
+static enum kms_status plan_master(struct op *op, size_t i, struct kms_err *err)
+{
+	const struct restore_args *a = op->args;
+	const struct doc_backup *doc = &a->backup.doc;
+	const struct restore_set *set = set_of(a, doc->keys.keys[i].keyset);
+
+	return set ? plan_key(op, &doc->keys.keys[i], &doc->records[i], set, err)
+		   : kms_fail(err, KMS_ERR_INTERNAL, "a key without its key set");
 }
 
 static enum key_alg alg_of(const struct doc_package *keys, const char *keyset)
@@ -272,7 +287,7 @@ static enum kms_status plan_all(struct op *op, struct kms_err *err)
 	enum kms_status st = KMS_OK;
 
 	a->sets = calloc(keys->keyset_count, sizeof(*a->sets));
-	a->keys = calloc(keys->key_count, sizeof(*a->keys));
+	a->keys = calloc(op_backup_key_count(&a->backup.doc), sizeof(*a->keys));
 	a->there = json_array();
 	a->destroyed = json_array();
 	a->still_lost = json_array();
@@ -282,13 +297,17 @@ static enum kms_status plan_all(struct op *op, struct kms_err *err)
 	for (size_t i = 0; !st && i < keys->keyset_count; i++)
 		st = plan_set(op, i, err);
 	for (size_t i = 0; !st && i < keys->key_count; i++)
-		st = plan_key(op, i, err);
+		st = plan_master(op, i, err);
+	for (size_t i = 0; !st && i < a->backup.doc.content_count; i++)
+		st = plan_key(op, &a->backup.doc.content[i].key, &a->backup.doc.content[i].record,
+			NULL, err);
 	if (!st && a->key_count == 0) {
 		kms_fail(err, KMS_ERR_EXISTS,
 			"there is nothing to restore: of %zu keys %zu are there already and %zu "
 			"were "
 			"destroyed since",
-			keys->key_count, json_array_size(a->there), json_array_size(a->destroyed));
+			op_backup_key_count(&a->backup.doc), json_array_size(a->there),
+			json_array_size(a->destroyed));
 		st = kms_hint(err, "'cardkms key list' shows them");
 	}
 	return st;
@@ -304,7 +323,7 @@ static enum kms_status find_still_lost(struct op *op, struct kms_err *err)
 
 	for (size_t i = 0; !st && i < keys.count; i++) {
 		const struct store_key *row = &keys.items[i];
-		bool comes = !row->keyset || strcmp(row->location, KEY_LOST) != 0;
+		bool comes = !op_backup_takes(row) || strcmp(row->location, KEY_LOST) != 0;
 
 		for (size_t k = 0; !comes && k < a->key_count; k++)
 			comes = strcmp(a->keys[k].in.id, row->cka_id) == 0;
@@ -423,18 +442,18 @@ static enum kms_status write_new(
 {
 	const struct restore_args *a = op->args;
 	const struct doc_backup_key *record = key->record;
-	const struct restore_set *set = set_of(a, key->in.set->name);
+	const struct restore_set *set = key->set;
 	char check[KEY_KCV_TEXT_SIZE], proof[2 * HSM_PROOF_MAX + 1];
 	struct store_key row = {.cka_id = key->in.id,
 		.label = key->in.label,
-		.keyset = key->in.set->name,
+		.keyset = set ? set->in.name : NULL,
 		.role = key_role_name(key->in.role),
 		.algorithm = key_alg_name(key->in.set->alg),
-		.kvn = key->in.set->kvn,
+		.kvn = set ? set->in.kvn : 0,
 		.state = done ? key_state_name(record->state) : "pending",
 		.location = KEY_IN_VAULT,
-		.origin = set->facts->origin,
-		.exportable = key->in.set->exportable ? "partner" : "never",
+		.origin = set ? set->facts->origin : "generated",
+		.exportable = set && set->in.exportable ? "partner" : "never",
 		.hsm_serial = a->serial,
 		.op_id = op->id,
 		.created = record->created,
@@ -491,22 +510,24 @@ static enum kms_status restore_intend(struct op *op, struct kms_err *err)
 
 /* ---- act, verify ---- */
 
-static struct incoming_place restored_to(const struct op *op)
+static struct incoming_place restored_to(const struct op *op, const struct restore_key *key)
 {
-	return (struct incoming_place){
-		op->site->hsm, HSM_MASTER_VAULT, "restore", "restored", "the backup"};
+	return (struct incoming_place){op->site->hsm, key->set ? HSM_MASTER_VAULT : HSM_CARD_SIGN,
+		"restore", "restored", "the backup"};
 }
 
 static enum kms_status restore_act(struct op *op, struct kms_err *err)
 {
-	const struct incoming_place place = restored_to(op);
 	struct restore_args *a = op->args;
 	struct hsm_key site_key;
 	enum kms_status st = op_key_object(op->site, &a->site_key, &site_key, err);
 
-	for (size_t i = 0; !st && i < a->key_count; i++)
+	for (size_t i = 0; !st && i < a->key_count; i++) {
+		const struct incoming_place place = restored_to(op, &a->keys[i]);
+
 		st = incoming_unwrap_key(
 			op, &place, &site_key, KEY_WRAP_AES_KW, &a->keys[i].in, err);
+	}
 	return st;
 }
 
@@ -524,11 +545,12 @@ static enum kms_status same_proof(const struct restore_key *key, struct kms_err 
 
 static enum kms_status restore_verify(struct op *op, struct kms_err *err)
 {
-	const struct incoming_place place = restored_to(op);
 	struct restore_args *a = op->args;
 	enum kms_status st = KMS_OK;
 
 	for (size_t i = 0; !st && i < a->key_count; i++) {
+		const struct incoming_place place = restored_to(op, &a->keys[i]);
+
 		st = incoming_verify_key(&place, &a->keys[i].in, err);
 		if (!st)
 			st = same_proof(&a->keys[i], err);

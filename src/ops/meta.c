@@ -166,11 +166,16 @@ enum kms_status op_key_object_at(
 
 enum kms_status op_key_is_here(const struct store_key *row, struct kms_err *err)
 {
+	enum key_role role;
+
 	if (!row->location || strcmp(row->location, KEY_LOST) != 0)
 		return KMS_OK;
+	if (key_role_parse(row->role, &role, NULL))
+		role = KEY_ROLE_NONE;
 	kms_fail(err, KMS_ERR_STATE, "'%s' was lost with the HSM %s", row->label, row->hsm_serial);
-	return kms_hint(err, row->keyset ? "bring it back from a backup: 'cardkms backup restore F'"
-					 : "bring it back from its components, or make a new one");
+	return kms_hint(err, row->keyset || key_role_is_content(role)
+				     ? "bring it back from a backup: 'cardkms backup restore F'"
+				     : "bring it back from its components, or make a new one");
 }
 
 enum kms_status op_key_object(struct op_site *site, const struct store_key *row,

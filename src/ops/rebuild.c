@@ -18,6 +18,9 @@ static bool can_come_back(const struct store_key *row)
 	/* A transport key that was drawn here cannot be typed in again: its sheets are elsewhere. */
 	if (role == KEY_ROLE_TRANSPORT)
 		return row->direction && strcmp(row->direction, "unwrap") == 0;
+	/* Of a pair no backup has the private half. */
+	if (key_role_is_content(role))
+		return strcmp(row->algorithm, key_alg_name(KEY_P256)) != 0;
 	return role != KEY_ROLE_IDENTITY && role != KEY_ROLE_AUDIT;
 }
 

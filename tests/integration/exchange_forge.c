@@ -10,6 +10,8 @@
  *   exchange_forge sign SITE request|package|receipt|backup|shipment IN OUT
  *       IN, which may have been edited, signed anew by the site: what a dishonest partner can send. Of
  *       a shipment, the document without its table.
+ *   exchange_forge sign SITE sealed IN OUT
+ *       a backup, sealed anew too, with the site's site key: what only the site itself could make.
  *   exchange_forge derive SITE LABEL HEX
  *       derives from the key of that label with the data HEX, by PKCS#11 calls of its own, encrypts
  *       the data by what comes out and prints that: two keys that agree on it for random data are one key.
@@ -21,7 +23,9 @@
 #include "base/hex.h"
 #include "exchange/backup.h"
 #include "exchange/shipment.h"
+#include "hsm/crypto.h"
 #include "hsm/p11.h"
+#include "ops/backup.h"
 #include "ops/exchange.h"
 #include "ops/meta.h"
 #include "ops/ops.h"
@@ -202,7 +206,19 @@ static int flip(char **argv)
 
 /* ---- sign ---- */
 
-static void sign_backup(struct op_site *site, const struct buf *in,
+static void seal_anew(struct op_site *site, struct doc_backup *backup, struct kms_err *err)
+{
+	STORE_AUTO(key) struct store_key row = {0};
+	unsigned char digest[HASH_SIZE];
+	struct hsm_key site_key;
+
+	must(op_backup_site_key(site, NULL, &row, err), err);
+	must(op_key_object(site, &row, &site_key, err), err);
+	must(doc_backup_digest(backup, digest, err), err);
+	must(hsm_seal(site->hsm, &site_key, digest, backup->seal, err), err);
+}
+
+static void sign_backup(struct op_site *site, bool sealed, const struct buf *in,
 	const struct p256_signer *signer, struct buf *ret_out, struct kms_err *err)
 {
 	DOC_BACKUP_AUTO struct doc_backup backup = {0};
@@ -213,6 +229,8 @@ static void sign_backup(struct op_site *site, const struct buf *in,
 	must(op_meta_find(site, META_IDENTITY, &identity, err), err);
 	backup.site.fingerprint = fingerprint;
 	backup.identity = identity;
+	if (sealed)
+		seal_anew(site, &backup, err);
 	must(doc_backup_write(&backup, signer, ret_out, err), err);
 }
 
@@ -238,8 +256,8 @@ static int sign(char **argv)
 	} else if (strcmp(argv[1], "shipment") == 0) {
 		must(doc_shipment_parse(in.data, in.len, &shipment, &err), &err);
 		must(doc_shipment_write(&shipment, &signer, &out, &err), &err);
-	} else if (strcmp(argv[1], "backup") == 0) {
-		sign_backup(site, &in, &signer, &out, &err);
+	} else if (strcmp(argv[1], "backup") == 0 || strcmp(argv[1], "sealed") == 0) {
+		sign_backup(site, strcmp(argv[1], "sealed") == 0, &in, &signer, &out, &err);
 	} else {
 		must(doc_receipt_parse(in.data, in.len, &receipt, &err), &err);
 		must(doc_receipt_write(&receipt, &signer, &out, &err), &err);

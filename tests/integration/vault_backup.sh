@@ -126,9 +126,9 @@ need a hsm update --plan more.ini
 ok 'keys made since' a backup verify bk
 equal 'keys made since are named' 'OPMasterKeyENC1 OPMasterKeyKEK1 OPMasterKeyMAC1' \
 	"$(get '.result.not_in_it | sort | join(" ")')"
-need a card key create BankDap --use dap
+need a card key create BankPair --use dap --algorithm p256
 need a backup create -o bk2
-equal 'a key behind content is left out, and named' 'BankDap (dap)' \
+equal 'a pair behind content is left out, and named' 'BankPair (dap)' \
 	"$(get '.result.left_out[] | select(startswith("Bank"))')"
 ok 'an older backup' a backup verify bk
 equal 'an older backup is told' 1 "$(get '.result.newer_backups | length')"

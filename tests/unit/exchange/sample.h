@@ -11,7 +11,7 @@
 #include "support/expect.h"
 #include "support/soft_p256.h"
 
-enum { NOON = 1795435200, SAMPLE_KEYS = 6 };
+enum { NOON = 1795435200, SAMPLE_KEYS = 6, SAMPLE_CONTENT = 2 };
 
 static const char sample_note[] = "cardkms/AB\n20\nq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=\n"
 				  "time 2026-11-23T12:00:00Z\n\n\xE2\x80\x94 cardkms/AB AAAA\n";
@@ -39,6 +39,7 @@ struct exchange {
 	struct doc_backup saved; /* of the maker: the same key sets and keys */
 	struct doc_backup_set saved_sets[2];
 	struct doc_backup_key saved_keys[SAMPLE_KEYS];
+	struct doc_backup_content content[SAMPLE_CONTENT]; /* not in `saved` */
 	struct doc_backup_out left_out[1];
 	const char *partners[1];
 };
@@ -178,6 +179,21 @@ static inline void fill_backup(struct exchange *x)
 			.changed = NOON - 30,
 			.activated = NOON - 60,
 			.expires = i < 3 ? 0 : NOON + 1000};
+	for (size_t i = 0; i < SAMPLE_CONTENT; i++) {
+		x->content[i] = (struct doc_backup_content){
+			.key = {.label = i ? "BankToken" : "BankDap",
+				.role = i ? KEY_ROLE_TOKEN : KEY_ROLE_DAP,
+				.alg = i ? KEY_AES256 : KEY_AES128,
+				.kcv = {KEY_KCV_AES_GP, {0x43, 0x21, (unsigned char)i}, 3},
+				.block_len = i ? 40 : 24},
+			.record = {.id = {0xC0, (unsigned char)i},
+				.state = i ? KEY_DEACTIVATED : KEY_ACTIVE,
+				.reason = i ? "replaced" : "",
+				.created = NOON - 50,
+				.changed = NOON - 20,
+				.activated = NOON - 50}};
+		memset(x->content[i].key.block, 0xC0 + (int)i, x->content[i].key.block_len);
+	}
 	x->left_out[0] = (struct doc_backup_out){"cardkms-identity", KEY_ROLE_IDENTITY};
 	x->partners[0] = x->issuer.text.data;
 	x->saved = (struct doc_backup){.id = "BK-1",

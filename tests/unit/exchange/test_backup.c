@@ -70,6 +70,50 @@ static void round_trip(void **state)
 	assert_memory_equal(digest, doc.sealed, sizeof(digest));
 }
 
+/* Keys behind content: the rest of the document is as it is without them, and says nothing of none. */
+static void content_keys(void **state)
+{
+	struct exchange *x = *state;
+	struct doc_backup saved = x->saved;
+	DOC_BACKUP_AUTO struct doc_backup doc = {0}, bare = {0};
+	BUF_AUTO struct buf text = {0};
+	unsigned char digest[HASH_SIZE];
+	struct kms_err err = {0};
+
+	expect_ok(&err, doc_backup_parse(x->backup.data, x->backup.len, &bare, &err));
+	assert_int_equal(bare.content_count, 0);
+	assert_null(strstr(x->backup.data, "content_keys"));
+	saved.content = x->content;
+	saved.content_count = SAMPLE_CONTENT;
+	expect_ok(&err, doc_backup_write(&saved, &x->maker.identity.signer, &text, &err));
+	expect_ok(&err, doc_backup_parse(text.data, text.len, &doc, &err));
+	expect_ok(&err, doc_backup_verify(&doc, x->maker.doc.fingerprint, &err));
+	assert_int_equal(doc.keys.key_count, SAMPLE_KEYS);
+	assert_int_equal(doc.content_count, SAMPLE_CONTENT);
+	for (size_t i = 0; i < SAMPLE_CONTENT; i++) {
+		const struct doc_backup_content *got = &doc.content[i], *sent = &x->content[i];
+
+		assert_string_equal(got->key.label, sent->key.label);
+		assert_null(got->key.keyset);
+		assert_int_equal(got->key.role, sent->key.role);
+		assert_int_equal(got->key.alg, sent->key.alg);
+		assert_true(key_kcv_same(&got->key.kcv, &sent->key.kcv));
+		assert_int_equal(got->key.block_len, sent->key.block_len);
+		assert_memory_equal(got->key.block, sent->key.block, sent->key.block_len);
+		assert_memory_equal(got->record.id, sent->record.id, DOC_OBJECT_ID_SIZE);
+		assert_int_equal(got->record.state, sent->record.state);
+		assert_string_equal(got->record.reason, sent->record.reason);
+		assert_int_equal(got->record.created, sent->record.created);
+		assert_int_equal(got->record.changed, sent->record.changed);
+		assert_int_equal(got->record.activated, sent->record.activated);
+		assert_int_equal(got->record.expires, 0);
+	}
+	/* They are under the seal. */
+	assert_memory_not_equal(doc.sealed, bare.sealed, HASH_SIZE);
+	expect_ok(&err, doc_backup_digest(&saved, digest, &err));
+	assert_memory_equal(digest, doc.sealed, sizeof(digest));
+}
+
 static void who_vouches(void **state)
 {
 	const struct exchange *x = *state;
@@ -113,6 +157,7 @@ static void not_written(void **state)
 	struct doc_backup doc;
 	struct doc_backup_key records[SAMPLE_KEYS];
 	struct doc_backup_set sets[2];
+	struct doc_backup_content content[SAMPLE_CONTENT];
 	struct doc_backup_out out_list[1];
 	struct doc_key keys[SAMPLE_KEYS];
 	const char *partners[1];
@@ -128,6 +173,9 @@ static void not_written(void **state)
 		memcpy(out_list, x->left_out, sizeof(out_list));                                  \
 		memcpy(keys, x->keys, sizeof(keys));                                              \
 		partners[0] = x->partners[0];                                                     \
+		memcpy(content, x->content, sizeof(content));                                     \
+		doc.content = content;                                                            \
+		doc.content_count = SAMPLE_CONTENT;                                               \
 		doc.records = records;                                                            \
 		doc.sets = sets;                                                                  \
 		doc.left_out = out_list;                                                          \
@@ -157,6 +205,29 @@ static void not_written(void **state)
 	REFUSED(keys[1].role = KEY_ROLE_ENC, "labelled");
 	REFUSED(keys[1].block_len--, "'block'");
 	REFUSED(partners[0] = "{}\n", "partner 1");
+	REFUSED(content[0].key.label = NULL, "missing");
+	REFUSED(content[0].key.label = "a b", "label");
+	REFUSED(content[1].key.label = "BANKDAP", "is named twice");
+	REFUSED(content[1].key.label = x->labels[2], "is named twice");
+	REFUSED(content[1].key.label = "cardkms-identity", "is named twice");
+	REFUSED(content[1].key.role = KEY_ROLE_ENC, "holds dap, token and receipt");
+	REFUSED(content[1].key.role = KEY_ROLE_SITE, "holds dap, token and receipt");
+	REFUSED(content[1].key.role = KEY_ROLE_NONE, "role");
+	REFUSED(content[1].key.alg = KEY_AES192, "holds aes128 and aes256");
+	REFUSED(content[1].key.alg = KEY_TDEA2, "holds aes128 and aes256");
+	REFUSED(content[1].key.alg = KEY_P256, "not a symmetric one");
+	REFUSED(content[1].key.alg = KEY_AES128, "'block'");
+	REFUSED(content[1].key.kcv.method = KEY_KCV_TDES_ZERO, "no check value by");
+	REFUSED(content[1].key.block_len--, "'block'");
+	REFUSED(content[1].key.block_len = DOC_BLOCK_MAX + 1, "'block'");
+	REFUSED(content[1].record.id[1] = 0, "two keys have one CKA_ID");
+	REFUSED(memcpy(content[1].record.id, records[1].id, sizeof(records[1].id)),
+		"two keys have one CKA_ID");
+	REFUSED(content[1].record.state = KEY_DESTROYED,
+		"nothing that is destroyed is in a backup");
+	REFUSED(content[1].record.reason = "two\nlines", "'state_reason'");
+	REFUSED(content[1].record.reason = NULL, "missing");
+	REFUSED(doc.content_count = 0; partners[0] = "{}\n", "partner 1");
 #undef REFUSED
 }
 
@@ -213,6 +284,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
+		cmocka_unit_test(content_keys),
 		cmocka_unit_test(who_vouches),
 		cmocka_unit_test(another_identity),
 		cmocka_unit_test(not_written),
