@@ -125,7 +125,7 @@ refused 'a damaged block' 3 'does not verify' a backup verify edited
 # Sealed and signed by the site itself: what the HSM and the registry say.
 forge() { # JQ
 	edit "$1"
-	SOFTHSM2_CONF=$HERE/a/softhsm.conf exchange_forge sign "$HERE/a/site" sealed edited forged
+	run_in a exchange_forge sign "$HERE/a/site" sealed edited forged
 }
 check 'control: sealed anew' forge .
 ok 'control: verified' a backup verify forged
