@@ -113,7 +113,7 @@ static enum kms_status settle(struct work *w, const struct store_job *row, struc
  */
 static bool is_of_the_card(const struct work *w, enum kms_status st, const struct op_job *job)
 {
-	if (w->site->clock_behind)
+	if (w->site->clock_behind || w->site->other_masters)
 		return false;
 	switch (st) {
 	case KMS_ERR_HSM:

@@ -273,8 +273,9 @@ enum kms_status op_card_work_match(
 	card_keys_free(w->old_keys);
 	w->old_keys = NULL;
 	st = op_card_line_derive(w->line, w->op, keyset, OP_CARD_OLD, w->kdd, &w->old_keys, err);
-	if (!st)
-		st = card_guard_match(&w->guard, w->old_keys, err);
+	if (st) /* that the HSM has another key is nothing about the card */
+		return st;
+	st = card_guard_match(&w->guard, w->old_keys, err);
 	if (st != KMS_ERR_MISMATCH)
 		return st;
 	kms_fail(err, KMS_ERR_MISMATCH,

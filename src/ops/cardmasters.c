@@ -52,6 +52,7 @@ static enum kms_status load_key(
 	/* A wrong master would put keys on cards that nobody could derive again. */
 	if (!st)
 		st = op_site_cards_key(m->site, &row, &m->token[role], err);
+	m->site->other_masters |= st == KMS_ERR_MISMATCH;
 	if (!st && row.deactivate_after && row.deactivate_after < m->info.period_ends)
 		m->info.period_ends = row.deactivate_after;
 	return st;

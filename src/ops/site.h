@@ -83,6 +83,7 @@ struct op_site {
 	struct hsm *cards; /* hsm, or that of one of the others; NULL until op_site_cards_hsm */
 	const char *gone;  /* another HSM that is being given up: nothing is looked for there */
 	struct op_quorum *quorum; /* what is known of it, NULL at first: ops/quorum.h */
+	bool other_masters;	  /* the HSM was seen to have another key than the registry means */
 	bool clock_behind;	  /* as was seen last: before the last entry of the audit log */
 	bool in_operation;	  /* op_run writes its own failure into the audit log */
 

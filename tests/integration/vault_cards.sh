@@ -71,6 +71,24 @@ equal 'another key under the same name: no fault of the card' 'queued|1' \
 	"$(query "SELECT state, count(*) FROM batch_card")"
 equal 'another key under the same name: the card is as it was still' "$before" "$(keys_on)"
 
+# The same where the batch names no key set, but each card its own: the HSM is found out at the first card.
+use offline
+sim --profile gp23-scp03
+printf 'reader,card,profile,kdd\n%s,,gp23-scp03,\n' "$R" >one.csv
+need inject2
+SOFTHSM2_CONF=$HERE/a/softhsm.conf "$CARDKMS_BIN/other_key" "pkcs11:token=prod1?module-path=$softhsm_module" \
+	OPMasterKeyENC2 <<<22222222 2>other_key.err || failed 'another key is put in its place' <other_key.err
+need a batch create I one.csv --do issue
+failed_as 'another key, and a batch without key set' 1 'no card was ended for 3 seconds' \
+	a --json batch run I --hsm prod1 --patience 3
+check 'another key, and a batch without key set: said' grep -q "'OPMasterKeyENC2' on token 'prod1' does not have the value" "$ERR"
+equal 'another key, and a batch without key set: no fault of the card' 'queued|1' \
+	"$(query "SELECT state, count(*) FROM batch_card")"
+equal 'another key, and a batch without key set: no try of the card' 0 "$(failures_on)"
+a batch status I
+check 'given up: nobody leads it, and that is said' has "$(get '.result | "\(.state) \(.led_by) \(.reason)"')" \
+	"running null nobody leads it: 'cardkms batch run' goes on with it"
+
 # Two of them: one that is away is passed over.
 use offline
 need a hsm add prod2 --kind production --hsm "pkcs11:token=prod2?module-path=$softhsm_module"
