@@ -10,7 +10,10 @@ enum { CLOCK_TEXT_SIZE = 21 };
 
 int64_t clock_now(void);
 
-/* Seconds since the machine was started, asleep or not: nobody can set it, and all processes there agree on it. */
+/*
+ * Seconds since the machine was started, asleep or not: nobody can set it, and all processes there agree on it.
+ * 0: the kernel has no such clock.
+ */
 int64_t clock_since_start(void);
 
 /* A time outside years 0001 to 9999 is written as "-". */

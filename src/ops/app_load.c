@@ -110,13 +110,19 @@ static json_t *load_json(const struct load_args *a)
 		"sha256", a->sha256, "bytes", (json_int_t)a->load.len);
 	json_t *daps = a->load.dap_count && object ? json_array() : NULL;
 
-	for (size_t i = 0; daps && i < a->load.dap_count; i++)
-		(void)json_array_append_new(daps,
+	bool bad = !object || (a->load.dap_count && !daps);
+
+	for (size_t i = 0; !bad && i < a->load.dap_count; i++)
+		bad = json_array_append_new(daps,
 			json_pack("{s:s, s:s, s:s}", "domain", a->proofs[i].domain, "key",
 				a->proofs[i].key, "algorithm", key_alg_name(a->proofs[i].alg)));
-	if (daps)
-		(void)json_object_set_new(object, "daps", daps);
-	return object;
+	if (!bad && daps)
+		bad = json_object_set(object, "daps", daps);
+	json_decref(daps);
+	if (!bad)
+		return object;
+	json_decref(object);
+	return NULL;
 }
 
 /* With a token the security domain is named, as the token names it. */

@@ -99,7 +99,7 @@ enum kms_status op_log_clock(struct op_site *site, int64_t *ret_now, struct kms_
 			"the clock says %s, but the last audit entry was made at %s", now_text,
 			last_text);
 		return kms_hint(err,
-			site->store_url
+			store_has_clock(site->store)
 				? "set the clock of the database's server right, then try again"
 				: "set the machine's clock right, then try again");
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/rebuild.h"
 
+#include "ops/backup.h"
 #include "ops/meta.h"
 #include "ops/quorum.h"
 #include "store/journal.h"
@@ -18,10 +19,7 @@ static bool can_come_back(const struct store_key *row)
 	/* A transport key that was drawn here cannot be typed in again: its sheets are elsewhere. */
 	if (role == KEY_ROLE_TRANSPORT)
 		return row->direction && strcmp(row->direction, "unwrap") == 0;
-	/* Of a pair no backup has the private half. */
-	if (key_role_is_content(role))
-		return strcmp(row->algorithm, key_alg_name(KEY_P256)) != 0;
-	return role != KEY_ROLE_IDENTITY && role != KEY_ROLE_AUDIT;
+	return op_backup_takes(row) || role == KEY_ROLE_SITE || role == KEY_ROLE_ZONE;
 }
 
 static enum kms_status give_up_keys(struct op *op, const char *reason, struct kms_err *err)

@@ -10,6 +10,7 @@
 #include "ops/replicate.h"
 
 #include "base/hex.h"
+#include "ops/backup.h"
 #include "ops/ceremony.h"
 #include "ops/incoming.h"
 #include "ops/ops.h"
@@ -132,18 +133,9 @@ static enum kms_status find_common_key(struct op *op, struct kms_err *err)
 	return KMS_OK;
 }
 
-/* Keys behind content belong to no set; of a pair nothing leaves its HSM. */
-static bool may_be_copied(const struct store_key *row)
-{
-	enum key_role role;
-
-	return row->keyset || (!row->public_key && !key_role_parse(row->role, &role, NULL) &&
-				      key_role_is_content(role));
-}
-
 static bool wanted(const struct replicate_args *a, const struct store_key *row)
 {
-	if (!row->label || !may_be_copied(row) ||
+	if (!row->label || !op_backup_takes(row) ||
 		strcmp(row->state, key_state_name(KEY_ACTIVE)) != 0)
 		return false;
 	if (a->args->keyset_count == 0)

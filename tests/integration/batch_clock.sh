@@ -94,14 +94,9 @@ well 'of another start' 2
 
 set_clock 0
 pg_start || exit 1
-pg_sql postgres 'CREATE DATABASE reg'
-SITE_STORE="postgresql:///reg?host=$PG&user=postgres"
-query() { pg_sql reg "$1"; }
+pg_registry
 N=36
-empty_case
-need site_new a 'Card Maker' manufacturer ana ben
-plan_cards >plan.ini
-need a --yes hsm setup --plan plan.ini
+fixture_cards
 rm -rf "$CARD"
 box --fault slow:10
 box_lines >cards.csv

@@ -7,8 +7,6 @@
 . "$(dirname "$0")/pg_lib.sh"
 trap 'sim_stop; pg_end' EXIT
 trap 'exit 130' INT TERM
-pg_start || exit 1
-pg_sql postgres 'CREATE DATABASE reg'
 
 # at_once NAME… -- WORD…: cardkms with the words, once for each NAME (@ in a word) at the same moment;
 # leaves NAME.out and NAME.code.
@@ -60,19 +58,12 @@ on_store() {
 }
 
 N=12
-empty_case
-need site_new a 'Card Maker' manufacturer ana ben
-plan_cards >plan.ini
-need a --yes hsm setup --plan plan.ini
+fixture_cards
 on_store SQLite
 
-empty_case
-# shellcheck disable=SC2034 # of lib.sh
-SITE_STORE="postgresql:///reg?host=$PG&user=postgres"
-query() { pg_sql reg "$1"; }
-need site_new a 'Card Maker' manufacturer ana ben
-plan_cards >plan.ini
+pg_start || exit 1
+pg_registry
 rm -rf "$SIMS/box"
-need a --yes hsm setup --plan plan.ini
+fixture_cards
 on_store PostgreSQL
 finish

@@ -7,19 +7,14 @@
 trap 'sim_stop; pg_end' EXIT
 trap 'exit 130' INT TERM
 pg_start || exit 1
-pg_sql postgres 'CREATE DATABASE reg'
-SITE_STORE="postgresql:///reg?host=$PG&user=postgres"
+pg_registry
 
 N=16
-empty_case
-need site_new a 'Card Maker' manufacturer ana ben
-plan_cards >plan.ini
-need a --yes hsm setup --plan plan.ini
+fixture_cards
 box --fault slow:10
 box_lines >cards.csv
 need a batch create B cards.csv --do inject --keyset OPMasterKey2 --customer 'Example Bank'
 
-query() { pg_sql reg "$1"; }
 run_behind B --workers 2
 run_until 2
 equal 'it runs' yes "$([ "$(run_done)" -lt "$N" ] && echo yes)"

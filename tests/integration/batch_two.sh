@@ -80,13 +80,8 @@ use cards
 rounds SQLite a/site
 
 pg_start || exit 1
-pg_sql postgres 'CREATE DATABASE reg'
-SITE_STORE="postgresql:///reg?host=$PG&user=postgres"
-empty_case
-need site_new a 'Card Maker' manufacturer ana ben
-plan_cards >plan.ini
-need a --yes hsm setup --plan plan.ini
-query() { pg_sql reg "$1"; }
+pg_registry
+fixture_cards
 # A second machine: its own folder of the site, with its own lock, and the registry they share.
 cp -a a/site a/site-two
 rounds PostgreSQL a/site-two

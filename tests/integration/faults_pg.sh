@@ -39,8 +39,7 @@ rm -rf "$PG/data/pg_wal"
 ln -s "$PG/log" "$PG/data/pg_wal"
 pg_up || exit 1
 pg_sql postgres "CREATE TABLESPACE small LOCATION '$PG/tables/reg'"
-pg_sql postgres 'CREATE DATABASE reg TABLESPACE small'
-query() { pg_sql reg "$1"; }
+pg_registry TABLESPACE small
 
 fill() { inside bash -c "cat /dev/zero >$PG/$1/filler" 2>/dev/null; }
 make_room() { inside rm "$PG/$1/filler"; }
@@ -50,12 +49,8 @@ query 'CREATE TABLE big (x text)'
 pg_sql postgres 'ALTER SYSTEM SET wal_recycle = off'
 pg_sql postgres 'SELECT pg_reload_conf()' >"$PG/reloaded"
 
-SITE_STORE="postgresql:///reg?host=$PG&user=postgres"
 N=16
-empty_case
-need site_new a 'Card Maker' manufacturer ana ben
-plan_cards >plan.ini
-need a --yes hsm setup --plan plan.ini
+fixture_cards
 box --fault slow:10
 box_lines >cards.csv
 

@@ -56,6 +56,15 @@ pg_sql() { # DATABASE SQL
 	as_postgres "$PG_BIN/psql" -h "$PG" -U postgres -X -q -t -A -v ON_ERROR_STOP=1 -d "$1" -c "$2"
 }
 
+# pg_registry [WORD…]: sites made from now on have their registry in a new database `reg`, made with these words;
+# `query` asks it.
+pg_registry() {
+	pg_sql postgres "CREATE DATABASE reg $*"
+	# shellcheck disable=SC2034 # of lib.sh
+	SITE_STORE="postgresql:///reg?host=$PG&user=postgres"
+	query() { pg_sql reg "$1"; }
+}
+
 pg_end() {
 	[ -n "$PG" ] || return 0
 	if [ -e "$PG/data/postmaster.pid" ]; then
